@@ -1,0 +1,1 @@
+"""What an operator may write: models, loader, lint, defaults and the one effective policy."""

@@ -1,0 +1,1 @@
+"""The data plane: catalog, planner, queue, transports. Knows nothing of any user interface."""

@@ -1,0 +1,85 @@
+"""The one door to an engine, for consoles and commands: in process or over a control socket, they cannot tell."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine.views import (
+    ActionResult,
+    CatalogQuery,
+    CatalogWindow,
+    EntryDetail,
+    PlanView,
+    StatusView,
+    SyncPreview,
+    SyncRequest,
+    TransferPage,
+)
+
+
+class EngineClient(Protocol):
+    """An engine as an operator uses it. Every method raises SyncdeckError, never anything else of the engine."""
+
+    async def start(self) -> None:
+        """Start the embedded engine, or connect to the running one."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the embedded engine (work goes on at the next start), or disconnect."""
+        ...
+
+    async def wait_for_change(self, revision: int, timeout_seconds: float) -> int:
+        """Return the current revision as soon as it differs from ``revision``, or after the timeout."""
+        ...
+
+    async def status(self) -> StatusView:
+        """Return the newest status view; cheap, made at most ten times a second."""
+        ...
+
+    async def transfers(self, offset: int, count: int, text: str = "", history: bool = True) -> TransferPage:
+        """Return a window onto queue and history."""
+        ...
+
+    async def plan(self) -> PlanView:
+        """Return what would move now and what would not."""
+        ...
+
+    async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
+        """Return a window onto the entries that match."""
+        ...
+
+    async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
+        """Return the position of an entry in a query, or None when it is not in it (any more)."""
+        ...
+
+    async def entry(self, key: str) -> EntryDetail | None:
+        """Return one entry with its copies and why it is where it is."""
+        ...
+
+    async def preview(self, request: SyncRequest) -> SyncPreview:
+        """Return what a request would do, doing nothing."""
+        ...
+
+    async def sync(self, request: SyncRequest) -> ActionResult:
+        """Queue what the preview showed."""
+        ...
+
+    async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Stop starting transfers from and to nodes; with none, everywhere. Running ones finish."""
+        ...
+
+    async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Undo pause; on an observing engine with no nodes given, this is the operator's go."""
+        ...
+
+    async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Cancel live transfers; nothing of them stays behind."""
+        ...
+
+    async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Try blocked, failed or waiting transfers now."""
+        ...
+
+    async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Look at nodes now instead of at their next turn."""
+        ...

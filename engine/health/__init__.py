@@ -1,0 +1,1 @@
+"""Findings with remedies, component health."""

@@ -1,0 +1,1 @@
+"""Temporary names, publishing, quarantine."""

@@ -1,0 +1,1 @@
+"""What nodes really hold: scans, disk usage, freshness."""

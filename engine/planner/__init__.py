@@ -1,0 +1,1 @@
+"""From catalog, policy and nodes to plans: pure functions."""

@@ -1,0 +1,1 @@
+"""SSH connections and the node agent."""

@@ -1,0 +1,249 @@
+"""What the engine asks of a node, and what comes back. The wire format is the agent's own affair."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from config.types import Address
+from engine.model import FileKind, FileStat, LocationState
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes done of the file, bytes on the wire so far)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SshOptions:
+    """One set of SSH options for everything that we run: control, bulk copies and rsync alike."""
+
+    control_dir: Path
+    known_hosts: str | None = None
+    config_file: str | None = None
+    connect_timeout_seconds: int = 10
+    ciphers: str | None = "aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-ctr"
+    multiplex: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How commands are started on a node: as local children, or over SSH to the first address that answers."""
+
+    node_id: str
+    local: bool
+    addresses: tuple[Address, ...] = ()
+    user: str | None = None
+    identity_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """What a node's agent said of its machine. ``rsync`` is the first line of ``rsync --version`` or None."""
+
+    node_id: str
+    hostname: str
+    platform: str
+    python: str
+    home: str
+    user: str
+    rsync: str | None
+    zstd: bool
+    cache_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRoot:
+    """One folder tree to scan. ``must_be_mounted`` roots count as empty only while they are mount points.
+
+    ``folders`` are the sub-folders to walk, relative to the root ("" = the root itself).
+    """
+
+    location: str
+    root: str
+    folders: tuple[str, ...]
+    must_be_mounted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """What a scan found of a root itself: its real absolute path, state, and file system usage in bytes."""
+
+    location: str
+    root: str
+    path: str
+    state: LocationState
+    total_bytes: int | None
+    used_bytes: int | None
+    free_bytes: int | None
+    unreadable: tuple[str, ...] = ()
+    """Folders (relative to the root) that could not be read: what was known there stays known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedFile:
+    """One data file: path relative to its root (NFC), its stat, its kind, and whether a writer holds it."""
+
+    location: str
+    root: str
+    path: str
+    stat: FileStat
+    kind: FileKind
+    writing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScanBatch:
+    """Part of a scan: files, our own temporary files (paths relative to their root), or a root's status."""
+
+    files: tuple[ScannedFile, ...] = ()
+    temporaries: tuple[tuple[str, str, str, float], ...] = ()
+    """(location, root, relative path, mtime) of files bearing our temporary name."""
+    roots: tuple[RootStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContentInfo:
+    """The hash of a file as it is on disk, and the stat it had before and after (equal, else an error)."""
+
+    sha256: str
+    size_bytes: int
+    stat: FileStat
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """A consistent copy of a live database: a rollback-mode artifact at ``path`` on the source node."""
+
+    path: str
+    size_bytes: int
+    source_stat: FileStat
+    games_count: int | None
+    """Stat of the live files taken BEFORE the snapshot began, so that later commits show as changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Whether a file is sound for its kind (quick_check, zip CRC); ``detail`` says what is wrong."""
+
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamJob:
+    """One file to move as a stream into a temporary file. ``content_id`` names the content for resuming.
+
+    ``source_stat`` (when given) must still hold when the last byte was read, else the error is
+    source-changed. ``bytes_per_second`` None means no cap.
+    """
+
+    source_path: str
+    temp_path: str
+    size_bytes: int
+    content_id: str
+    kind: FileKind
+    source_stat: FileStat | None = None
+    bytes_per_second: int | None = None
+    encoding: str = "binary"
+    compress: bool = True
+    stall_timeout_seconds: float = 600.0
+    check_source: bool = False
+    """Run the type check of ``kind`` at the source while the bytes travel (once per content)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOutcome:
+    """A verified temporary file at the target: hash taken from what was written, after fsync.
+
+    ``temp_stat`` is what publish compares before it renames. ``resumed_bytes`` were there already.
+    """
+
+    sha256: str
+    size_bytes: int
+    bytes_on_wire: int
+    resumed_bytes: int
+    duration_seconds: float
+    temp_stat: FileStat
+    compressed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """Put a verified temporary file under its final name, if what is there is what we expect.
+
+    ``expected`` is the stat of the file that may be replaced, or None when nothing may be there.
+    """
+
+    temp_path: str
+    final_path: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    temp_stat: FileStat | None
+    expected: FileStat | None
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """``published`` (or ``already`` there with the same hash); otherwise ``conflict`` with what is there."""
+
+    outcome: str
+    stat: FileStat | None
+    found_sha256: str | None = None
+    found_size_bytes: int | None = None
+
+
+class NodeAgent(Protocol):
+    """A session with one node. Calls may run side by side; each raises SyncdeckError with class and remedy."""
+
+    @property
+    def info(self) -> AgentInfo:
+        """What the node said of itself when the session began."""
+        ...
+
+    def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
+        """Yield batches of at most 1,000 files; a root's status comes last, after all its files."""
+        ...
+
+    async def usage(self, roots: Sequence[ScanRoot]) -> list[RootStatus]:
+        """Return each root's state and disk usage without walking it."""
+        ...
+
+    async def stat(self, path: str) -> FileStat | None:
+        """Return a file's stat (with its -wal), or None when it is not there."""
+        ...
+
+    async def hash(self, path: str, kind: FileKind, background: bool = False) -> ContentInfo:
+        """Hash a file that nobody writes; with a cache on the node. ``background``: niced and budgeted."""
+        ...
+
+    async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
+        """Make a consistent rollback-mode copy of a live database with SQLite's backup API, then fsync it."""
+        ...
+
+    async def check(self, path: str, kind: FileKind) -> CheckResult:
+        """Check a quiet file (quick_check, zip CRC) without unpickling or inflating it whole."""
+        ...
+
+    async def publish(self, request: PublishRequest) -> PublishResult:
+        """Rename a verified temporary file into place, durably; see PublishRequest."""
+        ...
+
+    async def discard(self, paths: Sequence[str]) -> int:
+        """Remove temporary files of ours (the name is checked on the node); return how many were there."""
+        ...
+
+    async def quarantine(self, path: str, quarantine_path: str) -> None:
+        """Move a bad file aside on its own file system, never overwriting."""
+        ...
+
+    async def processes(self, names: Sequence[str]) -> list[tuple[int, str]]:
+        """Return (pid, command) of running processes whose command line names one of ``names``."""
+        ...
+
+    async def close(self) -> None:
+        """End the session; running calls fail."""
+        ...

@@ -1,0 +1,1 @@
+"""From rules to who must hold what: selectors, explanations."""
