@@ -1,0 +1,147 @@
+"""What is known of each node and location right now: reachability, mounts, disk usage, pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from config.types import Policy
+from engine.catalog.roots import LocationRoot, roots_of
+from engine.model import LocationState, LocationView, NodeState
+from engine.remote.types import Endpoint, RootStatus, ScanRoot
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One node's reachability, and why it is so."""
+
+    state: NodeState = NodeState.UNKNOWN
+    reason: str = "not looked at yet"
+    remedy: str = ""
+    last_seen_at: float | None = None
+    last_scan_at: float | None = None
+    down_since: float | None = None
+    old_daemons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocationStatus:
+    """One location's folder and file system, as last sampled."""
+
+    state: LocationState = LocationState.UNKNOWN
+    path: str = ""
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+    sampled_at: float | None = None
+
+
+@dataclass
+class Fleet:
+    """The engine's picture of the nodes. Owned by the event loop; nothing else may change it."""
+
+    policy: Policy
+    own_node: str
+    nodes: dict[str, NodeStatus] = field(default_factory=dict)
+    locations: dict[str, LocationStatus] = field(default_factory=dict)
+    root_paths: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(location, root as configured) -> absolute path on the node."""
+    paused: set[str] = field(default_factory=set)
+
+    def apply_policy(self, policy: Policy) -> None:
+        """Take a new policy: hosts that left are forgotten, new ones start unknown."""
+        self.policy = policy
+        for gone in set(self.nodes) - set(policy.nodes):
+            del self.nodes[gone]
+        known = {root.location for root in self.roots()}
+        for location in set(self.locations) - known:
+            del self.locations[location]
+        for node in policy.nodes.values():
+            if not self.uses(node.node_id):
+                reason = f"status {node.status}" if node.status != "ready" else "holds no data"
+                self.nodes[node.node_id] = NodeStatus(NodeState.UNUSED, reason)
+            elif self.status(node.node_id).state is NodeState.UNUSED:
+                self.nodes[node.node_id] = NodeStatus()
+
+    def uses(self, node_id: str) -> bool:
+        """Return whether the engine talks to this node at all."""
+        node = self.policy.nodes.get(node_id)
+        return node is not None and node.ready and (node.root is not None or bool(node.drives))
+
+    def roots(self, node_id: str | None = None) -> tuple[LocationRoot, ...]:
+        """Return the scanned folder trees of one node, or of all used ones."""
+        chosen: Iterable[str] = (node_id,) if node_id is not None else self.policy.nodes
+        return tuple(root for name in chosen if self.uses(name) for root in roots_of(self.policy, name))
+
+    def scan_roots(self, node_id: str) -> tuple[ScanRoot, ...]:
+        """Return what the node's agent is asked to scan."""
+        return tuple(
+            ScanRoot(root.location, root.root, root.scan_folders, root.must_be_mounted)
+            for root in self.roots(node_id)
+        )
+
+    def status(self, node_id: str) -> NodeStatus:
+        """Return a node's status; an unknown node's is UNKNOWN."""
+        return self.nodes.get(node_id, NodeStatus())
+
+    def node_up(self, node_id: str, now: float) -> None:
+        """Record that a node answered."""
+        self.nodes[node_id] = replace(
+            self.status(node_id), state=NodeState.UP, reason="", remedy="", last_seen_at=now, down_since=None
+        )
+
+    def node_down(self, node_id: str, state: NodeState, reason: str, remedy: str, now: float) -> None:
+        """Record that a node did not answer, and how."""
+        before = self.status(node_id)
+        since = before.down_since if before.down_since is not None else now
+        self.nodes[node_id] = replace(before, state=state, reason=reason, remedy=remedy, down_since=since)
+        for location, held in self.locations.items():
+            if location_node(location) == node_id:
+                self.locations[location] = replace(held, state=LocationState.UNKNOWN)
+
+    def root_seen(self, status: RootStatus, now: float) -> None:
+        """Record what the node said of one root. A location is as available as its landing root."""
+        self.root_paths[(status.location, status.root)] = status.path
+        before = self.locations.get(status.location)
+        if before is not None and before.sampled_at == now and status.state is LocationState.AVAILABLE:
+            if before.state is not LocationState.AVAILABLE:
+                return
+        self.locations[status.location] = LocationStatus(
+            status.state, status.path, status.total_bytes, status.used_bytes, now
+        )
+
+    def location_views(self, failing: frozenset[str] = frozenset()) -> Mapping[str, LocationView]:
+        """Return the planner's view of every location of the policy."""
+        views: dict[str, LocationView] = {}
+        for root in self.roots():
+            if root.location in views:
+                continue
+            node = self.policy.nodes[root.node_id]
+            held = self.locations.get(root.location, LocationStatus())
+            status = self.status(root.node_id)
+            views[root.location] = LocationView(
+                location=root.location,
+                node_id=root.node_id,
+                is_drive=root.is_drive,
+                state=held.state,
+                node_state=status.state,
+                durable=node.durable,
+                provider=node.provider,
+                region=node.region,
+                total_bytes=held.total_bytes,
+                used_bytes=held.used_bytes,
+                paused="*" in self.paused or root.node_id in self.paused,
+                failing=root.node_id in failing,
+            )
+        return views
+
+    def endpoint(self, node_id: str) -> Endpoint:
+        """Return how to start commands on a node; KeyError for a node that is not in the policy."""
+        if node_id == self.own_node:
+            return Endpoint(node_id, local=True)
+        node = self.policy.nodes[node_id]
+        return Endpoint(node_id, False, node.addresses, node.user, node.identity_file)
+
+
+def location_node(location: str) -> str:
+    """Return the node of a location id (``node`` or ``node:/path``)."""
+    return location.split(":", 1)[0]

@@ -1,0 +1,79 @@
+"""Finding out what a file holds where its stat alone cannot tell: hashing on demand, on the file's own node."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from config.classify import classify
+from engine.catalog.catalog import DataCatalog
+from engine.clock import Clock
+from engine.errors import ErrorClass, SyncdeckError
+from engine.integrity.temporary import TemporaryNames
+from engine.inventory.fleet import location_node
+from engine.model import DataEntry, FileKind, Replica, ReplicaState, Version
+from engine.remote.types import NodeAgent
+
+AgentFor = Callable[[str], Awaitable[NodeAgent]]
+
+
+def replicas_to_hash(entry: DataEntry) -> tuple[Replica, ...]:
+    """Return the copies whose content must be known before the entry can be planned.
+
+    A lone unhashed copy needs none: its hash is taken while it is first copied.
+    """
+    unhashed = tuple(r for r in entry.replicas if r.state is ReplicaState.UNHASHED)
+    lone = len(entry.replicas) == 1 and entry.current is None
+    return () if lone else unhashed
+
+
+class Hasher:
+    """Hashes copies and records what they are worth."""
+
+    def __init__(self, catalog: DataCatalog, agent_for: AgentFor, names: TemporaryNames, clock: Clock) -> None:
+        self._catalog = catalog
+        self._agent_for = agent_for
+        self._names = names
+        self._clock = clock
+
+    async def settle(self, entry: DataEntry) -> tuple[SyncdeckError, ...]:
+        """Hash what must be known of one entry; return what could not be hashed now and why.
+
+        The newest file goes first, so that of several unknown contents it becomes the current version.
+        """
+        failures: list[SyncdeckError] = []
+        for replica in sorted(replicas_to_hash(entry), key=lambda r: -r.stat.mtime_ns):
+            try:
+                await self._hash(entry, replica)
+            except SyncdeckError as error:
+                if error.error_class is ErrorClass.BUG:
+                    raise
+                failures.append(error)
+        return tuple(failures)
+
+    async def _hash(self, entry: DataEntry, replica: Replica) -> None:
+        node = location_node(replica.location)
+        agent = await self._agent_for(node)
+        kind = FileKind(classify(replica.path).kind)
+        live = kind is FileKind.SQLITE and entry.key.origin == node
+        if live or (kind is FileKind.SQLITE and replica.stat.wal_size_bytes):
+            await self._hash_by_snapshot(agent, entry, replica)
+            return
+        content = await agent.hash(replica.path, kind)
+        mtime = content.stat.mtime_ns / 1e9
+        version = Version(content.sha256, content.size_bytes, mtime, None, content.fingerprint)
+        await self._catalog.record_content(
+            entry.key, replica.location, replica.path, version, content.stat, self._clock.now()
+        )
+
+    async def _hash_by_snapshot(self, agent: NodeAgent, entry: DataEntry, replica: Replica) -> None:
+        snapshot_path = self._names.snapshot(replica.path, 0, str(entry.key))
+        try:
+            taken = await agent.snapshot(replica.path, snapshot_path)
+            content = await agent.hash(taken.path, FileKind.SQLITE)
+        finally:
+            await agent.discard([snapshot_path])
+        mtime = max(taken.source_stat.mtime_ns, taken.source_stat.wal_mtime_ns) / 1e9
+        version = Version(content.sha256, taken.size_bytes, mtime, taken.games_count, content.fingerprint)
+        await self._catalog.record_content(
+            entry.key, replica.location, replica.path, version, taken.source_stat, self._clock.now()
+        )
