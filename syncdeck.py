@@ -1,0 +1,74 @@
+"""The `syncdeck` command's front door: makes sure that app, engine, config and widgets are ours, then starts.
+
+Our users' own code is a package called ``app``, and they run with ``PYTHONPATH`` or the working folder
+pointing at it. Whatever lies there must neither be imported in place of ours nor shadow a library.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+HOME = os.path.dirname(os.path.realpath(__file__))
+ROOMS = ("app", "widgets", "engine", "config")
+
+
+class _OurRooms(MetaPathFinder):
+    """Finds our four packages beside this file, before anybody else's finder is asked."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of one of our packages; None for every other name."""
+        return PathFinder.find_spec(fullname, [HOME]) if fullname in ROOMS else None
+
+
+def _own_paths() -> set[str]:
+    """Return the folders that stay on the path even where the user's settings name them too."""
+    interpreter = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
+    return {HOME} | interpreter
+
+
+def _drop_foreign_paths() -> None:
+    """Take the working folder and the entries of PYTHONPATH off the path."""
+    foreign = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
+    with suppress(FileNotFoundError):  # a working folder that was removed shadows nothing
+        foreign.add(os.getcwd())
+    foreign -= _own_paths()
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) not in foreign]
+    if HOME not in sys.path:
+        sys.path.insert(0, HOME)
+
+
+def _evict_foreign_modules() -> None:
+    """Forget packages with our names that something imported from elsewhere before us (a .pth file, sitecustomize)."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ROOMS:
+            places = [getattr(module, "__file__", None) or "", *getattr(module, "__path__", ())]
+            if not any(os.path.realpath(place).startswith(HOME + os.sep) for place in places if place):
+                del sys.modules[name]
+
+
+def _claim_imports() -> None:
+    _drop_foreign_paths()
+    _evict_foreign_modules()
+    if not any(isinstance(finder, _OurRooms) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _OurRooms())
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return its exit code (see docs/command-line.md)."""
+    _claim_imports()
+    from app.cli.main import main as run
+
+    return run(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
