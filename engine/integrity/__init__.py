@@ -1,1 +1,1 @@
-"""Temporary names, publishing, quarantine."""
+"""Temporary names, and the rules of what may replace what."""

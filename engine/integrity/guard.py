@@ -1,0 +1,80 @@
+"""What a new version may replace: pure rules over what the catalog knows of the file that is there.
+
+Smaller never replaces larger, a copy that never was a version is never replaced, and nothing is replaced
+before its content is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.model import FileStat, Replica, ReplicaState, Version
+
+
+class Verdict(StrEnum):
+    """What to do about the file at the target."""
+
+    ALLOW = "allow"
+    ALREADY = "already"
+    HASH_FIRST = "hash-first"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict; ``expected`` is the stat of the file that may be replaced (None: nothing may be there)."""
+
+    verdict: Verdict
+    reason: str
+    remedy: str = ""
+    expected: FileStat | None = None
+
+
+def decide(found: FileStat | None, known: Replica | None, new: Version | None, new_size_bytes: int) -> Decision:
+    """Return whether a new content may take the place of what is at the target.
+
+    ``found`` is the file's stat as it is now, ``known`` what the catalog holds about it, ``new`` the version
+    to place, given only once the catalog holds it as the current one (a CURRENT copy of another hash then holds
+    the same rows in other bytes); ``new_size_bytes`` is always known.
+    """
+    if found is None:
+        return Decision(Verdict.ALLOW, "nothing is there")
+    if known is None or known.sha256 is None or known.changed or not known.stat.same_content_as(found):
+        return Decision(Verdict.HASH_FIRST, "what is there was not hashed since it last changed", expected=found)
+    if new is not None and (known.sha256 == new.sha256 or known.state is ReplicaState.CURRENT):
+        return Decision(Verdict.ALREADY, "the target holds this content already", expected=found)
+    return _decide_known(found, known, new_size_bytes)
+
+
+def _decide_known(found: FileStat, known: Replica, new_size_bytes: int) -> Decision:
+    path = known.path
+    if known.state is ReplicaState.UNHASHED:
+        return Decision(Verdict.HASH_FIRST, "what is there was never judged", expected=found)
+    if known.state not in (ReplicaState.STALE, ReplicaState.CURRENT):
+        return Decision(Verdict.REFUSE, _REASONS[known.state], _remedy(known.state, path), found)
+    if new_size_bytes < found.size_bytes:
+        return Decision(
+            Verdict.REFUSE,
+            f"smaller: the new version has {new_size_bytes} bytes, the copy there {found.size_bytes}",
+            f"see why it shrank; if the new one is right, move {path} away on the target and retry",
+            found,
+        )
+    return Decision(Verdict.ALLOW, f"replaces the {known.state.value} version there", expected=found)
+
+
+_REASONS = {
+    ReplicaState.DIVERGED: "diverged: the copy there never was a version of this file",
+    ReplicaState.BAD: "the copy there is damaged and kept for inspection",
+    ReplicaState.QUARANTINED: "the copy there is in quarantine",
+    ReplicaState.ARCHIVED: "the copy there is archived",
+    ReplicaState.DELETING: "the copy there is being deleted",
+}
+
+
+def _remedy(state: ReplicaState, path: str) -> str:
+    if state is ReplicaState.DIVERGED:
+        return f"compare the two; keep what is worth keeping of {path}, move it away on the target and retry"
+    if state is ReplicaState.BAD:
+        return f"inspect {path}, move it away on the target and retry"
+    return f"wait until {path} is settled, then retry"
