@@ -1,1 +1,1 @@
-"""The control socket: server, and the client that the console attaches with."""
+"""The control socket: server, and the client that the console attaches with; the lock on a state directory."""
