@@ -103,11 +103,15 @@ class NodeSpec:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether one host receives one data type, and the reason and line that decide it."""
+    """Whether one host receives one data type, and the reason and line that decide it.
+
+    ``external_only``: it receives on its external drives, not below its own root (see ``config/places.py``).
+    """
 
     receives: bool
     because: str
     line: int | None
+    external_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
