@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +12,9 @@ from typing import Any
 
 import yaml
 
-sys.path.insert(0, os.path.dirname(__file__))
-
-from fleet_sshd import Sshd, make_key, require_tools
-
 from config.types import Address
 from engine.remote.types import Endpoint, SshOptions
+from tests.fleet_sshd import Sshd, make_key, require_tools
 
 
 @dataclass

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import psutil
 import yaml
-from fleet import openssh_fleet
+
+from tests.fleet import openssh_fleet
 
 
 def run(fleet, node, command: str) -> subprocess.CompletedProcess[str]:

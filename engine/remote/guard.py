@@ -1,0 +1,108 @@
+"""Run a local command that must not outlive the engine, even when the engine is killed with SIGKILL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+
+# The supervisor's own exit code when it ended the command because the engine was gone.
+ENGINE_GONE = 75
+STREAM_LIMIT_BYTES = 1 << 20
+
+# Plain source for an isolated interpreter: the supervisor must start fast and import nothing of ours.
+# stdin is the engine's pipe. The command gets a process group of its own, so that all its children end with it.
+SUPERVISOR = """
+import os, select, signal, subprocess, sys
+woken_read, woken_write = os.pipe()
+os.set_blocking(woken_write, False)
+signal.set_wakeup_fd(woken_write)
+signal.signal(signal.SIGCHLD, lambda number, frame: None)
+signal.signal(signal.SIGTERM, lambda number, frame: None)
+try:
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+except OSError as error:
+    sys.stderr.write("%s: %s\\n" % (sys.argv[1], error.strerror))
+    os._exit(127)
+def end(number):
+    try:
+        os.killpg(child.pid, number)
+    except ProcessLookupError:
+        pass
+while child.poll() is None:
+    ready, _, _ = select.select([0, woken_read], [], [])
+    if woken_read in ready:
+        numbers = os.read(woken_read, 64)
+        if signal.SIGTERM not in numbers:
+            continue
+    elif os.read(0, 64):
+        continue
+    end(signal.SIGTERM)
+    try:
+        child.wait(2)
+    except subprocess.TimeoutExpired:
+        pass
+    end(signal.SIGKILL)
+    child.wait()
+    os._exit(75)
+os._exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
+"""
+
+
+class GuardedProcess:
+    """A running command. It ends when ``kill`` is called, when it is done, or when this process dies."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        self._process = process
+        self.stdout: asyncio.StreamReader = process.stdout
+        self.stderr: asyncio.StreamReader = process.stderr
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The command's exit code (128 + signal number when a signal ended it), None while it runs."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Return the command's exit code once it ended; read ``stdout`` and ``stderr`` meanwhile."""
+        return await self._process.wait()
+
+    async def kill(self) -> None:
+        """End the command and all its children: SIGTERM, after two seconds SIGKILL; returns when they are gone."""
+        if self._process.returncode is None and self._process.stdin is not None:
+            self._process.stdin.close()
+        await asyncio.shield(self._process.wait())
+
+
+async def guarded_exec(argv: Sequence[str], env: Mapping[str, str] | None = None) -> GuardedProcess:
+    """Start ``argv`` under a supervisor that ends its whole process group when this process is gone.
+
+    ``env`` replaces the environment when given. The exit code is 127 when the command does not exist.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", SUPERVISOR, *argv),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=None if env is None else dict(env),
+        start_new_session=True,
+        limit=STREAM_LIMIT_BYTES,
+    )
+    return GuardedProcess(process)
+
+
+def end_group(pid: int) -> None:
+    """SIGKILL the process group that ``pid`` leads; a group that is gone already is fine."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # macOS answers EPERM for a group whose members are all zombies.
+        return
