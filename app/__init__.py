@@ -1,0 +1,1 @@
+"""What a person starts: the console and the command line."""

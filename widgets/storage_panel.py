@@ -1,0 +1,84 @@
+"""The panel of disks: bars that carry their thresholds, the trend of the fullest, and who could not be asked."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from widgets.bars import bar, sparkline
+from widgets.line_list import Row, Sheet
+from widgets.models import GLYPHS, Badge, StorageModel, StorageRow
+from widgets.panel import Panel
+from widgets.text import Line, Span, Tone, crop, fit
+
+ROLE_WIDTH = 10
+PERCENT_WIDTH = 7
+
+
+class StoragePanel(Panel[StorageModel]):
+    """Disks, fullest first; the first row also tells thresholds, trend and when it will be full."""
+
+    TITLE = "Storage"
+
+    def lay_out(self, model: StorageModel, width: int) -> Sheet:
+        """Return the disks at this width."""
+        if not model.rows:
+            rows = (Row(None, ((Span(model.empty, Tone.MUTED),),)),)
+        else:
+            lead = model.rows[0]
+            rows = tuple(
+                Row(row.key, _lead(row, width) if row is lead and row.percent is not None else (_line(row, width),))
+                for row in model.rows
+            )
+        return Sheet(rows, foot=partial(_foot, model))
+
+
+def _line(row: StorageRow, width: int, second: Badge | None = None) -> Line:
+    badge = second or row.role
+    name_width = max(10, min(24, width - ROLE_WIDTH - PERCENT_WIDTH - 18))
+    bar_width = max(6, width - name_width - ROLE_WIDTH - PERCENT_WIDTH - 3)
+    head = (Span(fit(row.name, name_width), bold=second is not None), Span(" "))
+    middle = Span(fit(badge.text, ROLE_WIDTH) + " ", badge.tone)
+    if row.percent is None:
+        return (*head, middle, Span(fit(row.state, bar_width + PERCENT_WIDTH + 1), row.tone))
+    marks = ((row.target, Tone.WARN), (row.maximum, Tone.BAD))
+    glyph = GLYPHS.get(row.tone, " ") if row.tone is not Tone.GOOD else " "
+    figure = f"{row.percent:.0f} % {glyph}"
+    bar_tone = Tone.ACCENT if row.tone in (Tone.GOOD, Tone.TEXT) else row.tone
+    text_tone = Tone.TEXT if row.tone in (Tone.GOOD, Tone.TEXT) else row.tone
+    return (
+        *head,
+        middle,
+        *bar(row.percent, bar_width, bar_tone, marks),
+        Span(fit(figure, PERCENT_WIDTH + 1, "right"), text_tone, bold=bar_tone is not Tone.ACCENT),
+    )
+
+
+def _lead(row: StorageRow, width: int) -> tuple[Line, ...]:
+    second: list[Span] = [
+        Span("  target ", Tone.MUTED),
+        Span(f"{row.target:.0f}", Tone.WARN),
+        Span(" max ", Tone.MUTED),
+        Span(f"{row.maximum:.0f}", Tone.BAD),
+        Span(" %", Tone.MUTED),
+    ]
+    if row.full_in is not None:
+        second += [Span("  full in ", Tone.MUTED), Span(row.full_in.text, row.full_in.tone, bold=True)]
+    if row.state:
+        second += [Span("  "), Span(row.state, row.tone)]
+    used = sum(len(span.text) for span in second)
+    room = width - used - 2
+    if row.trend and room >= 8:
+        second += [Span("  "), Span(sparkline(row.trend, min(room, 24)), Tone.ACCENT)]
+    return (_line(row, width, Badge(row.used, Tone.TEXT)), crop(tuple(second), width))
+
+
+def _foot(model: StorageModel, hidden: int) -> Line:
+    spans: list[Span] = []
+    if hidden:
+        calm = f" {model.calm_below}" if model.calm_below else ""
+        spans.append(Span(f"{hidden} more{calm}", Tone.MUTED))
+    for badge in model.counts:
+        if spans:
+            spans.append(Span("   "))
+        spans.append(Span(badge.text, badge.tone))
+    return tuple(spans)
