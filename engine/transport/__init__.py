@@ -1,1 +1,1 @@
-"""Moving bytes: transports, chains, the manager."""
+"""Moving bytes: one module per transport, the chain that falls back, the manager that walks it."""

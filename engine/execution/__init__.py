@@ -1,0 +1,1 @@
+"""Carrying out claimed transfers: snapshot, move, verify, publish, record; retry, recover, run."""

@@ -1,0 +1,66 @@
+"""What becomes of a transfer after an error: pure, from the error's class and the attempts so far."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.errors import ErrorClass, SyncdeckError
+from engine.transport.errors import BadSource
+
+FIRST_DELAY_SECONDS = 2.0
+LONGEST_DELAY_SECONDS = 300.0
+
+RETRIED = frozenset({ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED, ErrorClass.SOURCE_CHANGED})
+"""Classes that time mends. When they have used up their retries the transfer fails, and a later plan may try anew."""
+MISMATCH_ATTEMPTS = 2
+"""A checksum mismatch is tried once more, after everything was hashed again; a second one needs the operator."""
+
+
+class Ending(StrEnum):
+    """How an attempt that failed ends."""
+
+    RETRY = "retry"
+    BLOCK = "block"
+    FAIL = "fail"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do now; ``delay_seconds`` is set for RETRY only."""
+
+    ending: Ending
+    delay_seconds: float = 0.0
+
+
+class Refused(SyncdeckError):
+    """A guard rule forbids the transfer: the operator decides."""
+
+
+class Superseded(SyncdeckError):
+    """There is nothing (any more) to move: the source is gone or no longer holds the current version."""
+
+
+def judge(error: SyncdeckError, attempts: int, max_retries: int, chance: random.Random) -> Verdict:
+    """Return what follows an error in attempt number ``attempts`` (1 is the first)."""
+    if isinstance(error, Superseded):
+        return Verdict(Ending.DROP)
+    if isinstance(error, BadSource | Refused):
+        return Verdict(Ending.BLOCK)
+    if error.error_class in RETRIED:
+        if attempts > max_retries:
+            return Verdict(Ending.FAIL)
+        return Verdict(Ending.RETRY, backoff(attempts, chance))
+    if error.error_class is ErrorClass.CHECKSUM_MISMATCH and attempts < MISMATCH_ATTEMPTS:
+        return Verdict(Ending.RETRY, backoff(attempts, chance))
+    if error.error_class is ErrorClass.NOT_FOUND:
+        return Verdict(Ending.DROP)
+    return Verdict(Ending.BLOCK)
+
+
+def backoff(attempts: int, chance: random.Random) -> float:
+    """Return seconds to wait: doubling with full jitter above half, so that a fleet does not retry in step."""
+    longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 12))
+    return longest * (0.5 + chance.random() / 2)

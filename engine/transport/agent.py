@@ -1,0 +1,52 @@
+"""The agent stream as a transport: between any two nodes, chunked, resumable; binary, or base64 for text pipes."""
+
+from __future__ import annotations
+
+from engine.model import Transport
+from engine.remote.stream import run_stream
+from engine.remote.types import Endpoint, Progress, SshOptions, StreamJob, StreamOutcome
+from engine.transport.types import Capabilities, TransferJob
+
+AGENT_COST = 10
+BASE64_COST = 13
+"""A third more bytes for the same content."""
+
+
+class AgentTransport:
+    """Moves a file as a stream from the source's agent to the target's."""
+
+    def __init__(self, options: SshOptions, base64: bool = False) -> None:
+        self._options = options
+        self._base64 = base64
+
+    @property
+    def name(self) -> Transport:
+        """``base64`` when frames are text, else ``agent``."""
+        return Transport.BASE64 if self._base64 else Transport.AGENT
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Any pair of nodes, resumable, no delta."""
+        cost = BASE64_COST if self._base64 else AGENT_COST
+        return Capabilities(remote_to_remote=True, resume=True, progress=True, delta=False, cost=cost)
+
+    async def unusable(self, source: Endpoint, target: Endpoint) -> str | None:
+        """Return None: an agent runs wherever the engine can look at files at all."""
+        return None
+
+    async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
+        """Leave a verified temporary file at the target; raise TransferError or NodeUnreachable."""
+        stream = StreamJob(
+            source_path=job.source_path,
+            temp_path=job.temp_path,
+            size_bytes=job.size_bytes,
+            content_id=job.content_id,
+            kind=job.kind,
+            source_stat=job.source_stat,
+            bytes_per_second=job.bytes_per_second,
+            encoding="base64" if self._base64 else "binary",
+            compress=not (job.source.local and job.target.local),
+            stall_timeout_seconds=job.stall_timeout_seconds,
+            check_source=job.check_source,
+        )
+        return await run_stream(job.source, job.target, stream, self._options, progress)
