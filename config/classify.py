@@ -33,9 +33,7 @@ class Classifier:
         self._infrastructure = _compile_globs(preset.infrastructure.names)
         self._infrastructure_folders = frozenset(preset.infrastructure.folders)
         self._types = tuple((_compile_globs(t.names), t.type, t.kind) for t in preset.types)
-        self._aliases = {
-            alias: board for board, aliases in preset.config_keys.boards.items() for alias in aliases
-        }
+        self._aliases = {alias: board for board, aliases in preset.config_keys.boards.items() for alias in aliases}
         self._key_pattern = _key_pattern(preset)
 
     def classify(self, path: str) -> Classification:

@@ -32,7 +32,9 @@ BARE_WORDS: Mapping[str, tuple[str, str]] = {
 
 EVERYTHING = frozenset({"all", "any", "*"})
 
-_TOKEN = re.compile(r"\s*(?:(?P<symbol>!=|[&|!()=])|\"(?P<quoted>[^\"]*)\"|'(?P<single>[^']*)'|(?P<word>[^\s&|!()='\"]+))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<symbol>!=|[&|!()=])|\"(?P<quoted>[^\"]*)\"|'(?P<single>[^']*)'|(?P<word>[^\s&|!()='\"]+))"
+)
 
 
 class SelectorError(ValueError):

@@ -1,0 +1,137 @@
+"""``data_plane``: what the engine itself is told. Every key is optional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.schema.base import Duration, Integer, Number, Rate, Seconds, Section, Size
+from config.types import DataType
+
+DEFAULT_LANDING: Mapping[DataType, str] = {
+    DataType.GAMES: "synced/{origin}/{path}",
+    DataType.MODELS: "{path}",
+    DataType.NPZ: "{path}",
+    DataType.CHECKPOINT: "{path}",
+}
+"""Where a copy lands below the folder of its type. Games are keyed by origin; the users read ``synced/**``."""
+
+
+class Ssh(Section):
+    """Which known_hosts and ssh_config files count instead of the user's own."""
+
+    known_hosts: str | None = None
+    config: str | None = None
+
+
+class OnFinding(Section):
+    """A command, as a list of words: it runs without a shell."""
+
+    command: Annotated[list[str], Field(min_length=1)]
+    min_interval: Duration | None = None
+
+
+class NodeSwitch(Section):
+    """Switches of one node: off altogether, or for one data type; and a cap on its link."""
+
+    enabled: bool | None = None
+    games: bool | None = None
+    npz: bool | None = None
+    models: bool | None = None
+    checkpoint: bool | None = None
+    bandwidth_limit: Rate | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bool(cls, value: Any) -> Any:
+        return {"enabled": value} if isinstance(value, bool) else value
+
+
+class TypeSwitches(Section):
+    """Data types that move at all."""
+
+    games: bool | None = None
+    npz: bool | None = None
+    models: bool | None = None
+    checkpoint: bool | None = None
+
+
+class ThresholdSection(Section):
+    """When something becomes a finding. Those of disks are in ``sync_routing``."""
+
+    lag_warning: Duration | None = None
+    lag_critical: Duration | None = None
+    training_data_warning: Duration | None = None
+    disk_full_forecast: Duration | None = None
+
+
+def _landing(template: str, needs_origin: bool) -> str:
+    """A template must map a place back to its key: whole steps, a fixed one first, and ``{path}`` at the end."""
+    steps = template.split("/")
+    fixed = [step for step in steps if step not in ("{origin}", "{path}")]
+    wanted = ["{origin}", "{path}"] if needs_origin else ["{path}"]
+    sound = (
+        [step for step in steps if step not in fixed] == wanted
+        and steps[-1] == "{path}"
+        and all(step not in ("", ".", "..") and not set("{}\\") & set(step) for step in fixed)
+        and (not needs_origin or steps[0] != "{origin}")
+    )
+    if not sound:
+        example = DEFAULT_LANDING[DataType.GAMES if needs_origin else DataType.MODELS]
+        raise PydanticCustomError(
+            "landing-template",
+            "{found} cannot be read backwards, from a file to its key; a sound one is {example}",
+            {"found": repr(template), "example": example},
+        )
+    return template
+
+
+def _keyed_landing(template: str) -> str:
+    return _landing(template, needs_origin=True)
+
+
+def _shared_landing(template: str) -> str:
+    return _landing(template, needs_origin=False)
+
+
+SharedTemplate = Annotated[str, AfterValidator(_shared_landing)]
+
+
+class Landing(Section):
+    """Where copies of foreign origin land, below the folder of their type."""
+
+    games: Annotated[str, AfterValidator(_keyed_landing)] | None = None
+    npz: SharedTemplate | None = None
+    models: SharedTemplate | None = None
+    checkpoint: SharedTemplate | None = None
+
+
+class DataPlane(Section):
+    """``data_plane``. The names without a unit in their value are those of the users' DataPlaneConfig."""
+
+    node_id: str | None = None
+    catalog_db_path: str | None = None
+    manifest_refresh_interval: Seconds | None = None
+    min_replication_factor: Annotated[Integer, Field(ge=1)] | None = None
+    max_concurrent_syncs: Annotated[Integer, Field(ge=1)] | None = None
+    default_bandwidth_limit_mbps: Annotated[Number, Field(gt=0)] | None = None
+    bandwidth_limit: Rate | None = None
+    s3_enabled: bool | None = None
+    s3_bucket: str | None = None
+    s3_sync_interval: Seconds | None = None
+    large_file_threshold_mb: Annotated[Number, Field(gt=0)] | None = None
+    large_file_threshold: Size | None = None
+    transport_timeout_seconds: Seconds | None = None
+    max_retries: Annotated[Integer, Field(ge=0)] | None = None
+    emit_completion_events: bool | None = None
+    chain_events: bool | None = None
+    ephemeral_snapshot_interval: Duration | None = None
+    ssh: Ssh | None = None
+    on_finding: OnFinding | None = None
+    landing: Landing | None = None
+    nodes: dict[str, NodeSwitch | None] | None = None
+    data_types: TypeSwitches | None = None
+    thresholds: ThresholdSection | None = None
