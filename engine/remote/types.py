@@ -78,6 +78,8 @@ class RootStatus:
     free_bytes: int | None
     unreadable: tuple[str, ...] = ()
     """Folders (relative to the root) that could not be read: what was known there stays known."""
+    detail: str = ""
+    """What is wrong with a root that is not available, with its remedy where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class StreamJob:
     stall_timeout_seconds: float = 600.0
     check_source: bool = False
     """Run the type check of ``kind`` at the source while the bytes travel (once per content)."""
+    root: str = ""
+    """The target location's folder: the temporary file is refused outside it ("" allows any place)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,8 @@ class PublishRequest:
     temp_stat: FileStat | None
     expected: FileStat | None
     mode: int = 0o644
+    root: str = ""
+    """The location's folder: a final path that leads out of it is refused ("" allows any place)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,131 @@
+"""The control session: requests come in on stdin, each is answered by a thread of its own, EOF ends everything."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any, Callable, Dict, Optional
+
+from engine.remote.agent import machine, paths, publishing, scanning, stats
+from engine.remote.agent.checks import check_file
+from engine.remote.agent.children import answer, run_child
+from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.frames import MARKER, encode, read_frame, write_all
+from engine.remote.agent.hashcache import HashCache, cache_folder
+from engine.remote.agent.hashing import be_polite, hash_file
+from engine.remote.agent.snapshots import make_snapshot
+
+# Batches of one request that may be on their way before the engine has taken the first of them.
+CREDIT = 4
+BACKGROUND_BYTES_PER_SECOND = 64e6
+STOPPED = Failure("transient-network", "the request was cancelled", "nothing")
+
+
+class Call:
+    """One running request: how its work sends items, waits for the engine to take them, and learns to stop."""
+
+    def __init__(self, number: int, send: Callable[[Any], None]) -> None:
+        self.number = number
+        self.credit = threading.Semaphore(CREDIT)
+        self.stopped = False
+        self._send = send
+
+    def emit(self, item: Any) -> None:
+        """Send one item of a stream, when there is credit."""
+        self.credit.acquire()
+        self.check()
+        self._send({"id": self.number, "item": item})
+
+    def check(self) -> None:
+        """Raise when the engine cancelled the request."""
+        if self.stopped:
+            raise STOPPED
+
+    def stop(self) -> None:
+        """Make the work stop at its next check."""
+        self.stopped = True
+        self.credit.release()
+
+
+class Control:
+    """The dispatcher of one session."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        self._write_lock = threading.Lock()
+        self._calls: Dict[int, Call] = {}
+        self._cache = HashCache(cache_folder())
+        self._publisher = publishing.Publisher(self._cache)
+        self._operations: Dict[str, Callable[[Dict[str, Any], Call], Any]] = {
+            "scan": lambda a, call: scanning.scan(a["roots"], a["patterns"], call.emit),
+            "usage": lambda a, call: [scanning.root_status(root, []) for root in a["roots"]],
+            "stat": lambda a, call: stats.stat_file(paths.existing(a["path"])),
+            "hash": self._hash,
+            "snapshot": lambda a, call: run_child(self._source, dict(a, mode="snapshot"), call.check),
+            "check": lambda a, call: check_file(a["path"], a["kind"], call.check),
+            "publish": lambda a, call: self._publisher.publish(a),
+            "discard": lambda a, call: publishing.discard(a["paths"]),
+            "quarantine": lambda a, call: publishing.quarantine(a["path"], a["target"], a["root"]),
+            "processes": lambda a, call: machine.processes(a["names"]),
+        }
+
+    def run(self) -> None:
+        """Serve until stdin ends; then this process ends at once, whatever runs."""
+        write_all(1, MARKER)
+        self._send({"hello": machine.hello()})
+        while True:
+            frame = read_frame(0)
+            if frame is None:
+                os._exit(0)
+            self._take(frame)
+
+    def _take(self, frame: dict[str, Any]) -> None:
+        if "op" in frame:
+            call = Call(frame["id"], self._send)
+            self._calls[call.number] = call
+            threading.Thread(target=self._work, args=(call, frame["op"], frame["args"]), daemon=True).start()
+            return
+        running: Optional[Call] = self._calls.get(frame["id"])
+        if running is None:
+            return  # It ended while this frame was on its way.
+        if "cancel" in frame:
+            running.stop()
+        else:
+            running.credit.release()
+
+    def _work(self, call: Call, operation: str, arguments: dict[str, Any]) -> None:
+        try:
+            reply: Dict[str, Any] = {"id": call.number, "result": self._operations[operation](arguments, call)}
+        except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+            reply = {"id": call.number, "error": from_exception(error).as_json()}
+        self._calls.pop(call.number, None)
+        self._send(reply)
+
+    def _hash(self, arguments: dict[str, Any], call: Call) -> Any:
+        if arguments["background"]:
+            return run_child(self._source, dict(arguments, mode="hash"), call.check)
+        return hash_file(arguments["path"], arguments["kind"], self._cache, call.check)
+
+    def _send(self, value: Any) -> None:
+        data = encode(value)
+        try:
+            with self._write_lock:
+                write_all(1, data)
+        except OSError:
+            os._exit(1)  # The engine is gone; nobody is left to tell.
+
+
+def main(source: bytes) -> None:
+    """Read the job and be the session, or one of its helper processes."""
+    job = read_frame(0)
+    if job is None:
+        sys.exit(97)
+    if job["mode"] == "snapshot":
+        answer(lambda: make_snapshot(job["path"], job["target"], job["root"]))
+    elif job["mode"] == "hash":
+        be_polite()
+        cache = HashCache(cache_folder())
+        answer(lambda: hash_file(job["path"], job["kind"], cache, lambda: None, BACKGROUND_BYTES_PER_SECOND))
+    else:
+        Control(source).run()

@@ -1,0 +1,31 @@
+"""Making what was written survive a power cut."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+
+from engine.remote.agent.platforms import F_FULLFSYNC, full_sync_refused, needs_full_sync
+
+
+def sync_file(fd: int) -> str:
+    """Flush a file to the medium; returns what did it: ``fullfsync``, or ``fsync`` where the drive refuses that."""
+    if needs_full_sync(sys.platform):
+        try:
+            fcntl.fcntl(fd, F_FULLFSYNC)
+            return "fullfsync"
+        except OSError as error:
+            if not full_sync_refused(error.errno):
+                raise
+    os.fsync(fd)
+    return "fsync"
+
+
+def sync_folder(path: str) -> None:
+    """Flush a folder's names to the medium."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

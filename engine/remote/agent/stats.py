@@ -1,0 +1,48 @@
+"""What tells that a file changed, and how full a file system is."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any
+
+
+def pack_stat(main: os.stat_result, wal: os.stat_result | None) -> list[int]:
+    """Return [size, mtime_ns, inode, wal size, wal mtime_ns], the engine's FileStat in order."""
+    if wal is None:
+        return [main.st_size, main.st_mtime_ns, main.st_ino, 0, 0]
+    return [main.st_size, main.st_mtime_ns, main.st_ino, wal.st_size, wal.st_mtime_ns]
+
+
+def wal_of(path: str) -> os.stat_result | None:
+    """Return the stat of a database's -wal, or None."""
+    try:
+        return os.lstat(path + "-wal")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def stat_file(path: str) -> list[int] | None:
+    """Return a file's stat with its -wal's, or None when there is no such regular file or link."""
+    try:
+        main = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISDIR(main.st_mode):
+        return None
+    return pack_stat(main, wal_of(path))
+
+
+def same_content(one: list[int], other: list[int]) -> bool:
+    """Return whether nothing shows that the content changed between the two stats (inode ignored)."""
+    return one[:2] == other[:2] and one[3] == other[3] and (one[3] == 0 or one[4] == other[4])
+
+
+def usage(path: str) -> dict[str, Any]:
+    """Return total, used and free (to ordinary users) bytes of the file system that holds ``path``."""
+    found = os.statvfs(path)
+    return {
+        "total": found.f_blocks * found.f_frsize,
+        "used": (found.f_blocks - found.f_bfree) * found.f_frsize,
+        "free": found.f_bavail * found.f_frsize,
+    }

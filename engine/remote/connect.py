@@ -1,0 +1,112 @@
+"""Opening a session: the first address that answers, the agent sent over, its hello awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+
+from config.types import Address
+from engine.errors import ErrorClass, NodeUnreachable
+from engine.model import NodeState
+from engine.remote import wire
+from engine.remote.agent import frames
+from engine.remote.agent.bundle import agent_source
+from engine.remote.children import STREAM_LIMIT_BYTES, StderrTail, agent_command, read_frame
+from engine.remote.diagnose import Diagnosis, diagnose, most_telling, remedy_for, unreachable
+from engine.remote.guard import end_group
+from engine.remote.links import Links
+from engine.remote.session import AgentSession
+from engine.remote.ssh import known_ciphers
+from engine.remote.types import AgentInfo, Endpoint, SshOptions
+
+# Beyond ssh's own ConnectTimeout: authentication, the login shell's start, Python's start on a loaded box.
+HELLO_SECONDS = 45.0
+OPERATION = "connect to"
+
+
+async def open_session(endpoint: Endpoint, options: SshOptions, links: Links | None = None) -> AgentSession:
+    """Return a session with the node's agent, over the first address that answers (a local child for this node).
+
+    Raises NodeUnreachable with the most telling failure when no address does.
+    """
+    links = links or Links()
+    await asyncio.to_thread(agent_source, "control")
+    if endpoint.local:
+        return await _open_at(endpoint, None, options, links)
+    await asyncio.to_thread(known_ciphers)
+    failures: list[NodeUnreachable] = []
+    for address in links.addresses(endpoint):
+        try:
+            session = await _open_at(endpoint, address, options, links)
+        except NodeUnreachable as failure:
+            failures.append(failure)
+            continue
+        links.answered(endpoint.node_id, address)
+        return session
+    links.failed(endpoint.node_id)
+    raise most_telling(failures) if failures else no_address(endpoint)
+
+
+def no_address(endpoint: Endpoint) -> NodeUnreachable:
+    """Return the error for a node that the hosts file gives no address."""
+    cause = "the hosts file gives it neither tailscale_ip nor ssh_host"
+    remedy = f"add ssh_host to {endpoint.node_id} in the hosts file"
+    return NodeUnreachable(OPERATION, endpoint.node_id, cause, remedy, ErrorClass.CONFIG, NodeState.UNRESOLVED.value)
+
+
+async def _open_at(endpoint: Endpoint, address: Address | None, options: SshOptions, links: Links) -> AgentSession:
+    source = agent_source("control")
+    with contextlib.ExitStack() as held:
+        slot = held.enter_context(links.slot(endpoint.node_id))
+        process = await asyncio.create_subprocess_exec(
+            *agent_command(endpoint, address, options, source, slot),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+            limit=STREAM_LIMIT_BYTES,
+        )
+        assert process.stdin is not None and process.stderr is not None
+        stderr = StderrTail(process.stderr)
+        try:
+            process.stdin.write(source + frames.encode({"mode": "control"}))
+            info = await _hello(endpoint, process, stderr, options)
+        except BaseException:
+            await end_child(process)
+            raise
+        release: Callable[[], object] = held.pop_all().close
+        return AgentSession(endpoint, process, info, stderr, release)
+
+
+async def _hello(endpoint: Endpoint, process: Process, stderr: StderrTail, options: SshOptions) -> AgentInfo:
+    assert process.stdout is not None
+    node_id = endpoint.node_id
+    seconds = options.connect_timeout_seconds + HELLO_SECONDS
+    try:
+        async with asyncio.timeout(seconds):
+            await process.stdout.readuntil(frames.MARKER)
+            answer = await read_frame(process.stdout)
+            if answer is not None:
+                return wire.info_from(answer["hello"], node_id)
+            code = await process.wait()
+    except TimeoutError:
+        cause = f"it accepted the connection but said nothing for {seconds:.0f} s"
+        state = NodeState.TIMED_OUT
+        late = Diagnosis(state, ErrorClass.TRANSIENT_NETWORK, cause, remedy_for(state, node_id))
+        raise unreachable(OPERATION, node_id, late) from None
+    except asyncio.IncompleteReadError:
+        code = await process.wait()
+    except asyncio.LimitOverrunError:
+        state, cause = NodeState.ERROR, "its login shell prints without end"
+        endless = Diagnosis(state, ErrorClass.UNSUPPORTED, cause, "look at the shell's start-up files on the node")
+        raise unreachable(OPERATION, node_id, endless) from None
+    raise unreachable(OPERATION, node_id, diagnose(node_id, code, await stderr.drained()))
+
+
+async def end_child(process: Process) -> None:
+    """Kill a child with its process group and wait until it is gone, whatever happens to the caller meanwhile."""
+    if process.returncode is None:
+        end_group(process.pid)
+    await asyncio.shield(process.wait())

@@ -1,0 +1,191 @@
+"""A session with one node's agent: requests side by side over one pair of pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from engine.errors import NodeUnreachable
+from engine.model import FileKind, FileStat
+from engine.remote import wire
+from engine.remote.agent import frames
+from engine.remote.children import StderrTail, read_frame
+from engine.remote.diagnose import diagnose, unreachable
+from engine.remote.guard import end_group
+from engine.remote.types import (
+    AgentInfo,
+    CheckResult,
+    ContentInfo,
+    Endpoint,
+    PublishRequest,
+    PublishResult,
+    RootStatus,
+    ScanBatch,
+    ScanRoot,
+    SnapshotInfo,
+)
+
+CLOSE_SECONDS = 5.0
+
+
+class AgentSession:
+    """Implements ``NodeAgent``. Made by ``engine.remote.connect.open_session``; of no use once it is lost."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        process: Process,
+        info: AgentInfo,
+        stderr: StderrTail,
+        release: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.endpoint = endpoint
+        self._process = process
+        self._info = info
+        self._stderr = stderr
+        self._release = release
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+        self._lost: NodeUnreachable | None = None
+        self._closing = False
+        self._reader = asyncio.create_task(self._read(), name=f"agent {endpoint.node_id}")
+
+    @property
+    def info(self) -> AgentInfo:
+        """What the node said of itself when the session began."""
+        return self._info
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can still be made."""
+        return self._lost is None and not self._closing
+
+    async def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
+        """Yield batches of files; each root's status comes last, after all its files."""
+        arguments = {"roots": [wire.root_to(root) for root in roots], "patterns": wire.DATA_PATTERNS}
+        number, answers = self._send("scan", arguments)
+        finished = False
+        try:
+            while True:
+                answer = await answers.get()
+                if "item" not in answer:
+                    finished = True
+                    self._result(answer, "scan")
+                    return
+                self._write({"id": number, "more": 1})
+                yield wire.batch_from(answer["item"])
+        finally:
+            self._forget(number, finished)
+
+    async def usage(self, roots: Sequence[ScanRoot]) -> list[RootStatus]:
+        """Return each root's state and disk usage without walking it."""
+        answer = await self._call("usage", {"roots": [wire.root_to(root) for root in roots]})
+        return [wire.status_from(status) for status in answer]
+
+    async def stat(self, path: str) -> FileStat | None:
+        """Return a file's stat (with its -wal), or None when it is not there."""
+        return wire.stat_or_none(await self._call("stat", {"path": path}))
+
+    async def hash(self, path: str, kind: FileKind, background: bool = False) -> ContentInfo:
+        """Hash a file that nobody writes; raises SyncdeckError source-changed when somebody did."""
+        return wire.content_from(await self._call("hash", {"path": path, "kind": kind.value, "background": background}))
+
+    async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
+        """Make a consistent rollback-mode copy of a live database on its node."""
+        return wire.snapshot_from(await self._call("snapshot", {"path": path, "target": snapshot_path, "root": ""}))
+
+    async def check(self, path: str, kind: FileKind) -> CheckResult:
+        """Check a quiet file for its kind."""
+        problem = await self._call("check", {"path": path, "kind": kind.value})
+        return CheckResult(problem is None, problem or "")
+
+    async def publish(self, request: PublishRequest) -> PublishResult:
+        """Rename a verified temporary file into place, durably."""
+        return wire.publish_from(await self._call("publish", wire.publish_to(request)))
+
+    async def discard(self, paths: Sequence[str]) -> int:
+        """Remove temporary files of ours; return how many were there."""
+        return int(await self._call("discard", {"paths": list(paths)}))
+
+    async def quarantine(self, path: str, quarantine_path: str) -> None:
+        """Move a bad file aside on its own file system, never overwriting."""
+        await self._call("quarantine", {"path": path, "target": quarantine_path, "root": ""})
+
+    async def processes(self, names: Sequence[str]) -> list[tuple[int, str]]:
+        """Return (pid, command) of running processes whose command line names one of ``names``."""
+        return [(pid, line) for pid, line in await self._call("processes", {"names": list(names)})]
+
+    async def close(self) -> None:
+        """End the session; running calls fail."""
+        self._closing = True
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        await asyncio.shield(self._reader)
+
+    async def _call(self, operation: str, arguments: dict[str, Any]) -> Any:
+        number, answers = self._send(operation, arguments)
+        finished = False
+        try:
+            answer = await answers.get()
+            finished = True
+            return self._result(answer, operation)
+        finally:
+            self._forget(number, finished)
+
+    def _send(self, operation: str, arguments: dict[str, Any]) -> tuple[int, asyncio.Queue[dict[str, Any]]]:
+        if self._lost is not None:
+            raise self._lost
+        number = next(self._numbers)
+        # The agent keeps to its credit, so a queue never holds more than a few batches.
+        answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._waiting[number] = answers
+        self._write({"id": number, "op": operation, "args": arguments})
+        return number, answers
+
+    def _forget(self, number: int, finished: bool) -> None:
+        """Drop a request; one that nobody waits for any more is stopped on the node."""
+        self._waiting.pop(number, None)
+        if not finished and self._lost is None:
+            self._write({"id": number, "cancel": 1})
+
+    def _write(self, value: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        if not self._process.stdin.is_closing():
+            self._process.stdin.write(frames.encode(value))
+
+    def _result(self, answer: dict[str, Any], operation: str) -> Any:
+        if "lost" in answer:
+            raise answer["lost"]
+        if "error" in answer:
+            raise wire.error_from(answer["error"], operation, self.endpoint.node_id)
+        return answer["result"]
+
+    async def _end(self) -> int:
+        """Return the child's exit code; one that stays after its agent ended is killed."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self._process.wait(), CLOSE_SECONDS)
+        end_group(self._process.pid)
+        return await self._process.wait()
+
+    async def _read(self) -> None:
+        """Hand answers to their requests until the agent ends; then every request learns why."""
+        assert self._process.stdout is not None
+        while True:
+            value = await read_frame(self._process.stdout)
+            if value is None:
+                break
+            waiting = self._waiting.get(value["id"])
+            if waiting is not None:
+                waiting.put_nowait(value)
+        code = await self._end()
+        self._release()
+        node_id = self.endpoint.node_id
+        self._lost = unreachable("talk to", node_id, diagnose(node_id, code or None, self._stderr.text()))
+        for waiting in self._waiting.values():
+            waiting.put_nowait({"lost": self._lost})
