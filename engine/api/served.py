@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from engine.api.server import ControlServer
 from engine.client import EngineClient
+from engine.errors import ErrorClass, SyncdeckError
 from engine.views import (
     ActionResult,
     CatalogQuery,
@@ -20,23 +22,47 @@ from engine.views import (
 
 
 class ServedEngine:
-    """Passes every call on to ``engine``; listens on the control socket between start and close."""
+    """Makes an engine, passes every call on to it, and listens on the control socket between start and close."""
 
-    def __init__(self, engine: EngineClient, path: Path) -> None:
-        self._engine = engine
-        self._server = ControlServer(engine, path)
+    def __init__(self, make: Callable[[], Awaitable[EngineClient]], path: Path) -> None:
+        """``make`` is awaited by ``start``: a console paints before it pays for importing the data plane."""
+        self._make = make
+        self._path = path
+        self._made: EngineClient | None = None
+        self._server: ControlServer | None = None
+
+    @classmethod
+    def of(cls, engine: EngineClient, path: Path) -> ServedEngine:
+        """Return one around an engine that is made already (and not started)."""
+
+        async def make() -> EngineClient:
+            return engine
+
+        return cls(make, path)
 
     async def start(self) -> None:
-        """Start the engine, then listen: whoever can connect finds an engine that answers."""
-        await self._engine.start()
+        """Make and start the engine, then listen: whoever can connect finds an engine that answers."""
+        self._made = await self._make()
+        await self._made.start()
+        self._server = ControlServer(self._made, self._path)
         await self._server.start()
 
     async def close(self) -> None:
-        """Stop listening, then stop the engine."""
+        """Stop listening, then stop the engine; does nothing before start."""
+        server, self._server = self._server, None
+        made, self._made = self._made, None
         try:
-            await self._server.close()
+            if server is not None:
+                await server.close()
         finally:
-            await self._engine.close()
+            if made is not None:
+                await made.close()
+
+    @property
+    def _engine(self) -> EngineClient:
+        if self._made is None:
+            raise SyncdeckError("use", "the engine", "it does not run", "wait until it has started", ErrorClass.BUG)
+        return self._made
 
     async def wait_for_change(self, revision: int, timeout_seconds: float) -> int:
         """See EngineClient."""

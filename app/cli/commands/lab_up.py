@@ -1,0 +1,39 @@
+"""``syncdeck lab up``: a fleet on this machine until Ctrl-C, for trying commands on."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import output
+from app.cli.exit_codes import ExitCode
+from app.cli.stopping import StopSignals
+
+COMMANDS_TO_TRY = ("", "--no-ui --once", "status", "plan", "catalog ls", "nodes test", "config lint {config}")
+
+
+def lab_up(
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="A new folder, or one of an earlier lab.")],
+    nodes: Annotated[int | None, typer.Option("--nodes", min=6, metavar="N", help="How many nodes.")] = None,
+) -> int:
+    """Run a lab fleet over SSH on loopback until Ctrl-C, and print commands to try on it."""
+    from engine.lab.fleet import Lab
+
+    lab = Lab.create(folder, nodes) if nodes is not None else Lab.create(folder)
+    with lab:
+        output.note(f"{len(lab.nodes)} nodes run; Ctrl-C ends them")
+        options = f"--config {shlex.quote(str(lab.config_path))} --state {shlex.quote(str(lab.state_dir))}"
+        for words in COMMANDS_TO_TRY:
+            command = words.format(config=shlex.quote(str(lab.config_path)))
+            output.line(f"syncdeck {options} {command}".rstrip())
+        asyncio.run(_until_stopped())
+    return ExitCode.DONE
+
+
+async def _until_stopped() -> None:
+    with StopSignals() as stop:
+        await stop.wait()
