@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,3 +16,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def repository() -> Path:
     """Return the folder of the repository itself."""
     return REPOSITORY
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Return a function that returns as soon as a condition holds, and fails the test when it never does."""
+
+    def wait(condition: Callable[[], bool], patience_seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + patience_seconds
+        pause = threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            pause.wait(0.02)
+
+    return wait

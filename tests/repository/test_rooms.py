@@ -1,0 +1,101 @@
+"""The rooms of the repository stay what they are: who imports what, how long a file is, what lies at the top."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOMS = ("app", "widgets", "engine", "config")
+LONGEST_FILE_LINES = 400
+TOP_LEVEL = {
+    ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "app", "config", "docs",
+    "engine", "pyproject.toml", "requirements.txt", "screenshots", "scripts", "syncdeck.py", "tests", "widgets",
+}  # fmt: skip
+# Spelled in parts, so that this file does not hold what it looks for.
+REGISTRY_HOSTS = re.compile("(pypi|pythonhosted|deb[.]debian|security[.]debian|npmjs)" + "[.]org")
+MACHINE_PATHS = re.compile("/work/" + "(main|shared)|/tmp/" + "bash_jobs|/root/" + "[.]pyenv")
+TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".sh", ".tcss", ".ini", ".cfg", ".mako", ".json", ""}
+
+
+def tracked_files(repository: Path) -> list[Path]:
+    """Return the files that git knows."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
+    return [repository / name for name in listed.stdout.split("\0") if name and (repository / name).exists()]
+
+
+def python_files(repository: Path) -> list[Path]:
+    return [path for path in tracked_files(repository) if path.suffix == ".py"]
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+for room in ("engine", "config"):
+    package = importlib.import_module(room)
+    for module in pkgutil.walk_packages(package.__path__, room + "."):
+        if "migrations" not in module.name and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"textual", "rich"}))
+"""
+
+
+def test_engine_and_configuration_run_without_any_terminal_library(repository: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_room_says_its_purpose_in_the_first_line_of_its_init(repository: Path) -> None:
+    silent = [
+        str(path.relative_to(repository))
+        for path in python_files(repository)
+        if path.name == "__init__.py"
+        and path.relative_to(repository).parts[0] in ROOMS
+        and not path.read_text(encoding="utf-8").startswith('"""')
+    ]
+    assert silent == []
+
+
+def test_no_file_is_longer_than_a_reader_can_hold(repository: Path) -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(repository)}
+    too_long = {str(path.relative_to(repository)): n for path, n in lengths.items() if n > LONGEST_FILE_LINES}
+    assert too_long == {}
+
+
+def test_the_top_of_the_repository_holds_what_it_should_and_nothing_else(repository: Path) -> None:
+    top = {path.relative_to(repository).parts[0] for path in tracked_files(repository)}
+    assert top == TOP_LEVEL
+
+
+@pytest.mark.parametrize("pattern", [REGISTRY_HOSTS, MACHINE_PATHS], ids=["registry hosts", "paths of a machine"])
+def test_no_file_names(repository: Path, pattern: re.Pattern[str]) -> None:
+    hits = [
+        f"{path.relative_to(repository)}:{number}: {line.strip()[:80]}"
+        for path in tracked_files(repository)
+        if path.suffix in TEXT_SUFFIXES
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if pattern.search(line)
+    ]
+    assert hits == []
+
+
+def test_requirements_are_pinned_with_hashes_and_name_no_address(repository: Path) -> None:
+    lines = (repository / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "://" in line or line.startswith("-")] == []
+    pins = [line for line in lines if line and not line.startswith(("#", " "))]
+    assert [pin for pin in pins if "==" not in pin or not pin.endswith("\\")] == []
+    assert "textual==8.2.8 \\" in pins
+
+
+def test_every_dependency_is_pinned_and_explained(repository: Path) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[<>=]", requirement)[0] for requirement in wanted}
+    pins = (repository / "requirements.txt").read_text(encoding="utf-8")
+    explained = (repository / "docs" / "dependencies.md").read_text(encoding="utf-8").lower()
+    assert {name for name in names if f"\n{name}==" not in pins} == set()
+    assert {name for name in names if f"`{name}`" not in explained} == set()
