@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from watchfiles import Change, awatch
@@ -29,13 +29,10 @@ async def watch(
     A ``ConfigError`` means: keep the policy you have, and say so. The folder is watched rather than the file,
     because editors replace files; where the path is a symbolic link, the folder of its target as well.
     """
-    seen = digest
-    if seen is not None:
-        outcome = await _read(path)
-        if _identity(outcome) != seen:
-            seen = _identity(outcome)
-            yield outcome
-    async for _ in awatch(
+    follower = _Follower(path, digest)
+    if digest is not None and (outcome := await follower.look()) is not None:
+        yield outcome
+    async for changes in awatch(
         *_folders(path),
         watch_filter=_only(path),
         debounce=_DEBOUNCE_MS,
@@ -44,18 +41,46 @@ async def watch(
         stop_event=stop,
         recursive=False,
     ):
-        outcome = await _read(path)
-        if _identity(outcome) != seen:
-            seen = _identity(outcome)
+        if (changes or follower.touched()) and (outcome := await follower.look()) is not None:
             yield outcome
 
 
-async def _read(path: Path) -> Outcome:
-    """Return the outcome of loading now; in a thread, because the console shares this event loop."""
+class _Follower:
+    """Remembers what was read last, so that only news are told."""
+
+    def __init__(self, path: Path, digest: str | None) -> None:
+        self._path = path
+        self._seen = digest
+        self._signature: tuple[int, int, int] | None = None
+
+    def touched(self) -> bool:
+        """Return whether the file's stat differs from that of the last look; one stat, no reading."""
+        return _signature(self._path) != self._signature
+
+    async def look(self) -> Outcome | None:
+        """Read the file in a thread (the console shares this event loop); return the outcome when it is new."""
+        self._signature = _signature(self._path)
+        outcome = await asyncio.to_thread(_outcome, self._path)
+        identity = _identity(outcome)
+        if identity == self._seen:
+            return None
+        self._seen = identity
+        return outcome
+
+
+def _outcome(path: Path) -> Outcome:
     try:
-        return await asyncio.to_thread(load, path)
+        return load(path)
     except ConfigError as error:
         return error
+
+
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _identity(outcome: Outcome) -> str:
@@ -69,7 +94,7 @@ def _folders(path: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((path.absolute().parent, path.resolve().parent)))
 
 
-def _only(path: Path):  # type: ignore[no-untyped-def]
+def _only(path: Path) -> Callable[[Change, str], bool]:
     names = {path.name, path.resolve().name}
 
     def relevant(_change: Change, changed: str) -> bool:

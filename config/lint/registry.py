@@ -2,6 +2,29 @@
 
 from __future__ import annotations
 
+from config.lint import (
+    addresses,
+    bandwidth,
+    engine_settings,
+    exclusions,
+    hosts,
+    keys,
+    names,
+    routing_rules,
+    status,
+    storage,
+)
 from config.lint.rule import LintRule
 
-RULES: tuple[LintRule, ...] = ()
+RULES: tuple[LintRule, ...] = (
+    *exclusions.RULES,
+    *storage.RULES,
+    *status.RULES,
+    *names.RULES,
+    *addresses.RULES,
+    *hosts.RULES,
+    *bandwidth.RULES,
+    *keys.RULES,
+    *routing_rules.RULES,
+    *engine_settings.RULES,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from config.document import Document, Path
+from config.document import Document, Mark, Path
 from config.schema.cluster import ClusterFile
 from config.schema.host import Host
 from config.types import LintFinding, Policy, Severity
@@ -35,9 +35,9 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One place where a rule found something. ``remedy`` None stands for the rule's own."""
+    """One place where a rule found something: a path, or a mark. ``remedy`` None stands for the rule's own."""
 
-    path: Path
+    at: Path | Mark
     message: str
     remedy: str | None = None
 
@@ -58,7 +58,7 @@ class LintRule:
     def findings(self, context: Context) -> Iterator[LintFinding]:
         """Yield what the rule finds in one file."""
         for hit in self.check(context):
-            mark = context.document.mark(hit.path)
+            mark = hit.at if isinstance(hit.at, Mark) else context.document.mark(hit.at)
             yield LintFinding(
                 rule=self.id,
                 severity=self.severity,

@@ -1,0 +1,59 @@
+"""Bandwidth: units that mislead, and overrides without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from config.lint.rule import Context, Hit, LintRule
+from config.types import Severity
+
+
+def _megabytes(context: Context) -> Iterator[Hit]:
+    limit = context.cluster.sync.bandwidth_limit_mbps
+    if limit is not None:
+        path = ("auto_sync", "bandwidth_limit_mbps")
+        yield Hit(path, f"bandwidth_limit_mbps {limit:g} means megabytes per second: {limit * 8:g} megabits")
+    old = context.cluster.plane.default_bandwidth_limit_mbps
+    if old is not None:
+        path = ("data_plane", "default_bandwidth_limit_mbps")
+        yield Hit(path, f"default_bandwidth_limit_mbps {old:g} means megabytes per second: {old * 8:g} megabits")
+
+
+def _override_equals_limit(context: Context) -> Iterator[Hit]:
+    limit = context.cluster.sync.bandwidth_limit_mbps
+    for glob, value in (context.cluster.sync.host_bandwidth_overrides or {}).items():
+        if value == limit:
+            message = f"the override of {glob} equals the global limit {value:g}; old tools ignore it and use their own"
+            yield Hit(("auto_sync", "host_bandwidth_overrides", glob), message)
+
+
+def _override_matches_nothing(context: Context) -> Iterator[Hit]:
+    for glob in context.cluster.sync.host_bandwidth_overrides or {}:
+        if not any(fnmatchcase(name.lower(), glob.lower()) for name in context.cluster.hosts):
+            yield Hit(("auto_sync", "host_bandwidth_overrides", glob), f"the override of {glob} matches no host")
+
+
+RULES = (
+    LintRule(
+        "bandwidth-in-megabytes",
+        Severity.NOTE,
+        "bandwidth_limit_mbps means megabytes, not megabits, per second",
+        "nothing, if megabytes are meant; data_plane.bandwidth_limit takes a value with its unit, such as 20MB/s",
+        _megabytes,
+    ),
+    LintRule(
+        "override-equals-limit",
+        Severity.NOTE,
+        "a bandwidth override equals the global limit: kept here, ignored by old tools",
+        "remove it, or give it a value of its own",
+        _override_equals_limit,
+    ),
+    LintRule(
+        "override-matches-nothing",
+        Severity.NOTE,
+        "a bandwidth override matches no host",
+        "correct the pattern, or remove it",
+        _override_matches_nothing,
+    ),
+)
