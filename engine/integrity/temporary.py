@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from engine.model import EntryKey, FileStat
 
-MAX_NAME_BYTES = 255
-"""NAME_MAX of every file system that we meet (ext4, APFS, XFS)."""
+MAX_NAME_BYTES = 255 - len("-journal")
+"""NAME_MAX of every file system that we meet (ext4, APFS, XFS), less what SQLite appends for its companions."""
 CONTENT_CHARACTERS = 12
 
 _NAME = re.compile(

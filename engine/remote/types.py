@@ -171,6 +171,8 @@ class StreamOutcome:
     duration_seconds: float
     temp_stat: FileStat
     compressed: bool = False
+    fingerprint: str | None = None
+    """Of a database, where the transport computed it: see ``ContentInfo.fingerprint``."""
 
 
 @dataclass(frozen=True, slots=True)

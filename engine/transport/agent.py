@@ -48,5 +48,6 @@ class AgentTransport:
             compress=not (job.source.local and job.target.local),
             stall_timeout_seconds=job.stall_timeout_seconds,
             check_source=job.check_source,
+            root=job.target_root,
         )
         return await run_stream(job.source, job.target, stream, self._options, progress)

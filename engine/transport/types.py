@@ -43,6 +43,8 @@ class TransferJob:
     bytes_per_second: int | None
     stall_timeout_seconds: float
     check_source: bool
+    target_root: str = ""
+    """The resolved root that ``temp_path`` must lie in; the target's agent refuses to leave it."""
 
 
 AgentFor = Callable[[str], Awaitable[NodeAgent]]

@@ -86,6 +86,7 @@ class RsyncTransport:
             resumed_bytes=resumed,
             duration_seconds=self._clock.monotonic() - started,
             temp_stat=written.stat,
+            fingerprint=written.fingerprint,
         )
 
     async def _run(
@@ -150,8 +151,9 @@ async def _check_end(end: RsyncEnd, job: TransferJob, source: NodeAgent) -> None
         return
     failure = explain(end.status, end.stderr)
     if failure.error_class is ErrorClass.NOT_FOUND and await source.stat(job.source_path) is not None:
+        # The target's folder is missing and its rsync is too old to make it: another transport can.
         raise TransferError(
-            "rsync", job.source_path, failure.cause, "see why the target folder is missing", ErrorClass.CONFIG
+            "rsync to", job.temp_path, failure.cause, "update rsync on the target", ErrorClass.UNSUPPORTED
         )
     raise TransferError("rsync", job.source_path, failure.cause, failure.remedy, failure.error_class)
 

@@ -49,6 +49,9 @@ def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures, progra
     argv += [f"--timeout={max(1, round(run.stall_timeout_seconds))}"]
     if run.bytes_per_second is not None:
         argv.append(f"--bwlimit={max(1, run.bytes_per_second // 1024)}")
+    receiver = near if run.source_is_remote or run.remote_host is None else far
+    if near.makes_parents and receiver.makes_parents:
+        argv.append("--mkpath")
     if near.fsync and far.fsync:
         argv.append("--fsync")
     if protect:

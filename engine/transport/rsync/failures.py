@@ -16,7 +16,7 @@ _NO_SPACE = ("No space left on device", "Disk quota exceeded", "ENOSPC")
 _NO_RSYNC = ("rsync: command not found", "rsync: not found", "No such file or directory: rsync")
 _NETWORK_CODES = frozenset({10, 12, 30, 35})
 _KILLED_CODES = frozenset({16, 19, 20, -1, -2, -9, -13, -15, 129, 130, 137, 141, 143})
-_CONFIG_CODES = frozenset({1, 2, 3, 4, 6})
+_CONFIG_CODES = frozenset({1, 2, 4, 6})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ def explain(status: int, stderr: str) -> RsyncFailure:
         return RsyncFailure(ErrorClass.UNSUPPORTED, said, "the two rsyncs do not agree: update the older one")
     if status in (23, 24):
         return _partial(status, stderr, said)
-    if status == 11:
+    if status in (3, 11) and "No such file or directory" in stderr:
+        return RsyncFailure(ErrorClass.NOT_FOUND, said, "scan again: a file or its folder is not there any more")
+    if status in (3, 11):
         return RsyncFailure(ErrorClass.CONFIG, said, "see why the target's disk refuses to be written")
     return RsyncFailure(ErrorClass.BUG, said, "report this together with the log")
 

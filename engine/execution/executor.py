@@ -1,0 +1,251 @@
+"""Carrying out one claimed transfer, edge by edge; every edge is in the queue before its act."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
+from engine.execution.content import Content, as_file, as_snapshot, look
+from engine.execution.landing import Landing
+from engine.execution.outcomes import Outcomes
+from engine.execution.places import Source, Target, find_source, find_target
+from engine.execution.shielded import finish_anyway
+from engine.execution.tools import Tools
+from engine.execution.verdicts import Superseded
+from engine.integrity.guard import Verdict
+from engine.inventory.fleet import location_node
+from engine.model import ReplicaState, Transfer, TransferState, Version
+from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
+from engine.transport.manager import Delivery
+from engine.transport.types import TransferJob
+
+CLEANUP_SECONDS = 5.0
+"""How long a cancelled transfer waits for its node to remove the partial file; after that the sweep does it."""
+
+
+@dataclass
+class Work:
+    """One attempt at one transfer, as it goes along."""
+
+    transfer: Transfer
+    source: Source
+    target: Target
+    source_agent: NodeAgent
+    target_agent: NodeAgent
+    temp_paths: set[str] = field(default_factory=set)
+    delivery: Delivery | None = None
+
+
+class Executor:
+    """Runs claimed transfers; holds nothing of them between attempts."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._outcomes = Outcomes(tools)
+        self._temporaries: dict[int, set[str]] = {}
+
+    def live_temporaries(self) -> frozenset[str]:
+        """Return the temporary files in use by running transfers, for the sweep to spare."""
+        running = (path for paths in self._temporaries.values() for path in paths)
+        return frozenset(running) | self._tools.snapshots.paths()
+
+    async def run(self, transfer: Transfer) -> None:
+        """Carry a claimed transfer to done, retry, blocked, failed or cancelled. Raises only CancelledError.
+
+        When cancelled, nothing of it stays at the target; the caller records what the cancellation means.
+        """
+        self._outcomes.start(transfer)
+        work: Work | None = None
+        try:
+            work = await self._prepare(transfer)
+            self._temporaries[transfer.id] = work.temp_paths
+            await self._carry_out(work)
+        except asyncio.CancelledError:
+            if work is not None:
+                await self._clean(work)
+            raise
+        except SyncdeckError as error:
+            if work is not None and not _resumable(error, work):
+                await self._clean(work)
+            await self._outcomes.failed(transfer, error, work.delivery if work is not None else None)
+        finally:
+            self._outcomes.end(transfer)
+            self._temporaries.pop(transfer.id, None)
+            self._tools.space.release(transfer.id)
+            self._tools.bandwidth.release(transfer.id)
+            self._tools.board.forget(transfer.id)
+
+    async def _prepare(self, transfer: Transfer) -> Work:
+        tools = self._tools
+        source = find_source(await tools.catalog.get(transfer.key), transfer.key, transfer.source)
+        source_agent, target_agent = await asyncio.gather(
+            tools.agent_for(source.node_id), tools.agent_for(location_node(transfer.target))
+        )
+        target = await find_target(tools.policy(), target_agent, transfer.key, transfer.target)
+        return Work(transfer, source, target, source_agent, target_agent)
+
+    async def _carry_out(self, work: Work) -> None:
+        async with await self._content(work) as content:
+            landing = self._landing(work)
+            known = self._known_version(work, content)
+            decision = await landing.decide(known, content.size_bytes)
+            if decision.verdict is Verdict.ALREADY and known is not None and decision.expected is not None:
+                await self._record(work, known.sha256, PublishResult("already", decision.expected))
+                return
+            outcome = await self._move(work, content)
+        await self._verify_and_publish(work, landing, content, outcome)
+
+    async def _content(self, work: Work) -> AbstractAsyncContextManager[Content]:
+        """Give what is sent; room for it is reserved at the target first."""
+        transfer, source = work.transfer, work.source
+        stat = await look(work.source_agent, source)
+        self._tools.space.reserve_target(
+            transfer.id,
+            work.target.node_id,
+            work.target.root,
+            stat.size_bytes + (stat.wal_size_bytes if source.live else 0),
+            self._tools.policy().thresholds,
+            transfer.emergency,
+        )
+        if not source.live:
+            return as_file(transfer.key, source, stat)
+        await self._outcomes.enter(transfer, TransferState.SNAPSHOTTING, f"snapshot on {source.node_id}")
+        return as_snapshot(self._tools, work.source_agent, transfer.id, transfer.key, source, stat)
+
+    def _known_version(self, work: Work, content: Content) -> Version | None:
+        """Return the version to be sent where it is known before it is read."""
+        if content.sha256 is None or work.source.replica.state is not ReplicaState.CURRENT:
+            return None
+        return content.version(content.sha256, None)
+
+    async def _move(self, work: Work, content: Content) -> StreamOutcome:
+        tools, transfer = self._tools, work.transfer
+        temp_path = tools.names.part(work.target.path, transfer.id, content.content_id)
+        await self._drop_other_partials(work, temp_path)
+        settings = tools.policy().engine
+        job = TransferJob(
+            source=tools.endpoint_for(work.source.node_id),
+            target=tools.endpoint_for(work.target.node_id),
+            source_path=content.path,
+            temp_path=temp_path,
+            size_bytes=content.size_bytes,
+            content_id=content.content_id,
+            kind=work.source.kind,
+            source_stat=content.read_stat,
+            sha256=content.sha256,
+            bytes_per_second=tools.bandwidth.grant(
+                transfer.id, settings, work.source.node_id, work.target.node_id
+            ),
+            stall_timeout_seconds=settings.stall_timeout_seconds,
+            check_source=content.content_id not in tools.checked,
+            target_root=work.target.root.path,
+        )
+        await self._outcomes.enter(
+            transfer,
+            TransferState.TRANSFERRING,
+            f"{work.source.node_id} -> {work.target.node_id}",
+            temp_path=temp_path,
+            final_path=work.target.path,
+            bytes_total=content.size_bytes,
+        )
+        work.temp_paths.add(temp_path)
+        work.delivery = await tools.transports.deliver(
+            job, transfer.transport_preference, self._progress(transfer.id)
+        )
+        if work.delivery.outcome is None:
+            assert work.delivery.error is not None
+            raise work.delivery.error
+        tools.checked.add(content.content_id)
+        tools.checked.add(work.delivery.outcome.sha256)
+        return work.delivery.outcome
+
+    async def _drop_other_partials(self, work: Work, temp_path: str) -> None:
+        """A partial of an earlier content of this transfer is of no more use."""
+        earlier = work.transfer.temp_path
+        if earlier is not None and earlier != temp_path:
+            await work.target_agent.discard([earlier])
+
+    async def _verify_and_publish(
+        self, work: Work, landing: Landing, content: Content, outcome: StreamOutcome
+    ) -> None:
+        tools, transfer, source = self._tools, work.transfer, work.source
+        evidence = f"sha256 {outcome.sha256} read back at the target"
+        await self._outcomes.enter(transfer, TransferState.VERIFYING, evidence, sha256=outcome.sha256)
+        version = content.version(outcome.sha256, outcome.fingerprint)
+        # Before publishing: a copy that a killed engine published is then known as a version, never as diverged.
+        state = await tools.catalog.record_content(
+            transfer.key, source.location, source.path, version, content.source_stat, tools.clock.now()
+        )
+        if state is not ReplicaState.CURRENT:
+            cause = f"{source.location} holds a {state.value} version by now"
+            raise Superseded("verify", str(transfer.key), cause, "it is planned anew from the current version")
+        decision = await landing.decide(version, version.size_bytes)
+        temp_path = next(iter(work.temp_paths))
+        if decision.verdict is Verdict.ALREADY:
+            await self._clean(work)
+            await self._record(work, version.sha256, PublishResult("already", decision.expected))
+            return
+        await finish_anyway(
+            self._publish(work, landing, content, version, outcome, temp_path)
+        )
+
+    async def _publish(
+        self, work: Work, landing: Landing, content: Content, version: Version, outcome: StreamOutcome, temp_path: str
+    ) -> None:
+        decision = await landing.decide(version, version.size_bytes)
+        await self._outcomes.enter(
+            work.transfer,
+            TransferState.PUBLISHING,
+            f"{temp_path} becomes {work.target.path}",
+            temp_path=temp_path,
+            final_path=work.target.path,
+            sha256=version.sha256,
+        )
+        result = await landing.publish(temp_path, outcome.temp_stat, version, content.mtime_ns, decision.expected)
+        await self._record(work, version.sha256, result)
+
+    async def _record(self, work: Work, sha256: str, result: PublishResult) -> None:
+        """Tell the catalog what the target holds now, then end the transfer."""
+        tools, transfer = self._tools, work.transfer
+        stat = result.stat if result.stat is not None else await work.target_agent.stat(work.target.path)
+        if stat is None:
+            cause = "the published file is gone"
+            raise SyncdeckError("record", work.target.path, cause, "it is tried again", ErrorClass.SOURCE_CHANGED)
+        await tools.catalog.mark_synced(
+            transfer.key, work.target.location, work.target.path, sha256, stat, tools.clock.now()
+        )
+        await self._outcomes.done(transfer, sha256, stat.size_bytes, result.outcome, work.delivery)
+
+    def _landing(self, work: Work) -> Landing:
+        tools = self._tools
+        return Landing(tools.catalog, work.target_agent, tools.clock, work.transfer.key, work.target)
+
+    def _progress(self, transfer_id: int) -> Progress:
+        def take(done: int, wire: int) -> None:
+            self._tools.board.update(transfer_id, done, wire)
+            self._tools.space.written(transfer_id, done)
+
+        return take
+
+    async def _clean(self, work: Work) -> None:
+        """Remove what this attempt left at the target, even while being cancelled."""
+        if not work.temp_paths:
+            return
+        await finish_anyway(_discard(work.target_agent, sorted(work.temp_paths)))
+
+
+async def _discard(agent: NodeAgent, paths: list[str]) -> None:
+    try:
+        async with asyncio.timeout(CLEANUP_SECONDS):
+            await agent.discard(paths)
+    except (SyncdeckError, TimeoutError):
+        # The node is lost. Its next scan reports the file under our name, and the sweep removes it then.
+        return
+
+
+def _resumable(error: SyncdeckError, work: Work) -> bool:
+    """A partial of a quiet file is kept for the retry; a snapshot's is not, for the next one is another content."""
+    broken = error.error_class in (ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED)
+    return not work.source.live and (broken or isinstance(error, NodeUnreachable))

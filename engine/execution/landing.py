@@ -1,0 +1,90 @@
+"""The last steps at the target: is the place free for this version, then rename, then record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config.classify import classify
+from engine.catalog.catalog import DataCatalog
+from engine.clock import Clock
+from engine.errors import ErrorClass
+from engine.execution.places import Target, replica_at
+from engine.execution.verdicts import Refused
+from engine.integrity.guard import Decision, Verdict, decide
+from engine.model import EntryKey, FileKind, FileStat, ReplicaState, Version
+from engine.remote.types import NodeAgent, PublishRequest, PublishResult
+
+MOST_LOOKS = 3
+"""A target that shows other content at every look is being written by somebody: an operator must see that."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Decides about, and publishes at, one target."""
+
+    catalog: DataCatalog
+    agent: NodeAgent
+    clock: Clock
+    key: EntryKey
+    target: Target
+
+    async def decide(self, new: Version | None, new_size_bytes: int) -> Decision:
+        """Return ALLOW or ALREADY. Unknown content there is hashed and recorded first; raises Refused."""
+        for _ in range(MOST_LOOKS):
+            found = await self.agent.stat(self.target.path)
+            known = replica_at(await self.catalog.get(self.key), self.target.location)
+            if known is not None and known.path != self.target.path:
+                known = None
+            decision = decide(found, known, new, new_size_bytes)
+            if decision.verdict is Verdict.REFUSE:
+                raise Refused("publish", self.target.path, decision.reason, decision.remedy, ErrorClass.CONFIG)
+            if decision.verdict is not Verdict.HASH_FIRST:
+                return decision
+            await self.judge_what_is_there()
+        raise self._restless()
+
+    async def judge_what_is_there(self) -> ReplicaState:
+        """Hash the file at the target and record what it is worth."""
+        kind = FileKind(classify(self.target.path).kind)
+        content = await self.agent.hash(self.target.path, kind)
+        version = Version(content.sha256, content.size_bytes, content.stat.mtime_ns / 1e9, None, content.fingerprint)
+        return await self.catalog.record_content(
+            self.key, self.target.location, self.target.path, version, content.stat, self.clock.now()
+        )
+
+    async def publish(
+        self, temp_path: str, temp_stat: FileStat | None, version: Version, mtime_ns: int, expected: FileStat | None
+    ) -> PublishResult:
+        """Rename the verified temporary file into place, deciding again while the target holds something else.
+
+        Returns ``published`` or ``already``; raises Refused when a guard rule forbids it.
+        """
+        for _ in range(MOST_LOOKS):
+            request = PublishRequest(
+                temp_path=temp_path,
+                final_path=self.target.path,
+                sha256=version.sha256,
+                size_bytes=version.size_bytes,
+                mtime_ns=mtime_ns,
+                temp_stat=temp_stat,
+                expected=expected,
+                root=self.target.root.path,
+            )
+            result = await self.agent.publish(request)
+            if result.outcome != "conflict":
+                return result
+            decision = await self.decide(version, version.size_bytes)
+            if decision.verdict is Verdict.ALREADY:
+                await self.agent.discard([temp_path])
+                return PublishResult("already", decision.expected)
+            expected = decision.expected
+        raise self._restless()
+
+    def _restless(self) -> Refused:
+        return Refused(
+            "publish",
+            self.target.path,
+            "somebody writes to the copy at the target: it changed at every look, or holds commits in a -wal",
+            f"stop what writes to {self.target.path} on {self.target.node_id}, then retry",
+            ErrorClass.CONFIG,
+        )

@@ -1,0 +1,101 @@
+"""Telling the queue: every edge of a running transfer, every attempt, and what follows a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import SyncdeckError
+from engine.execution.tools import Tools
+from engine.execution.verdicts import Ending, judge
+from engine.model import Attempt, Transfer, TransferState, Transport
+from engine.transport.errors import BadSource
+from engine.transport.manager import Delivery
+
+
+@dataclass
+class Timeline:
+    """When an attempt entered each of its steps."""
+
+    started_at: float
+    steps: list[tuple[str, float]] = field(default_factory=list)
+
+
+class Outcomes:
+    """Writes what happens to running transfers into the queue, before it happens."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._timelines: dict[int, Timeline] = {}
+
+    def start(self, transfer: Transfer) -> None:
+        """Begin an attempt's timeline."""
+        now = self._tools.clock.now()
+        self._timelines[transfer.id] = Timeline(now, [(TransferState.CLAIMED.value, now)])
+
+    def end(self, transfer: Transfer) -> None:
+        """Drop an attempt's timeline."""
+        self._timelines.pop(transfer.id, None)
+
+    async def enter(self, transfer: Transfer, state: TransferState, reason: str, **fields: Any) -> None:
+        """Record an edge; the act it announces may begin when this returns."""
+        self._timelines[transfer.id].steps.append((state.value, self._tools.clock.now()))
+        await self._tools.queue.transition(transfer.id, state, reason, **fields)
+
+    async def done(
+        self, transfer: Transfer, sha256: str, size_bytes: int, outcome: str, delivery: Delivery | None
+    ) -> None:
+        """Record the attempt and the end of a transfer whose file is in place and in the catalog."""
+        await self._record_attempt(transfer, delivery, None)
+        reason = "in place, verified by SHA-256" if outcome == "published" else "the target holds it already"
+        result = delivery.result if delivery is not None else None
+        await self._tools.queue.finish(
+            transfer.id,
+            TransferState.DONE,
+            reason,
+            sha256=sha256,
+            bytes_done=size_bytes,
+            bytes_on_wire=result.bytes_on_wire if result is not None else 0,
+            transport=result.transport_used if result is not None else None,
+        )
+
+    async def failed(self, transfer: Transfer, error: SyncdeckError, delivery: Delivery | None) -> None:
+        """Record the attempt, and retry, block, fail or drop the transfer as the error demands."""
+        await self._record_attempt(transfer, delivery, error)
+        tools = self._tools
+        verdict = judge(error, transfer.attempts + 1, tools.policy().engine.max_retries, tools.chance)
+        about: dict[str, Any] = {"error_class": error.error_class, "hint": error.remedy}
+        if isinstance(error, BadSource):
+            await tools.catalog.mark_bad(transfer.key, transfer.source, error.cause, tools.clock.now())
+        if verdict.ending is Ending.RETRY:
+            at = tools.clock.now() + verdict.delay_seconds
+            await tools.queue.retry_at(transfer.id, at, str(error), **about)
+        elif verdict.ending is Ending.BLOCK:
+            await tools.queue.block(transfer.id, error.cause, **about)
+        elif verdict.ending is Ending.FAIL:
+            await tools.queue.finish(transfer.id, TransferState.FAILED, str(error), **about)
+        else:
+            await tools.queue.finish(transfer.id, TransferState.CANCELLED, error.cause, **about)
+
+    async def _record_attempt(
+        self, transfer: Transfer, delivery: Delivery | None, error: SyncdeckError | None
+    ) -> None:
+        timeline = self._timelines[transfer.id]
+        result = delivery.result if delivery is not None else None
+        first_choice = transfer.transport_preference[0] if transfer.transport_preference else Transport.AGENT
+        await self._tools.queue.record_attempt(
+            Attempt(
+                transfer_id=transfer.id,
+                number=transfer.attempts + 1,
+                started_at=timeline.started_at,
+                finished_at=self._tools.clock.now(),
+                transport=result.transport_used if result is not None else first_choice,
+                success=error is None,
+                bytes_done=result.bytes_transferred if result is not None else 0,
+                bytes_on_wire=result.bytes_on_wire if result is not None else 0,
+                error_class=error.error_class if error is not None else None,
+                error=str(error) if error is not None else None,
+                hint=error.remedy if error is not None else None,
+                steps=tuple(timeline.steps),
+            )
+        )

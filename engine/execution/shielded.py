@@ -1,0 +1,29 @@
+"""Work that a cancellation must not cut in half."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def finish_anyway(work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` to its end though this task is cancelled meanwhile; the cancellation is raised afterwards.
+
+    Raises what ``work`` raised.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as cancellation:
+            if task.cancelled():
+                raise
+            cancelled = cancellation
+        except BaseException:
+            break
+    if cancelled is not None:
+        task.exception()
+        raise cancelled
+    task.result()

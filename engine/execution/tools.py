@@ -1,0 +1,41 @@
+"""What carrying out a transfer needs of the other rooms, handed around as one value."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from config.types import Policy
+from engine.catalog.catalog import DataCatalog
+from engine.clock import Clock
+from engine.execution.bandwidth import BandwidthLedger
+from engine.execution.checked import CheckedContents
+from engine.execution.progress import ProgressBoard
+from engine.execution.snapshots import SnapshotShare
+from engine.execution.space import SpaceLedger
+from engine.integrity.temporary import TemporaryNames
+from engine.queue.queue import TransferQueue
+from engine.remote.types import Endpoint
+from engine.transport.manager import TransportManager
+from engine.transport.types import AgentFor
+
+
+@dataclass(frozen=True)
+class Tools:
+    """One per engine. ``policy`` and ``endpoint_for`` are asked anew each time: the configuration may change."""
+
+    queue: TransferQueue
+    catalog: DataCatalog
+    transports: TransportManager
+    agent_for: AgentFor
+    endpoint_for: Callable[[str], Endpoint]
+    policy: Callable[[], Policy]
+    names: TemporaryNames
+    clock: Clock
+    board: ProgressBoard
+    chance: random.Random = field(default_factory=random.Random)
+    space: SpaceLedger = field(default_factory=SpaceLedger)
+    snapshots: SnapshotShare = field(default_factory=SnapshotShare)
+    checked: CheckedContents = field(default_factory=CheckedContents)
+    bandwidth: BandwidthLedger = field(default_factory=BandwidthLedger)

@@ -1,0 +1,21 @@
+"""The transports that are built in. A new one is one module with an adapter, and one line here."""
+
+from __future__ import annotations
+
+from engine.clock import Clock
+from engine.remote.links import Links
+from engine.remote.types import SshOptions
+from engine.transport.agent import AgentTransport
+from engine.transport.rsync import RsyncTransport
+from engine.transport.types import AgentFor, TransportAdapter
+
+
+def build_transports(
+    agent_for: AgentFor, options: SshOptions, links: Links, clock: Clock
+) -> tuple[TransportAdapter, ...]:
+    """Return one adapter for each transport that is built."""
+    return (
+        RsyncTransport(agent_for, options, links, clock),
+        AgentTransport(options),
+        AgentTransport(options, base64=True),
+    )
