@@ -220,7 +220,7 @@ class Lab:
 
     def _configured_root(self, node_id: str) -> str:
         """Return the root as the users write it; the engine's own node has the user's real home, so there in full."""
-        return str(self.places.root(node_id)) if node_id == COORDINATOR else "~/ringrift/ai-service"
+        return str(self.places.root(node_id)) if node_id == COORDINATOR else "~/ringrift"
 
     def _known_hosts(self) -> str:
         path = self.places.known_hosts

@@ -67,4 +67,4 @@ class LabPlaces:
 
     def root(self, node_id: str) -> Path:
         """Return the folder that holds a node's data/ and models/."""
-        return self.home(node_id) / "ringrift" / "ai-service"
+        return self.home(node_id) / "ringrift"
