@@ -16,8 +16,10 @@ LOG_FILES_KEPT = 3
 _SECRETS = (
     re.compile(r"(?i)\b(authorization\s*[:=]\s*)(?:bearer\s+|basic\s+)?\S+"),
     re.compile(r"(?i)\b(bearer\s+)\S+"),
-    re.compile(r"(?i)\b((?:[a-z0-9]+[_-])*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key)(?:[_-][a-z]+)*"
-               r"[\"']?\s*[:=]\s*)[\"']?[^\s,\"'}]+"),
+    re.compile(
+        r"(?i)\b((?:[a-z0-9]+[_-])*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key)(?:[_-][a-z]+)*"
+        r"[\"']?\s*[:=]\s*)[\"']?[^\s,\"'}]+"
+    ),
     re.compile(r"()\bAKIA[0-9A-Z]{16}\b"),
     re.compile(r"(://[^/\s:@]+:)[^@\s/]+(?=@)"),
 )

@@ -44,14 +44,14 @@ def socket_path(state_dir: Path) -> Path:
     if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
         return inside
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:16]
-    return SHORT_FOLDER / f"syncdeck-{_owner(resolved)}" / f"{digest}.sock"
+    return _short_folder(_owner(resolved)) / f"{digest}.sock"
 
 
 def prepare_socket_folder(path: Path) -> None:
     """Make the folder of a control socket, owner only; raises SyncdeckError when a stranger made it before us."""
     folder = path.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.parent != SHORT_FOLDER:
+    if folder != _short_folder(os.geteuid()):
         return
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
@@ -62,6 +62,10 @@ def prepare_socket_folder(path: Path) -> None:
             "remove that folder, or name a state directory with a shorter path with --state",
             ErrorClass.CONFIG,
         )
+
+
+def _short_folder(uid: int) -> Path:
+    return SHORT_FOLDER / f"syncdeck-{uid}"
 
 
 def _owner(state_dir: Path) -> int:

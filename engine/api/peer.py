@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import sys
+from typing import Protocol
 
 _LINUX_UCRED = struct.Struct("3i")
 _DARWIN_SOL_LOCAL, _DARWIN_LOCAL_PEERCRED = 0, 1
@@ -13,7 +14,15 @@ _DARWIN_XUCRED = struct.Struct("IIh16I")
 """struct xucred of sys/ucred.h: version, uid, number of groups, 16 groups."""
 
 
-def peer_uid(connection: socket.socket, platform: str = sys.platform) -> int | None:
+class HasOptions(Protocol):
+    """A socket, or what asyncio shows of one."""
+
+    def getsockopt(self, level: int, optname: int, buflen: int, /) -> bytes:
+        """Return the bytes of a socket option."""
+        ...
+
+
+def peer_uid(connection: HasOptions, platform: str = sys.platform) -> int | None:
     """Return the peer's effective user id, or None where the platform cannot tell."""
     if platform == "linux":
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _LINUX_UCRED.size)

@@ -68,8 +68,7 @@ class ControlServer:
         if len(self._connections) > MAX_CLIENTS:
             log.warning("refused a client of the control socket: %d are connected", MAX_CLIENTS)
             return False
-        connection: socket.socket = writer.get_extra_info("socket")._sock
-        uid = peer_uid(connection)
+        uid = peer_uid(writer.get_extra_info("socket"))
         if not may_connect(uid):
             log.warning("refused a client of the control socket: it runs as user id %s", uid)
             return False

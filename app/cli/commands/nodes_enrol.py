@@ -92,7 +92,7 @@ def _enrol(access: FleetAccess, node: str, expected: frozenset[str], yes: bool, 
             "replaced": sorted(key.fingerprint for key in offer.before),
         }
         audit.record(access.state_dir, clock, "enrol", node, detail)
-        output.text(f"{node}: {human.count(len(trusted), 'key')} written to {str(file)}")
+        output.text(f"{node}: {human.count(len(trusted), 'key')} written to {file}")
 
 
 async def _offers(access: FleetAccess, node: str, file: Path) -> list[Offer]:

@@ -1,0 +1,195 @@
+"""An EngineClient whose answers a test decides, and which remembers what it was asked to change."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+from engine.errors import SyncdeckError
+from engine.views import (
+    ActionResult,
+    CatalogQuery,
+    CatalogRow,
+    CatalogWindow,
+    EngineView,
+    EntryDetail,
+    FindingView,
+    FreshnessView,
+    NodeView,
+    PlacementView,
+    PlanItem,
+    PlanView,
+    RefusalView,
+    ReplicaView,
+    StatusView,
+    StorageView,
+    SyncPreview,
+    SyncRequest,
+    ThroughputView,
+    TrainerFreshness,
+    TransferPage,
+    TransferView,
+)
+
+NOW = 1_767_225_600.0
+CRITICAL = FindingView("disk:a", "critical", "disk of a", "93 % used", "free some space", "e", 10, NOW - 60)
+NOTE = FindingView("n:1", "note", "gpu", "gpu is none", "", None)
+
+
+def a_status(findings: tuple[FindingView, ...] = (CRITICAL,)) -> StatusView:
+    """Return a status view with something in each of its lists."""
+    return StatusView(
+        at=NOW,
+        revision=7,
+        engine=EngineView("running", "headless", 4242, "0.1.0", "mac", "/fleet/hosts.yaml", NOW - 60),
+        nodes=(
+            NodeView("a", "up", "", "", NOW - 5, NOW - 9, 9.0, True, False, "gpu_training", True),
+            NodeView("b", "refused", "refused on 22", "start sshd", None, None, None, False, True, "gpu", False),
+        ),
+        storage=(StorageView("a", "/data", "a", "a", 1000, 930, 93.0, "available", 60.0, 70.0, 60.0, (90.0, 93.0)),),
+        freshness=(
+            FreshnessView("hex8_2p", "npz", 3600.0, 1, 3, "no", 10, (TrainerFreshness("a", 7200.0, False),), 1),
+            FreshnessView("hex8_2p", "games", None, 3, 3, "yes", 0),
+            FreshnessView("hex8_2p", "models", 5.0, 3, 3, "not configured", 0),
+        ),
+        queue=(("queued", 2), ("done", 5)),
+        findings=findings,
+        at_risk_bytes=10,
+        running=(a_transfer(1),),
+        waiting_reasons=(("node b is paused", 2),),
+        throughput=ThroughputView(10, 0.5, 1.5, None, (1.0, 2.0)),
+        last_verified_at=NOW - 30,
+        entries_total=3,
+        replicas_total=4,
+    )
+
+
+def a_transfer(number: int, state: str = "transferring") -> TransferView:
+    """Return one transfer."""
+    return TransferView(
+        number,
+        "npz:x.npz",
+        "x.npz",
+        "hex8_2p",
+        "npz",
+        "a",
+        "b",
+        "rsync",
+        state,
+        "",
+        100,
+        50,
+        40,
+        2.0,
+        25.0,
+        1,
+        None,
+        None,
+        50,
+        None,
+        NOW - 20,
+        NOW - 10,
+        None,
+    )
+
+
+def a_row(number: int) -> CatalogRow:
+    """Return one row of the catalog."""
+    return CatalogRow(number, f"npz:{number:05}.npz", f"{number:05}.npz", "npz", None, "", 10, NOW, 1, 3, "at-risk")
+
+
+def a_detail(row: CatalogRow) -> EntryDetail:
+    """Return an entry with one copy and one place that wants it."""
+    copy = ReplicaView("a", "a:/drive", f"/drive/{row.path}", "current", "ab" * 32, 10, NOW, True, NOW)
+    place = PlacementView("b", True, False, "rule npz wants it", "npz", 12, "node b is down")
+    return EntryDetail(row, "ab" * 32, "no", (copy,), (place,), (a_transfer(1),))
+
+
+@dataclass
+class ScriptedEngine:
+    """Answers from what the test put in; ``requests`` lists the changes that were asked for."""
+
+    view: StatusView = field(default_factory=a_status)
+    entries: int = 3
+    error: BaseException | None = None
+    started: bool = False
+    closed: bool = False
+    requests: list[tuple[str, object]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    hold: asyncio.Event | None = None
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self) -> None:
+        self.started = True
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def wait_for_change(self, revision: int, timeout_seconds: float) -> int:
+        self.entered.set()
+        if revision == self.view.revision:
+            await self.changed.wait()
+        return self.view.revision
+
+    async def status(self) -> StatusView:
+        if self.error is not None:
+            raise self.error
+        return self.view
+
+    async def transfers(self, offset: int, count: int, text: str = "", history: bool = True) -> TransferPage:
+        rows = [a_transfer(number) for number in range(1, 4)]
+        rows += [a_transfer(number, "done") for number in range(4, 6)] if history else []
+        return TransferPage(7, len(rows), offset, tuple(rows[offset : offset + count]))
+
+    async def plan(self) -> PlanView:
+        item = PlanItem("a", ("b",), ("npz:x.npz",), 75, "1 of 3 copies", "npz", 12, ("rsync",), None, 10)
+        refused = RefusalView("npz:y.npz", "b", "full", "free some space", "npz", None)
+        return PlanView(NOW, (item,), (refused,))
+
+    async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
+        rows = [a_row(number) for number in range(self.entries) if query.text in a_row(number).key]
+        return CatalogWindow(7, len(rows), offset, tuple(rows[offset : offset + count]))
+
+    async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
+        return entry_id if entry_id < self.entries else None
+
+    async def entry(self, key: str) -> EntryDetail | None:
+        rows = [a_row(number) for number in range(self.entries) if a_row(number).key == key]
+        return a_detail(rows[0]) if rows else None
+
+    async def preview(self, request: SyncRequest) -> SyncPreview:
+        plan = await self.plan()
+        return SyncPreview(request, 1, 10, ("b",), 5.0, plan.plans, plan.refused)
+
+    async def sync(self, request: SyncRequest) -> ActionResult:
+        return await self._change("sync", request, "1 transfer queued")
+
+    async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        for node in nodes:
+            if node not in ("a", "b"):
+                raise SyncdeckError("pause", node, "no host of that name", "see `syncdeck nodes ls`")
+        return await self._change("pause", nodes, "paused")
+
+    async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        return await self._change("resume", nodes, "resumed")
+
+    async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        return await self._change("cancel", transfer_ids, "cancelled")
+
+    async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        return await self._change("retry", transfer_ids, "retried")
+
+    async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        return await self._change("rescan", nodes, "rescanned")
+
+    def advance(self) -> None:
+        """Change the status, as time does."""
+        self.view = replace(self.view, revision=self.view.revision + 1)
+        self.changed.set()
+
+    async def _change(self, what: str, value: object, message: str) -> ActionResult:
+        self.entered.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        self.requests.append((what, value))
+        return ActionResult(1, message)
