@@ -56,7 +56,7 @@ install_with_apt() {
         exit 1
     fi
     say "Installing $* with apt-get"
-    export DEBIAN_FRONTEND=noninteractive
+    as_root="$as_root env DEBIAN_FRONTEND=noninteractive"
     # An old package list is the usual reason for a first failure.
     # shellcheck disable=SC2086
     $as_root $command >&2 || { $as_root apt-get update >&2 && $as_root $command >&2; }

@@ -1,0 +1,104 @@
+"""Setting up installs what the system lacks where that is allowed, and says exactly what to type where it is not."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NEEDED_BY_THE_SCRIPT = ("sh", "dirname", "cat", "cksum", "uname", "env", "true", "chmod", "touch")
+PRESENT = ("ssh", "ssh-keygen", "ssh-keyscan", "sshd", "zstd")
+
+
+class Machine:
+    """A PATH of our making: what is on it is there, what is not is missing."""
+
+    def __init__(self, folder: Path, setup: Path) -> None:
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        self.log = folder / "log"
+        self.project = folder / "project"
+        (self.project / "scripts").mkdir(parents=True)
+        shutil.copy(setup, self.project / "scripts" / "setup.sh")
+        for name in NEEDED_BY_THE_SCRIPT:
+            (self.bin / name).symlink_to(shutil.which(name) or pytest.fail(f"{name} is not on this machine"))
+        for name in PRESENT:
+            self.program(name, "exit 0")
+        self.program("python3", f'exec {sys.executable} "$@"')
+
+    def program(self, name: str, script: str) -> None:
+        path = self.bin / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def set_up(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", str(self.project / "scripts" / "setup.sh")],
+            env={"PATH": str(self.bin), "HOME": str(self.project)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def logged(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+@pytest.fixture
+def machine(tmp_path: Path, repository: Path) -> Machine:
+    """Return a machine that lacks rsync."""
+    if any(Path(folder, "rsync").exists() for folder in ("/usr/sbin", "/usr/local/sbin")):
+        pytest.fail("rsync lies in sbin here; this test cannot hide it")
+    return Machine(tmp_path, repository / "scripts" / "setup.sh")
+
+
+def test_without_the_right_to_install_the_exact_command_is_printed_and_nothing_is_done(machine: Machine) -> None:
+    machine.program("id", "echo 1000")
+    machine.program("apt-get", f'echo "$@" >>{machine.log}')
+    done = machine.set_up()
+    assert done.returncode == 1
+    assert "sudo apt-get install -y --no-install-recommends rsync" in done.stderr
+    assert machine.logged() == []
+    assert not (machine.project / ".venv").exists()
+
+
+def test_as_root_what_is_missing_is_installed_after_refreshing_an_old_package_list(machine: Machine) -> None:
+    machine.program("id", "echo 0")
+    machine.program(
+        "apt-get",
+        f'echo "$@" >>{machine.log}\n'
+        f"[ $1 = update ] && touch {machine.bin}/updated && exit 0\n"
+        f"[ -e {machine.bin}/updated ] || exit 100\n"
+        f"touch {machine.bin}/rsync; chmod +x {machine.bin}/rsync",
+    )
+    done = machine.set_up()
+    install = "install -y --no-install-recommends rsync"
+    assert machine.logged() == [install, "update", install]
+    # It went on to the Python environment, which this project has no requirements for.
+    assert "syncdeck needs" not in done.stderr
+
+
+def test_sudo_that_asks_for_nothing_is_used(machine: Machine) -> None:
+    machine.program("id", "echo 1000")
+    machine.program("sudo", f'echo "sudo $@" >>{machine.log}\nshift; exec "$@"')
+    machine.program("apt-get", f"touch {machine.bin}/rsync; chmod +x {machine.bin}/rsync")
+    machine.set_up()
+    assert "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends rsync" in machine.logged()
+
+
+def test_a_python_that_is_too_old_is_named_as_the_reason(machine: Machine) -> None:
+    machine.program("python3", "exit 1")
+    done = machine.set_up()
+    assert done.returncode == 1
+    assert "Python 3.11 or newer" in done.stderr
+
+
+def test_on_a_mac_without_homebrew_the_brew_command_is_printed(machine: Machine) -> None:
+    (machine.bin / "uname").unlink()
+    machine.program("uname", "echo Darwin")
+    done = machine.set_up()
+    assert done.returncode == 1
+    assert "brew install rsync" in done.stderr
