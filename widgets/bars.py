@@ -32,7 +32,8 @@ def bar(percent: float | None, width: int, tone: Tone, marks: Sequence[tuple[flo
         else:
             span = Span("─", Tone.TRACK)
         last = spans[-1] if spans else None
-        if last is not None and (last.tone, last.on) == (span.tone, span.on) and cell not in at and last.text[-1] != "│":
+        same = last is not None and (last.tone, last.on) == (span.tone, span.on)
+        if last is not None and same and cell not in at and last.text[-1] != "│":
             spans[-1] = Span(last.text + span.text, last.tone, on=last.on)
         else:
             spans.append(span)

@@ -172,7 +172,7 @@ class PagedTable(TonedView, can_focus=True):
                     if generation != self._generation:
                         break
                     self._take(page, result)
-        except Exception as error:  # handed on to the screen, which shows it
+        except Exception as error:  # noqa: BLE001 - handed on to the screen, which shows it
             self.post_message(self.Failed(error))
         finally:
             self._fetching = False

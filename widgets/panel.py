@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
+from textual.message import Message
 
 from widgets.line_list import LineList, Sheet
 from widgets.text import Tone
@@ -19,7 +20,7 @@ class Panel(LineList, Generic[Model]):
 
     DEFAULT_CSS = """
     Panel {
-        border: round $panel-lighten-2;
+        border: round $border-blurred;
         border-title-color: $text-primary;
         border-title-style: bold;
         border-subtitle-color: $text-muted;
@@ -36,6 +37,9 @@ class Panel(LineList, Generic[Model]):
         &:ansi.-warn { border: round ansi_yellow; }
     }
     """
+
+    class Laid(Message):
+        """The panel needs another number of lines than before."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -73,4 +77,7 @@ class Panel(LineList, Generic[Model]):
     def _lay_out_again(self) -> None:
         width = self.size.width - 1
         if self._model is not None and width > 0:
+            before = self.sheet.height
             self.set_sheet(self.lay_out(self._model, width))
+            if before != self.sheet.height:
+                self.post_message(self.Laid())

@@ -48,7 +48,8 @@ def plain(text: str, limit: int = LONGEST_TEXT) -> str:
     cut = text[:limit]
     if cut.isascii() and cut.isprintable():
         return cut
-    return "".join(" " if ch in "\t\n\r" else "" if unicodedata.category(ch) in _UNSAFE_CATEGORIES else ch for ch in cut)
+    spaced = cut.translate({ord(ch): " " for ch in "\t\n\r"})
+    return "".join(ch for ch in spaced if unicodedata.category(ch) not in _UNSAFE_CATEGORIES)
 
 
 def cells(line: Iterable[Span]) -> int:

@@ -32,7 +32,7 @@ class TonedView(ScrollView):
         & > .tone--bad { color: $text-error; }
         & > .tone--accent { color: $text-primary; }
         & > .tone--key { color: $text-accent; text-style: bold; }
-        & > .tone--track { color: $panel-lighten-2; }
+        & > .tone--track { color: $border-blurred; }
         & > .line--cursor { background: $block-hover-background; }
         & > .line--cursor-blurred { background: transparent; }
         &:ansi > .tone--muted { color: ansi_bright_black; }

@@ -17,8 +17,8 @@ class TooSmall(Static):
 
     def tell(self, width: int, height: int) -> None:
         """Say how large the terminal is and must be."""
-        text = f"syncdeck needs {LEAST_WIDTH}x{LEAST_HEIGHT}\nthis terminal has {width}x{height}\nmake it larger, or q to quit"
-        self.update(text)
+        needed = f"syncdeck needs {LEAST_WIDTH}x{LEAST_HEIGHT}"
+        self.update(f"{needed}\nthis terminal has {width}x{height}\nmake it larger, or q to quit")
 
 
 def is_too_small(width: int, height: int) -> bool:

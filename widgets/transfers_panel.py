@@ -48,7 +48,7 @@ def _line(row: TransferRow, width: int) -> Line:
     spans += [*bar(row.percent, bar_width, row.tone), Span(fit(percent, 6, "right"), bold=True)]
     if wide:
         spans.append(Span(fit(row.rate, 11, "right")))
-    spans += [Span(fit(row.left, 7, "right"), Tone.MUTED), Span(" "), Span(fit(row.state.text, state_width), row.state.tone)]
+    spans += [Span(fit(row.left, 7, "right") + " ", Tone.MUTED), Span(fit(row.state.text, state_width), row.state.tone)]
     return tuple(spans)
 
 

@@ -1,0 +1,1 @@
+"""The console: screens on an engine client, for a person at a terminal."""

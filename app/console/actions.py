@@ -1,0 +1,199 @@
+"""Everything an operator can do, in one table: bindings, footer, help, palette, documentation and the
+read-only gate all read it, so that none of them can say something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+ANYWHERE = "anywhere"
+DASHBOARD = "dashboard"
+CATALOG = "catalog"
+TRANSFERS = "transfers"
+SCREENS = (DASHBOARD, CATALOG, TRANSFERS)
+LISTS = (CATALOG, TRANSFERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action. ``footer`` orders it in the footer (0: not there); ``own_key`` says that the focused list
+    answers to the keys itself."""
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    screens: tuple[str, ...] = (ANYWHERE,)
+    dangerous: bool = False
+    undoable: bool = False
+    footer: int = 0
+    own_key: bool = False
+
+    def on(self, screen: str) -> bool:
+        """Return whether the action exists on a screen."""
+        return ANYWHERE in self.screens or screen in self.screens
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("go_dashboard", ("1",), "Dashboard", "What needs you, disks, freshness, transfers."),
+    Action("go_catalog", ("2",), "Catalog", "Every file, where each copy is, and why."),
+    Action("go_transfers", ("3",), "Transfers", "What moves, what waits and why, what is over."),
+    Action(
+        "sync",
+        ("s",),
+        "sync",
+        "Sync the selected rows, or everything. Shows first what would move.",
+        dangerous=True,
+        footer=1,
+    ),
+    Action(
+        "emergency",
+        ("e",),
+        "emergency",
+        "Save what exists only on ephemeral or failing nodes to durable ones. Shows first what would move.",
+        dangerous=True,
+        footer=2,
+    ),
+    Action(
+        "run",
+        ("R",),
+        "run",
+        "Let the engine move data: go after observing, go on after a pause.",
+        dangerous=True,
+        undoable=True,
+    ),
+    Action(
+        "pause_engine",
+        ("P",),
+        "pause engine",
+        "Start no more transfers; running ones finish.",
+        dangerous=True,
+        undoable=True,
+    ),
+    Action("rescan", ("n",), "rescan", "Look at all nodes now instead of at their next turn."),
+    Action("retry", ("t",), "retry", "Try the selected transfers now.", (TRANSFERS,), dangerous=True, footer=3),
+    Action(
+        "cancel",
+        ("x",),
+        "cancel",
+        "Cancel the selected transfers; nothing of them stays behind.",
+        (TRANSFERS,),
+        dangerous=True,
+        undoable=True,
+        footer=4,
+    ),
+    Action("undo", ("u",), "undo", "Undo the last cancel, pause or run.", dangerous=True),
+    Action("filter", ("slash",), "filter", "Filter as you type; esc clears it.", LISTS, footer=5),
+    Action("sort", ("o",), "sort", "Sort by the next column.", (CATALOG,), footer=6),
+    Action("reverse", ("O",), "reverse", "Turn the order round.", (CATALOG,)),
+    Action("type", ("f",), "type", "Show the next data type only, then all again.", (CATALOG,), footer=7),
+    Action(
+        "show",
+        ("w",),
+        "show",
+        "Show only what is missing, under-replicated, at risk, stale or diverged.",
+        (CATALOG,),
+        footer=8,
+    ),
+    Action("history", ("f",), "history", "Show or hide transfers that are over.", (TRANSFERS,), footer=7),
+    Action("mark", ("space",), "select", "Select the row, or take it back.", LISTS, footer=9),
+    Action("copy", ("y",), "copy", "Copy what the cursor is on to the clipboard of your terminal."),
+    Action("open", ("enter",), "open", "Open what the cursor is on.", own_key=True),
+    Action("up", ("up", "k"), "up", "Move up.", own_key=True),
+    Action("down", ("down", "j"), "down", "Move down.", own_key=True),
+    Action("first", ("home", "g"), "first", "Go to the first row.", own_key=True),
+    Action("last", ("end", "G"), "last", "Go to the last row.", own_key=True),
+    Action("next_panel", ("tab",), "next panel", "Go to the next panel.", (DASHBOARD,), own_key=True),
+    Action("back", ("escape",), "back", "Close, clear the filter, clear the selection, then go back."),
+    Action("pause_view", ("p",), "pause view", "Stop or go on refreshing what is shown."),
+    Action("palette", ("ctrl+p",), "palette", "Find any action by name.", own_key=True),
+    Action("quit", ("q",), "quit", "Leave. An embedded engine stops; its work goes on at the next start.", footer=10),
+    Action("help", ("question_mark",), "help", "The keys of this screen.", footer=11),
+)
+
+BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
+
+SCREEN_ACTIONS: dict[str, str] = {DASHBOARD: "go_dashboard", CATALOG: "go_catalog", TRANSFERS: "go_transfers"}
+
+_NAMES = {
+    "slash": "/", "question_mark": "?", "space": "space", "escape": "esc", "up": "↑", "down": "↓",
+    "exclamation_mark": "!", "full_stop": ".", "comma": ",", "colon": ":", "semicolon": ";", "minus": "-",
+    "plus": "+",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys in force: the table's own, some replaced by the operator's keymap (action id to keys)."""
+
+    remapped: Mapping[str, str]
+
+    def of(self, action: Action) -> tuple[str, ...]:
+        """Return the keys of an action."""
+        replaced = self.remapped.get(action.id)
+        return tuple(replaced.split(",")) if replaced else action.keys
+
+    def shown(self, action: Action) -> str:
+        """Return the first key of an action as it is shown."""
+        return key_name(self.of(action)[0])
+
+    def all_shown(self, action: Action) -> str:
+        """Return all keys of an action as they are shown."""
+        return " ".join(key_name(key) for key in self.of(action))
+
+    def action_for(self, default_key: str) -> Action | None:
+        """Return the action that the table binds to a key; an engine names actions by these keys."""
+        for action in ACTIONS:
+            if default_key in (*action.keys, *(key_name(key) for key in action.keys)):
+                return action
+        return None
+
+
+def key_name(key: str) -> str:
+    """Return a key as it is shown: ``/`` for ``slash``."""
+    return _NAMES.get(key, key)
+
+
+def on_screen(screen: str, read_only: bool = False) -> Iterator[Action]:
+    """Yield the actions of a screen; a read-only console has none that change something."""
+    for action in ACTIONS:
+        if action.on(screen) and not (read_only and action.dangerous):
+            yield action
+
+
+def bindings_for(screen: str) -> list[Binding]:
+    """Return the bindings of one screen, or of ``anywhere``; all run through the one gate in the app."""
+    return [
+        Binding(",".join(action.keys), f"app.do('{action.id}')", action.label, show=False, id=action.id)
+        for action in ACTIONS
+        if screen in action.screens and not action.own_key
+    ]
+
+
+def keymap_faults(keymap: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with an operator's keymap: unknown actions, and keys given twice on one screen."""
+    faults = [f"no action is called {name}" for name in keymap if name not in BY_ID or BY_ID[name].own_key]
+    keys = Keys({name: value for name, value in keymap.items() if name in BY_ID})
+    for screen in SCREENS:
+        seen: dict[str, str] = {}
+        for action in on_screen(screen):
+            for key in keys.of(action):
+                if key in seen:
+                    faults.append(f"{key_name(key)} is given to both {seen[key]} and {action.id}")
+                seen[key] = action.id
+    return sorted(set(faults))
+
+
+def markdown_table() -> str:
+    """Return the table of keys for the documentation."""
+    rows = ["| Key | Action | Where | What it does |", "|---|---|---|---|"]
+    keys = Keys({})
+    for action in ACTIONS:
+        where = "everywhere" if ANYWHERE in action.screens else ", ".join(action.screens)
+        marks = " Can be undone." if action.undoable else ""
+        gone = " Not with `--read-only`." if action.dangerous else ""
+        shown = " ".join(f"`{key_name(key)}`" for key in keys.of(action))
+        rows.append(f"| {shown} | {action.label} | {where} | {action.help}{marks}{gone} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,122 @@
+"""What the operator asks of the engine: previewed where dangerous, answered by a toast, undone where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.console.actions import BY_ID
+from app.console.modals.confirm import ConfirmScreen
+from app.console.modals.preview import PreviewScreen
+from app.console.present.units import bytes_text, plural
+from engine.views import ActionResult, SyncRequest, TransferView
+from widgets.text import Line, Span, Tone
+
+if TYPE_CHECKING:
+    from app.console.app import SyncdeckApp
+
+MOST_UNDO = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How to take something back, and what to call that."""
+
+    label: str
+    act: Callable[[], Awaitable[ActionResult]]
+
+
+class Commands:
+    """The engine's actions, for all screens."""
+
+    def __init__(self, app: SyncdeckApp) -> None:
+        self._app = app
+        self._undo: list[Undo] = []
+
+    async def _done(self, act: Awaitable[ActionResult]) -> bool:
+        """Wait for an action and say what it did; return whether it was done."""
+        result = await self._app.ask(act)
+        if result is None:
+            return False
+        self._app.tell(result.message)
+        return True
+
+    def _remember(self, undo: Undo) -> None:
+        self._undo = [*self._undo, undo][-MOST_UNDO:]
+
+    async def sync(self) -> None:
+        """Preview, then sync the selected rows or everything."""
+        await self._previewed(self._app.console_screen.sync_request())
+
+    async def emergency(self) -> None:
+        """Preview, then save what exists only on ephemeral or failing nodes."""
+        await self._previewed(SyncRequest(emergency=True))
+
+    async def _previewed(self, request: SyncRequest) -> None:
+        chosen = await self._app.push_screen_wait(PreviewScreen(request))
+        if chosen is not None:
+            await self._done(self._app.client.sync(chosen))
+
+    async def run(self) -> None:
+        """Let the engine move data; ask first, saying how much waits."""
+        view = self._app.state.view
+        if view is not None and view.engine.state not in {"observing", "paused"}:
+            self._app.tell("The engine runs already.")
+            return
+        plan = await self._app.ask(self._app.client.plan())
+        if plan is None:
+            return
+        files = sum(len(item.entries) * len(item.targets) for item in plan.plans)
+        size = sum(item.bytes for item in plan.plans)
+        pause = self._app.state.keys.shown(BY_ID["pause_engine"])
+        lines: list[Line] = [
+            (Span(f"{plural(files, 'copy', 'copies')}, {bytes_text(size)}, would start to move now.", bold=True),),
+            (Span(f"{plural(len(plan.refused), 'copy', 'copies')} stay refused.", Tone.MUTED),),
+            (
+                Span(
+                    f"From here on the engine keeps every file where the rules want it. {pause} pauses it.", Tone.MUTED
+                ),
+            ),
+        ]
+        agreed = await self._app.push_screen_wait(ConfirmScreen("Let the engine move data", lines, "Go"))
+        if agreed and await self._done(self._app.client.resume()):
+            self._remember(Undo("run", self._app.client.pause))
+
+    async def pause_engine(self) -> None:
+        """Start no more transfers."""
+        if await self._done(self._app.client.pause()):
+            self._remember(Undo("pause", self._app.client.resume))
+
+    async def rescan(self) -> None:
+        """Look at all nodes now."""
+        await self._done(self._app.client.rescan())
+
+    async def cancel(self, transfers: list[TransferView]) -> bool:
+        """Cancel transfers; return whether it was done."""
+        done = await self._done(self._app.client.cancel(tuple(item.id for item in transfers)))
+        if done:
+            requests = [
+                SyncRequest(keys=(item.key,), targets=(item.target,), priority=item.priority) for item in transfers
+            ]
+            self._remember(Undo("cancel", lambda: self._request_again(requests)))
+        return done
+
+    async def _request_again(self, requests: list[SyncRequest]) -> ActionResult:
+        accepted = 0
+        for request in requests:
+            accepted += (await self._app.client.sync(request)).accepted
+        return ActionResult(accepted, f"{plural(accepted, 'transfer')} queued again.")
+
+    async def retry(self, transfers: list[TransferView]) -> None:
+        """Try transfers now."""
+        await self._done(self._app.client.retry(tuple(item.id for item in transfers)))
+
+    async def undo(self) -> None:
+        """Take back the last thing that can be."""
+        if not self._undo:
+            self._app.tell("Nothing to undo.")
+            return
+        undo = self._undo.pop()
+        if not await self._done(undo.act()):
+            self._remember(undo)

@@ -1,0 +1,1 @@
+"""What opens above a screen: previews that ask, details and help that are read."""

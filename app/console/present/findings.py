@@ -1,0 +1,68 @@
+"""What needs the operator, worst loss first, each with the key that mends it."""
+
+from __future__ import annotations
+
+from app.console.actions import Keys
+from app.console.present.state import ConsoleState
+from app.console.present.units import ago_text
+from engine.views import FindingView, StatusView
+from widgets.models import Badge, FindingRow, FindingsModel
+from widgets.text import Tone, plain
+
+_SEVERITIES: dict[str, tuple[int, Tone, str]] = {
+    "critical": (0, Tone.BAD, "●"),
+    "warning": (1, Tone.WARN, "▲"),
+    "note": (2, Tone.MUTED, "·"),
+}
+CONSOLE_FINDING = "console"
+_LONGER_LABELS = {"emergency": "emergency sync", "sync": "sync now", "run": "run the engine", "retry": "retry"}
+
+
+def sorted_findings(view: StatusView) -> list[FindingView]:
+    """Return the findings by severity, then by what would be lost, then the oldest first."""
+    return sorted(
+        view.findings,
+        key=lambda item: (_rank(item.severity), -item.at_risk_bytes, item.since, item.id),
+    )
+
+
+def _rank(severity: str) -> int:
+    return _SEVERITIES[severity][0] if severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def findings_model(state: ConsoleState, now: float) -> FindingsModel:
+    """Return the panel "Needs you"; an engine that does not answer is its first line."""
+    rows: list[FindingRow] = []
+    if state.error:
+        text = f"{plain(state.error)}. {plain(state.remedy)}" if state.remedy else plain(state.error)
+        rows.append(FindingRow(CONSOLE_FINDING, Tone.BAD, "●", text))
+    view = state.view
+    if view is None:
+        calm = Badge("Starting the engine: nothing is known yet.", Tone.MUTED)
+        return FindingsModel(tuple(rows), calm, Tone.BAD if rows else Tone.MUTED)
+    rows += [_row(finding, state.keys, state.read_only) for finding in sorted_findings(view)]
+    worst = next((tone for tone in (Tone.BAD, Tone.WARN) if any(row.tone is tone for row in rows)), Tone.MUTED)
+    return FindingsModel(tuple(rows), _calm(view, now), worst)
+
+
+def finding_text(finding: FindingView) -> str:
+    """Return the finding in one sentence that names its subject."""
+    subject, message = plain(finding.subject), plain(finding.message)
+    return message if not subject or subject in message else f"{subject}: {message}"
+
+
+def _row(finding: FindingView, keys: Keys, read_only: bool) -> FindingRow:
+    _, tone, glyph = _SEVERITIES.get(finding.severity, (3, Tone.TEXT, "·"))
+    action = keys.action_for(finding.key) if finding.key else None
+    if action is None or (read_only and action.dangerous):
+        return FindingRow(finding.id, tone, glyph, finding_text(finding), "enter", "what to do", "open")
+    label = _LONGER_LABELS.get(action.id, action.label)
+    if action.id.startswith("go_"):
+        label = f"open {action.label}"
+    return FindingRow(finding.id, tone, glyph, finding_text(finding), keys.shown(action), label, action.id)
+
+
+def _calm(view: StatusView, now: float) -> Badge:
+    if view.last_verified_at is None:
+        return Badge("✓ Nothing needs you. No backup has been verified yet.", Tone.WARN)
+    return Badge(f"✓ Nothing needs you. Last verified backup {ago_text(view.last_verified_at, now)}.", Tone.GOOD)

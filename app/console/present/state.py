@@ -1,0 +1,110 @@
+"""What the console knows at one moment, and the status line made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.console.actions import BY_ID, Keys
+from app.console.present.units import bytes_text, coarse_age, count_text, plural
+from engine.views import StatusView
+from widgets.models import Badge, StatusModel
+from widgets.text import Tone, plain
+
+STALE_AFTER_SECONDS = 5.0
+"""An engine that answers is asked at least once a second; five missed answers are worth a mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleState:
+    """The newest view and how the console came by it. ``contact_at`` is when the engine last answered."""
+
+    view: StatusView | None = None
+    contact_at: float | None = None
+    error: str = ""
+    remedy: str = ""
+    view_paused: bool = False
+    read_only: bool = False
+    keys: Keys = field(default_factory=lambda: Keys({}))
+
+    def age_seconds(self, now: float) -> float | None:
+        """Return how old what is shown is."""
+        return None if self.contact_at is None else max(0.0, now - self.contact_at)
+
+    def is_stale(self, now: float) -> bool:
+        """Return whether what is shown is older than it should be."""
+        age = self.age_seconds(now)
+        return age is not None and age >= STALE_AFTER_SECONDS
+
+
+def status_model(state: ConsoleState, now: float) -> StatusModel:
+    """Return the status line for this moment."""
+    flags = []
+    if state.read_only:
+        flags.append(Badge("READ ONLY", Tone.WARN))
+    if state.view_paused:
+        flags.append(Badge("VIEW PAUSED", Tone.WARN))
+    view = state.view
+    if view is None:
+        return StatusModel(age=Badge("starting the engine", Tone.MUTED), flags=tuple(flags), notice=_notice(state))
+    return StatusModel(
+        node=plain(view.engine.node_id, 40),
+        facts=_facts(view),
+        age=_age(state, now),
+        flags=tuple(flags),
+        counts=_counts(view),
+        notice=_notice(state),
+    )
+
+
+def _facts(view: StatusView) -> tuple[Badge, ...]:
+    used = [node for node in view.nodes if node.state != "unused"]
+    up = sum(1 for node in used if node.state == "up")
+    facts = [
+        Badge(plural(len(view.nodes), "node"), Tone.MUTED),
+        Badge(f"{up} up", Tone.GOOD if up == len(used) else Tone.WARN),
+        Badge(f"engine {view.engine.state}", Tone.MUTED if view.engine.state == "running" else Tone.WARN),
+    ]
+    if view.at_risk_bytes:
+        facts.append(Badge(f"{bytes_text(view.at_risk_bytes)} at risk", Tone.BAD))
+    facts.append(Badge(f"{count_text(view.entries_total)} files", Tone.MUTED))
+    return tuple(facts)
+
+
+def _age(state: ConsoleState, now: float) -> Badge:
+    age = state.age_seconds(now) or 0.0
+    if state.view_paused:
+        return Badge(f"as of {coarse_age(age)}", Tone.WARN)
+    if state.is_stale(now):
+        return Badge(f"! stale, {coarse_age(age)}", Tone.WARN)
+    return Badge(f"updated {coarse_age(age)}", Tone.MUTED)
+
+
+def _counts(view: StatusView) -> tuple[Badge, ...]:
+    by_severity = dict.fromkeys(("critical", "warning"), 0)
+    for finding in view.findings:
+        if finding.severity in by_severity:
+            by_severity[finding.severity] += 1
+    counts = []
+    if by_severity["critical"]:
+        counts.append(Badge(f"● {by_severity['critical']} critical", Tone.BAD))
+    if by_severity["warning"]:
+        counts.append(Badge(f"▲ {plural(by_severity['warning'], 'warning')}", Tone.WARN))
+    return tuple(counts) or (Badge("✓ all well", Tone.GOOD),)
+
+
+def _notice(state: ConsoleState) -> Badge | None:
+    if state.error:
+        return Badge(f"✗ {plain(state.error)}", Tone.BAD)
+    view = state.view
+    if view is None:
+        return None
+    key = state.keys.shown(BY_ID["run"])
+    can_run = "" if state.read_only else f" until you press {key}"
+    if view.engine.state == "observing":
+        return Badge(f"OBSERVING  nothing moves{can_run}", Tone.WARN)
+    if view.engine.state == "paused":
+        return Badge(f"PAUSED  no transfer starts{can_run}", Tone.WARN)
+    if view.engine.state == "failing":
+        detail = plain(view.engine.detail, 200)
+        return Badge(f"✗ ENGINE FAILING  {detail}", Tone.BAD)
+    return None

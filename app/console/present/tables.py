@@ -1,0 +1,91 @@
+"""The columns of the two long lists, and one row of each."""
+
+from __future__ import annotations
+
+from app.console.present.transfers import name_of, percent_done, state_badge, when_text
+from app.console.present.units import age_text, bytes_text, left_text, rate_text
+from engine.views import CatalogRow, TransferView
+from widgets.table_columns import Column, TableRow
+from widgets.text import Span, Tone, plain
+
+CATALOG_COLUMNS = (
+    Column("key", "file", 18, share=3),
+    Column("data_type", "type", 10),
+    Column("config_key", "config", 13, least_table=100),
+    Column("origin", "origin", 14, share=1, least_table=76),
+    Column("size_bytes", "size", 8, "right"),
+    Column("mtime", "age", 6, "right"),
+    Column("copies", "copies", 7, "right"),
+    Column("states", "state", 18),
+)
+SORTABLE = ("key", "data_type", "config_key", "origin", "size_bytes", "mtime", "copies")
+LARGE_FIRST = frozenset({"size_bytes", "mtime"})
+"""Columns whose first order is downwards: the largest, the newest."""
+
+TRANSFER_COLUMNS = (
+    Column("state", "state", 15),
+    Column("name", "file", 14, share=3),
+    Column("source", "from", 10, share=1),
+    Column("target", "to", 10, share=1),
+    Column("transport", "by", 6, least_table=76),
+    Column("size", "size", 8, "right"),
+    Column("percent", "done", 6, "right"),
+    Column("rate", "rate", 11, "right", least_table=96),
+    Column("left", "left", 7, "right", least_table=96),
+    Column("when", "age", 9, "right"),
+)
+
+STATE_TONES: dict[str, tuple[str, Tone]] = {
+    "ok": ("✓", Tone.GOOD),
+    "under-replicated": ("!", Tone.WARN),
+    "at-risk": ("✗", Tone.BAD),
+    "stale": ("!", Tone.WARN),
+    "diverged": ("✗", Tone.BAD),
+    "unhashed": ("·", Tone.MUTED),
+    "gone": ("✗", Tone.BAD),
+}
+
+
+def catalog_cells(row: CatalogRow, now: float) -> TableRow:
+    """Return one entry as a row."""
+    glyph, tone = STATE_TONES.get(row.states, ("·", Tone.TEXT))
+    age = "–" if row.mtime is None else age_text(max(0.0, now - row.mtime))
+    few = Tone.TEXT if row.copies >= row.wanted else Tone.BAD if row.copies <= 1 else Tone.WARN
+    return TableRow(
+        row.id,
+        row.key,
+        (
+            Span(plain(row.path)),
+            Span(plain(row.data_type, 20), Tone.MUTED),
+            Span(plain(row.config_key or "–", 30), Tone.MUTED),
+            Span(plain(row.origin or "shared", 60), Tone.MUTED),
+            Span(bytes_text(row.size_bytes)),
+            Span(age, Tone.MUTED),
+            Span(f"{row.copies}/{row.wanted}", few),
+            Span(f"{glyph} {plain(row.states, 20)}", tone),
+        ),
+    )
+
+
+def transfer_cells(item: TransferView, now: float) -> TableRow:
+    """Return one transfer as a row."""
+    badge = state_badge(item)
+    percent = percent_done(item)
+    rate = rate_text(item.bytes_per_second)
+    left = left_text(item.seconds_left)
+    return TableRow(
+        item.id,
+        item.key,
+        (
+            Span(badge.text, badge.tone),
+            Span(name_of(item)),
+            Span(plain(item.source, 80), Tone.MUTED),
+            Span(plain(item.target, 80), Tone.MUTED),
+            Span(plain(item.transport or "", 10), Tone.ACCENT),
+            Span(bytes_text(item.bytes_total)),
+            Span("" if percent is None else f"{percent:.0f} %"),
+            Span(rate),
+            Span(left, Tone.MUTED),
+            Span(when_text(item, now), Tone.MUTED),
+        ),
+    )

@@ -1,0 +1,105 @@
+"""Screen 3: what moves, what waits and why, and what is over."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.binding import BindingType
+
+from app.console.actions import TRANSFERS, bindings_for
+from app.console.modals.confirm import ConfirmScreen
+from app.console.modals.detail import DetailScreen
+from app.console.present.details import transfer_lines
+from app.console.present.tables import TRANSFER_COLUMNS
+from app.console.present.transfers import OVER, name_of
+from app.console.present.units import bytes_text, plural
+from app.console.screens.list_screen import ListScreen
+from app.console.sources import TransferSource
+from engine.views import TransferView
+from widgets.paged_table import PagedTable
+from widgets.table_columns import TableRow
+from widgets.text import Line, Span, Tone, plain
+
+
+class TransfersScreen(ListScreen):
+    """Queue and history. ``x`` cancels and ``t`` retries the marked transfers, else the one under the cursor."""
+
+    NAME = TRANSFERS
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(TRANSFERS)]
+    COLUMNS = TRANSFER_COLUMNS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._history = True
+        self._source: TransferSource | None = None
+
+    def apply_query(self) -> None:
+        """Show the list under the present filter."""
+        self._source = TransferSource(self.console.client, self.filter_text, self._history, self.console.clock.now)
+        empty = "No transfer matches. esc shows everything." if self.filter_text else "No transfer yet."
+        self.table.set_empty(empty)
+        self.table.set_source(self._source)
+        self.refresh_title()
+
+    def title_words(self) -> str:
+        """Return whether finished transfers are shown."""
+        return "with history" if self._history else "without history"
+
+    def do_history(self) -> None:
+        """Show or hide what is over."""
+        self._history = not self._history
+        self.apply_query()
+
+    def _view(self, transfer_id: int) -> TransferView | None:
+        return self._source.view(transfer_id) if self._source is not None else None
+
+    async def detail_lines(self, row: TableRow) -> list[Line]:
+        """Return how far it is, why it waits, what went wrong."""
+        return self._lines(row.id)
+
+    def _lines(self, transfer_id: int) -> list[Line]:
+        item = self._view(transfer_id)
+        if item is None:
+            return [(Span("This transfer is gone.", Tone.WARN),)]
+        return transfer_lines(item, self.console.clock.now())
+
+    @on(PagedTable.Chosen)
+    def _open(self, event: PagedTable.Chosen) -> None:
+        self.console.push_screen(DetailScreen(lambda: self._lines(event.row.id)))
+
+    def _chosen(self, over: bool | None) -> list[TransferView]:
+        """Return the marked transfers, else the one under the cursor; ``over`` keeps those that are, or are not."""
+        row = self.table.row
+        ids = list(self.table.marked) or ([row.id] if row is not None else [])
+        views = [view for view in map(self._view, ids) if view is not None]
+        return [view for view in views if over is None or (view.state in OVER) == over]
+
+    def do_cancel(self) -> None:
+        """Ask, then cancel."""
+        chosen = self._chosen(over=False)
+        if not chosen:
+            self.console.tell("Nothing to cancel: what is selected is over already.")
+            return
+        self.run_worker(self._cancel(chosen), group="act", exit_on_error=False)
+
+    async def _cancel(self, chosen: list[TransferView]) -> None:
+        total = sum(item.bytes_total for item in chosen)
+        lines: list[Line] = [
+            (Span(f"{plural(len(chosen), 'transfer')}, {bytes_text(total)}, stop. Nothing of them stays behind."),),
+            (Span("No copy is lost; the files stay where they are. u takes it back.", Tone.MUTED),),
+            (),
+        ]
+        lines += [(Span("✗ ", Tone.WARN), Span(f"{name_of(item)} → {plain(item.target)}")) for item in chosen[:20]]
+        title = f"Cancel {plural(len(chosen), 'transfer')}"
+        agreed = await self.console.push_screen_wait(ConfirmScreen(title, lines, "Stop them"))
+        if agreed and await self.console.commands.cancel(chosen):
+            self.table.clear_marks()
+
+    def do_retry(self) -> None:
+        """Try again now."""
+        chosen = [item for item in self._chosen(over=None) if item.state not in {"done", "cancelled"}]
+        if not chosen:
+            self.console.tell("Nothing to retry: what is selected is done or cancelled.")
+            return
+        self.run_worker(self.console.commands.retry(chosen), group="act", exit_on_error=False)

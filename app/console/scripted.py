@@ -1,0 +1,218 @@
+"""An engine client that plays a script: for pictures, tests and measurements of the console, without an engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.errors import SyncdeckError
+from engine.views import (
+    ActionResult,
+    CatalogQuery,
+    CatalogRow,
+    CatalogWindow,
+    EntryDetail,
+    PlanView,
+    StatusView,
+    SyncPreview,
+    SyncRequest,
+    TransferPage,
+    TransferView,
+)
+
+_TROUBLE = {"missing": "gone", "stale": "stale", "diverged": "diverged", "at-risk": "at-risk"}
+
+
+class ScriptedClient:
+    """Answers from what it was given; the script changes that with ``show``, ``fail`` and ``heal``.
+
+    ``calls`` records what the console asked to be done. ``entry_at`` makes the entry at a position, so that a
+    million entries cost nothing until they are looked at; filters and orders look at all of them.
+    """
+
+    def __init__(
+        self,
+        view: StatusView,
+        entries: int = 0,
+        entry_at: Callable[[int], CatalogRow] | None = None,
+        detail_of: Callable[[CatalogRow], EntryDetail] | None = None,
+        transfers: tuple[TransferView, ...] = (),
+        plan: PlanView | None = None,
+        preview_of: Callable[[SyncRequest], SyncPreview] | None = None,
+    ) -> None:
+        self.view = view
+        self.history = transfers
+        self.calls: list[tuple[str, object]] = []
+        self.start_error: SyncdeckError | None = None
+        self.closed = False
+        self._count = entries
+        self._entry_at = entry_at
+        self._detail_of = detail_of
+        self._plan = plan or PlanView(view.at, (), ())
+        self._preview_of = preview_of
+        self._error: SyncdeckError | None = None
+        self._changed = asyncio.Event()
+        self._sorted: dict[CatalogQuery, list[CatalogRow]] = {}
+
+    # -- the script -------------------------------------------------------------------------------
+
+    def show(self, view: StatusView) -> None:
+        """Let the engine be in another state."""
+        self.view = replace(view, revision=self.view.revision + 1)
+        self._sorted.clear()
+        self._wake()
+
+    def fail(self, error: SyncdeckError) -> None:
+        """Let the engine not answer."""
+        self._error = error
+        self._wake()
+
+    def heal(self) -> None:
+        """Let the engine answer again."""
+        self._error = None
+        self.show(self.view)
+
+    def set_entries(self, count: int, entry_at: Callable[[int], CatalogRow]) -> None:
+        """Let the catalog hold other entries."""
+        self._count, self._entry_at = count, entry_at
+        self.show(self.view)
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _answer(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    # -- the client -------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start, or fail as the script says."""
+        if self.start_error is not None:
+            raise self.start_error
+
+    async def close(self) -> None:
+        """Stop."""
+        self.closed = True
+
+    async def wait_for_change(self, revision: int, timeout_seconds: float) -> int:
+        """Return the revision when the script changed it, or after the timeout."""
+        self._answer()
+        if revision == self.view.revision:
+            try:
+                await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+            except TimeoutError:
+                return self.view.revision
+            self._answer()
+        return self.view.revision
+
+    async def status(self) -> StatusView:
+        """Return the present view."""
+        self._answer()
+        return self.view
+
+    async def transfers(self, offset: int, count: int, text: str = "", history: bool = True) -> TransferPage:
+        """Return a window onto the scripted transfers."""
+        self._answer()
+        over = {"done", "cancelled", "failed"}
+        rows = [
+            item
+            for item in self.history
+            if text.lower() in f"{item.label} {item.source} {item.target} {item.state}".lower()
+            and (history or item.state not in over)
+        ]
+        return TransferPage(self.view.revision, len(rows), offset, tuple(rows[offset : offset + count]))
+
+    async def plan(self) -> PlanView:
+        """Return the scripted plan."""
+        self._answer()
+        return self._plan
+
+    async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
+        """Return a window onto the scripted entries."""
+        self._answer()
+        if query == CatalogQuery() and self._entry_at is not None:
+            rows = [self._entry_at(index) for index in range(offset, min(self._count, offset + count))]
+            return CatalogWindow(self.view.revision, self._count, offset, tuple(rows))
+        found = self._matching(query)
+        return CatalogWindow(self.view.revision, len(found), offset, tuple(found[offset : offset + count]))
+
+    async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
+        """Return where an entry is in a query."""
+        self._answer()
+        for position, row in enumerate(self._matching(query)):
+            if row.id == entry_id:
+                return position
+        return None
+
+    def _matching(self, query: CatalogQuery) -> list[CatalogRow]:
+        if self._entry_at is None:
+            return []
+        if query not in self._sorted:
+            rows = [row for row in map(self._entry_at, range(self._count)) if _matches(row, query)]
+            if query.order != "key" or query.descending:
+                rows.sort(key=lambda row: _sort_key(row, query.order), reverse=query.descending)
+            self._sorted[query] = rows
+        return self._sorted[query]
+
+    async def entry(self, key: str) -> EntryDetail | None:
+        """Return one entry."""
+        self._answer()
+        row = next((row for row in self._matching(CatalogQuery()) if row.key == key), None)
+        return self._detail_of(row) if row is not None and self._detail_of is not None else None
+
+    async def preview(self, request: SyncRequest) -> SyncPreview:
+        """Return the scripted preview."""
+        self._answer()
+        if self._preview_of is None:
+            return SyncPreview(request, 0, 0, (), None, (), ())
+        return self._preview_of(request)
+
+    def _did(self, name: str, what: object, message: str) -> ActionResult:
+        self._answer()
+        self.calls.append((name, what))
+        return ActionResult(1, message)
+
+    async def sync(self, request: SyncRequest) -> ActionResult:
+        """Record a sync."""
+        return self._did("sync", request, "14 transfers queued.")
+
+    async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Record a pause."""
+        result = self._did("pause", nodes, "Paused: running transfers finish, no other starts.")
+        self.show(replace(self.view, engine=replace(self.view.engine, state="paused")))
+        return result
+
+    async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Record a resume."""
+        result = self._did("resume", nodes, "The engine runs.")
+        self.show(replace(self.view, engine=replace(self.view.engine, state="running")))
+        return result
+
+    async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Record a cancel."""
+        return self._did("cancel", transfer_ids, f"{len(transfer_ids)} cancelled.")
+
+    async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Record a retry."""
+        return self._did("retry", transfer_ids, f"{len(transfer_ids)} tried again.")
+
+    async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Record a rescan."""
+        return self._did("rescan", nodes, "Looking at all nodes.")
+
+
+def _matches(row: CatalogRow, query: CatalogQuery) -> bool:
+    return (
+        query.text.lower() in f"{row.key} {row.origin}".lower()
+        and query.data_type in (None, row.data_type)
+        and query.config_key in (None, row.config_key)
+        and (query.show == "all" or row.states == _TROUBLE.get(query.show, query.show))
+    )
+
+
+def _sort_key(row: CatalogRow, order: str) -> tuple[str, float]:
+    value = getattr(row, order)
+    return ("", float(value)) if isinstance(value, int | float) else (str(value or ""), 0.0)
