@@ -89,8 +89,8 @@ def _shared(context: Context, key: str, address: Callable[[Host], tuple[Hashable
 
 def _duplicate_tailscale_ip(context: Context) -> Iterator[Hit]:
     def address(host: Host) -> tuple[Hashable, str] | None:
-        bare = _bare(host.tailscale_ip)
-        return (bare.lower(), bare) if bare else None
+        ip = _ip(host.tailscale_ip)
+        return (ip, str(ip)) if ip is not None else None
 
     return _shared(context, "tailscale_ip", address)
 
