@@ -13,10 +13,10 @@ from engine.execution.outcomes import Outcomes
 from engine.execution.places import Source, Target, find_source, find_target
 from engine.execution.shielded import finish_anyway
 from engine.execution.tools import Tools
-from engine.execution.verdicts import Superseded
+from engine.execution.verdicts import Ending, Superseded
 from engine.integrity.guard import Verdict
 from engine.inventory.fleet import location_node
-from engine.model import ReplicaState, Transfer, TransferState, Version
+from engine.model import ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
 from engine.transport.manager import Delivery
 from engine.transport.types import TransferJob
@@ -45,11 +45,13 @@ class Executor:
         self._tools = tools
         self._outcomes = Outcomes(tools)
         self._temporaries: dict[int, set[str]] = {}
+        self._kept: dict[int, set[str]] = {}
+        """Partial files that wait for a retry to continue them."""
 
     def live_temporaries(self) -> frozenset[str]:
         """Return the temporary files in use by running transfers, for the sweep to spare."""
-        running = (path for paths in self._temporaries.values() for path in paths)
-        return frozenset(running) | self._tools.snapshots.paths()
+        used = (*self._temporaries.values(), *self._kept.values())
+        return frozenset(path for paths in used for path in paths) | self._tools.snapshots.paths()
 
     async def run(self, transfer: Transfer) -> None:
         """Carry a claimed transfer to done, retry, blocked, failed or cancelled. Raises only CancelledError.
@@ -57,6 +59,7 @@ class Executor:
         When cancelled, nothing of it stays at the target; the caller records what the cancellation means.
         """
         self._outcomes.start(transfer)
+        self._kept.pop(transfer.id, None)
         work: Work | None = None
         try:
             work = await self._prepare(transfer)
@@ -67,9 +70,7 @@ class Executor:
                 await self._clean(work)
             raise
         except SyncdeckError as error:
-            if work is not None and not _resumable(error, work):
-                await self._clean(work)
-            await self._outcomes.failed(transfer, error, work.delivery if work is not None else None)
+            await self._fail(transfer, work, error)
         finally:
             self._outcomes.end(transfer)
             self._temporaries.pop(transfer.id, None)
@@ -77,8 +78,29 @@ class Executor:
             self._tools.bandwidth.release(transfer.id)
             self._tools.board.forget(transfer.id)
 
+    async def abandon(self, transfer: Transfer) -> None:
+        """Remove the partial file of a transfer that will not be retried. Raises SyncdeckError."""
+        paths = self._kept.pop(transfer.id, None)
+        if paths:
+            agent = await self._tools.agent_for(location_node(transfer.target))
+            await agent.discard(sorted(paths))
+
+    async def _fail(self, transfer: Transfer, work: Work | None, error: SyncdeckError) -> None:
+        verdict = self._outcomes.judge(transfer, error)
+        if work is not None:
+            if verdict.ending is Ending.RETRY and _resumable(error, work):
+                self._kept[transfer.id] = work.temp_paths
+            else:
+                await self._clean(work)
+        await self._outcomes.failed(transfer, error, work.delivery if work is not None else None, verdict)
+
     async def _prepare(self, transfer: Transfer) -> Work:
         tools = self._tools
+        known = tools.policy().nodes
+        gone = [n for n in (location_node(transfer.source), location_node(transfer.target)) if n not in known]
+        if gone:
+            cause = f"{gone[0]} is not in the configuration any more"
+            raise Superseded("find", str(transfer.key), cause, "it is planned anew")
         source = find_source(await tools.catalog.get(transfer.key), transfer.key, transfer.source)
         source_agent, target_agent = await asyncio.gather(
             tools.agent_for(source.node_id), tools.agent_for(location_node(transfer.target))
@@ -142,17 +164,21 @@ class Executor:
             check_source=content.content_id not in tools.checked,
             target_root=work.target.root.path,
         )
-        await self._outcomes.enter(
-            transfer,
-            TransferState.TRANSFERRING,
-            f"{work.source.node_id} -> {work.target.node_id}",
-            temp_path=temp_path,
-            final_path=work.target.path,
-            bytes_total=content.size_bytes,
-        )
+
+        async def announce(transport: Transport) -> None:
+            await self._outcomes.enter(
+                transfer,
+                TransferState.TRANSFERRING,
+                f"{work.source.node_id} -> {work.target.node_id} by {transport.value}",
+                transport=transport,
+                temp_path=temp_path,
+                final_path=work.target.path,
+                bytes_total=content.size_bytes,
+            )
+
         work.temp_paths.add(temp_path)
         work.delivery = await tools.transports.deliver(
-            job, transfer.transport_preference, self._progress(transfer.id)
+            job, transfer.transport_preference, self._progress(transfer.id), announce
         )
         if work.delivery.outcome is None:
             assert work.delivery.error is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Unpack
 
 from engine.errors import SyncdeckError
 from engine.execution.tools import Tools
-from engine.execution.verdicts import Ending, judge
+from engine.execution.verdicts import Ending, Verdict, judge
 from engine.model import Attempt, Transfer, TransferState, Transport
+from engine.queue.values import TransferFields
 from engine.transport.errors import BadSource
 from engine.transport.manager import Delivery
 
@@ -37,7 +38,7 @@ class Outcomes:
         """Drop an attempt's timeline."""
         self._timelines.pop(transfer.id, None)
 
-    async def enter(self, transfer: Transfer, state: TransferState, reason: str, **fields: Any) -> None:
+    async def enter(self, transfer: Transfer, state: TransferState, reason: str, **fields: Unpack[TransferFields]) -> None:
         """Record an edge; the act it announces may begin when this returns."""
         self._timelines[transfer.id].steps.append((state.value, self._tools.clock.now()))
         await self._tools.queue.transition(transfer.id, state, reason, **fields)
@@ -59,14 +60,21 @@ class Outcomes:
             transport=result.transport_used if result is not None else None,
         )
 
-    async def failed(self, transfer: Transfer, error: SyncdeckError, delivery: Delivery | None) -> None:
-        """Record the attempt, and retry, block, fail or drop the transfer as the error demands."""
+    def judge(self, transfer: Transfer, error: SyncdeckError) -> Verdict:
+        """Return what follows an error of this attempt."""
+        tools = self._tools
+        return judge(error, transfer.attempts + 1, tools.policy().engine.max_retries, tools.chance)
+
+    async def failed(
+        self, transfer: Transfer, error: SyncdeckError, delivery: Delivery | None, verdict: Verdict | None = None
+    ) -> None:
+        """Record the attempt, and retry, block, fail or drop the transfer as the verdict says."""
         await self._record_attempt(transfer, delivery, error)
         tools = self._tools
-        verdict = judge(error, transfer.attempts + 1, tools.policy().engine.max_retries, tools.chance)
-        about: dict[str, Any] = {"error_class": error.error_class, "hint": error.remedy}
+        verdict = verdict if verdict is not None else self.judge(transfer, error)
+        about: TransferFields = {"error_class": error.error_class, "hint": error.remedy}
         if isinstance(error, BadSource):
-            await tools.catalog.mark_bad(transfer.key, transfer.source, error.cause, tools.clock.now())
+            await tools.catalog.mark_bad(transfer.key, transfer.source)
         if verdict.ending is Ending.RETRY:
             at = tools.clock.now() + verdict.delay_seconds
             await tools.queue.retry_at(transfer.id, at, str(error), **about)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from engine.errors import ErrorClass, TransferError
 from engine.model import Transport
+from engine.remote.links import Links
 from engine.remote.stream import run_stream
 from engine.remote.types import Endpoint, Progress, SshOptions, StreamJob, StreamOutcome
-from engine.transport.types import Capabilities, TransferJob
+from engine.transport.errors import bad_source
+from engine.transport.types import AgentFor, Capabilities, TransferJob
 
 AGENT_COST = 10
 BASE64_COST = 13
@@ -15,8 +18,10 @@ BASE64_COST = 13
 class AgentTransport:
     """Moves a file as a stream from the source's agent to the target's."""
 
-    def __init__(self, options: SshOptions, base64: bool = False) -> None:
+    def __init__(self, agent_for: AgentFor, options: SshOptions, links: Links, base64: bool = False) -> None:
+        self._agent_for = agent_for
         self._options = options
+        self._links = links
         self._base64 = base64
 
     @property
@@ -50,4 +55,16 @@ class AgentTransport:
             check_source=job.check_source,
             root=job.target_root,
         )
-        return await run_stream(job.source, job.target, stream, self._options, progress)
+        try:
+            return await run_stream(job.source, job.target, stream, self._options, progress, links=self._links)
+        except TransferError as error:
+            if job.check_source and error.error_class is ErrorClass.CHECKSUM_MISMATCH:
+                await self._blame_source_if_damaged(job)
+            raise
+
+    async def _blame_source_if_damaged(self, job: TransferJob) -> None:
+        """A mismatch may come from either end; only a check of the file itself may call the source damaged."""
+        agent = await self._agent_for(job.source.node_id)
+        result = await agent.check(job.source_path, job.kind)
+        if not result.ok:
+            raise bad_source(job.source_path, result.detail)

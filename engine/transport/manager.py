@@ -23,7 +23,8 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 
 Pause = Callable[[float], Awaitable[None]]
-OnTransport = Callable[[Transport], None]
+OnTransport = Callable[[Transport], Awaitable[None]]
+"""Called before a transport of the chain begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class TransportManager:
                 reasons.append(f"{adapter.name.value}: {reason}")
                 continue
             if on_transport is not None:
-                on_transport(adapter.name)
+                await on_transport(adapter.name)
             outcome = await self._persist(adapter, job, meter, tries)
             if outcome is not None:
                 return self._delivered(outcome, tries, meter, started)

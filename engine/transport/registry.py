@@ -16,6 +16,6 @@ def build_transports(
     """Return one adapter for each transport that is built."""
     return (
         RsyncTransport(agent_for, options, links, clock),
-        AgentTransport(options),
-        AgentTransport(options, base64=True),
+        AgentTransport(agent_for, options, links),
+        AgentTransport(agent_for, options, links, base64=True),
     )

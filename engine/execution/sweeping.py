@@ -1,0 +1,26 @@
+"""Which temporary files are left over: pure, from the names that a scan met."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from engine.integrity.temporary import TemporaryNames, parse_temporary
+
+NO_TRANSFER = 0
+"""The transfer id of snapshots that are made only to be hashed; their maker removes them."""
+
+
+def left_over(paths: Iterable[str], names: TemporaryNames, in_use: Collection[str]) -> list[str]:
+    """Return the paths of this engine's temporary files that nothing uses any more.
+
+    Those of earlier runs never are in use: their partial content is sent anew rather than continued, for a
+    process orphaned by a killed engine may still be writing to them. Other engines' files are theirs.
+    """
+    chosen = []
+    for path in paths:
+        name = parse_temporary(path)
+        if name is None or name.engine_id != names.engine_id or path in in_use:
+            continue
+        if name.run_id != names.run_id or name.transfer_id != NO_TRANSFER:
+            chosen.append(path)
+    return chosen
