@@ -1,0 +1,106 @@
+"""The stream's format: chunks that each carry their own checksum, as they are or in base64 for text-only channels."""
+
+from __future__ import annotations
+
+import base64
+import os
+import struct
+import zlib
+from typing import Optional, Tuple
+
+from engine.remote.agent.failures import Failure
+
+HEADER = struct.Struct(">cII")  # kind, payload bytes, CRC-32 of the payload
+DATA = b"D"
+END = b"E"
+CHUNK_BYTES = 1 << 20
+# A damaged length must not make the receiver ask for gigabytes.
+MAX_PAYLOAD_BYTES = 8 << 20
+
+
+class ChunkWriter:
+    """Writes chunks to a blocking descriptor."""
+
+    def __init__(self, fd: int, encoding: str) -> None:
+        self._fd = fd
+        self._text = encoding == "base64"
+
+    def write(self, kind: bytes, payload: "memoryview | bytes") -> int:
+        """Write one chunk; return its bytes on the wire."""
+        header = HEADER.pack(kind, len(payload), zlib.crc32(payload))
+        if self._text:
+            line = base64.b64encode(header + bytes(payload)) + b"\n"
+            return self._write([memoryview(line)])
+        return self._write([memoryview(header), memoryview(payload)])
+
+    def _write(self, views: "list[memoryview]") -> int:
+        total = sum(len(view) for view in views)
+        while views:
+            count = os.writev(self._fd, views)
+            while views and count >= len(views[0]):
+                count -= len(views.pop(0))
+            if views and count:
+                views[0] = views[0][count:]
+        return total
+
+
+class ChunkReader:
+    """Reads chunks from a blocking descriptor. A payload is only valid until the next read."""
+
+    def __init__(self, fd: int, encoding: str) -> None:
+        self._fd = fd
+        self._text = encoding == "base64"
+        self._buffer = bytearray(CHUNK_BYTES + HEADER.size)
+        self._rest = b""
+
+    def read(self) -> Optional[Tuple[bytes, memoryview]]:
+        """Return (kind, payload), verified, or None where the stream ends without saying so."""
+        return self._read_line() if self._text else self._read_binary()
+
+    def _read_binary(self) -> Optional[Tuple[bytes, memoryview]]:
+        if not self._fill(HEADER.size):
+            return None
+        kind, length, checksum = HEADER.unpack_from(self._buffer)
+        if length > MAX_PAYLOAD_BYTES:
+            raise damaged()
+        if length > len(self._buffer):
+            self._buffer = bytearray(length)
+        if not self._fill(length):
+            return None
+        return self._verified(kind, memoryview(self._buffer)[:length], checksum)
+
+    def _fill(self, count: int) -> bool:
+        view = memoryview(self._buffer)[:count]
+        while view:
+            got = os.readv(self._fd, [view])
+            if not got:
+                return False
+            view = view[got:]
+        return True
+
+    def _read_line(self) -> Optional[Tuple[bytes, memoryview]]:
+        parts = [self._rest]
+        while b"\n" not in parts[-1]:
+            part = os.read(self._fd, 1 << 20)
+            if not part:
+                return None
+            parts.append(part)
+        line, _, self._rest = b"".join(parts).partition(b"\n")
+        try:
+            chunk = memoryview(base64.b64decode(line, validate=True))
+            kind, length, checksum = HEADER.unpack_from(chunk)
+        except (ValueError, struct.error):
+            raise damaged() from None
+        if len(chunk) != HEADER.size + length:
+            raise damaged()
+        return self._verified(kind, chunk[HEADER.size :], checksum)
+
+    def _verified(self, kind: bytes, payload: memoryview, checksum: int) -> Tuple[bytes, memoryview]:
+        if zlib.crc32(payload) != checksum:
+            raise damaged()
+        return kind, payload
+
+
+def damaged() -> Failure:
+    """Return the failure of a chunk that is not what was sent."""
+    return Failure("transient-network", "a chunk was damaged on the way", "it is resumed by itself")

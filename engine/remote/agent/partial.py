@@ -1,0 +1,150 @@
+"""The temporary file at the target: locked, appended to in order, read back for its hash, flushed as it grows."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import threading
+import time
+from typing import Any, Callable, Optional
+
+from engine.remote.agent.chunks import CHUNK_BYTES
+from engine.remote.agent.durable import sync_file
+from engine.remote.agent.failures import Failure
+from engine.remote.agent.paths import confined, is_temporary, make_parents
+from engine.remote.agent.stats import pack_stat, usage
+
+LOCK_SECONDS = 10.0
+# Written back while the rest arrives, so that the last flush is short and a full disk shows early.
+FLUSH_EVERY_BYTES = 32 << 20
+# Below this a reservation costs more than it tells.
+RESERVE_FROM_BYTES = 16 << 20
+KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h: the size stays the mark up to which chunks were verified
+
+
+class PartialFile:
+    """Only whole verified chunks are ever appended, so its size says where to resume."""
+
+    def __init__(self, path: str, size: int, root: str) -> None:
+        if not is_temporary(os.path.basename(path)):
+            raise Failure("bug", "%s is no temporary name of ours" % path, "report this with the log")
+        confined(path, root)
+        make_parents(path, root)
+        self.path = path
+        self.size = size
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._lock()
+        found = os.fstat(self.fd).st_size
+        self.resumed = found // CHUNK_BYTES * CHUNK_BYTES if 0 < found <= size else 0
+        os.ftruncate(self.fd, self.resumed)
+        self.written = self.resumed
+        self.hashed = 0
+        self._digest = hashlib.sha256()
+        self._moved = threading.Condition()
+        self._complete = False
+        self._failure: Optional[BaseException] = None
+        self._reserve()
+        self._flush_wanted = threading.Event()
+        self._hasher = threading.Thread(target=self._guarded, args=(self._read_back,), daemon=True)
+        self._hasher.start()
+        threading.Thread(target=self._guarded, args=(self._flush_often,), daemon=True).start()
+
+    def _lock(self) -> None:
+        """Wait for a receiver that an earlier attempt left behind; it ends with its pipe."""
+        until = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    cause = "another receiver still writes %s" % self.path
+                    raise Failure("transient-network", cause, "it is tried again by itself") from None
+                time.sleep(0.05)
+
+    def _reserve(self) -> None:
+        """Raise no-space before the first byte where the rest cannot fit."""
+        needed = self.size - self.written
+        free = usage(os.path.dirname(self.path))["free"]
+        if needed > free:
+            cause = "%d bytes are needed in %s, %d are free" % (needed, os.path.dirname(self.path), free)
+            raise Failure("no-space", cause, "free some space on this file system")
+        if needed < RESERVE_FROM_BYTES or os.uname().sysname != "Linux":
+            return
+        import ctypes
+        import errno
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        result = libc.fallocate(self.fd, KEEP_SIZE, ctypes.c_longlong(self.written), ctypes.c_longlong(needed))
+        if result != 0 and ctypes.get_errno() == errno.ENOSPC:
+            raise Failure("no-space", "%s is full" % os.path.dirname(self.path), "free some space on this file system")
+
+    def append(self, chunk: memoryview) -> None:
+        """Write the next bytes."""
+        if self._failure is not None:
+            raise self._failure
+        if self.written + len(chunk) > self.size:
+            raise Failure("source-changed", "more bytes arrived than the file has", "the next scan sees it")
+        view = chunk
+        position = self.written
+        while view:
+            count = os.pwrite(self.fd, view, position)
+            view, position = view[count:], position + count
+        with self._moved:
+            self.written = position
+            self._moved.notify_all()
+        if position // FLUSH_EVERY_BYTES != (position - len(chunk)) // FLUSH_EVERY_BYTES:
+            self._flush_wanted.set()
+
+    def finish(self, waiting: Callable[[], None]) -> dict[str, Any]:
+        """Flush, and return {sha256, size, stat, synced} of what was read back; ``waiting`` is called meanwhile."""
+        with self._moved:
+            self._complete = True
+            self._moved.notify_all()
+        while self._hasher.is_alive():
+            self._hasher.join(0.25)
+            waiting()
+        if self._failure is not None:
+            raise self._failure
+        synced = sync_file(self.fd)
+        stat = pack_stat(os.fstat(self.fd), None)
+        return {"sha256": self._digest.hexdigest(), "size": self.written, "stat": stat, "synced": synced}
+
+    def remove(self) -> None:
+        """Remove the file: it is not what was sent, so there is nothing to resume."""
+        os.unlink(self.path)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run a helper thread's work; its failure is raised by whoever appends or finishes next."""
+        try:
+            work()
+        except OSError as error:
+            self._failure = error
+
+    def _read_back(self) -> None:
+        buffer = bytearray(CHUNK_BYTES)
+        while True:
+            with self._moved:
+                while self.hashed == self.written and not self._complete:
+                    self._moved.wait()
+                ready = self.written - self.hashed
+            if not ready:
+                return
+            view = memoryview(buffer)[: min(ready, CHUNK_BYTES)]
+            count = os.preadv(self.fd, [view], self.hashed) if hasattr(os, "preadv") else self._pread(view)
+            self._digest.update(view[:count])
+            self.hashed += count
+
+    def _pread(self, view: memoryview) -> int:
+        """macOS before 11 has no preadv."""
+        data = os.pread(self.fd, len(view), self.hashed)
+        view[: len(data)] = data
+        return len(data)
+
+    def _flush_often(self) -> None:
+        flush = getattr(os, "fdatasync", os.fsync)
+        while not self._complete:
+            self._flush_wanted.wait()
+            self._flush_wanted.clear()
+            flush(self.fd)

@@ -1,0 +1,88 @@
+"""Takes chunks from stdin into the temporary file and proves what was written; leaves a partial file otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any, Callable, Dict
+
+from engine.remote.agent.chunks import CHUNK_BYTES, DATA, END, ChunkReader
+from engine.remote.agent.compression import Zstd, widen_pipe
+from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.frames import LineWriter, read_frame, skip_to_marker
+from engine.remote.agent.machine import find_tool
+from engine.remote.agent.partial import PartialFile
+
+REPORT_SECONDS = 0.25
+ENDED_EARLY = Failure("transient-network", "the stream ended early", "it is resumed by itself", secondary=True)
+
+
+class Receiver:
+    """One file's way from the pipe to the disk."""
+
+    def __init__(self, job: dict[str, Any], lines: LineWriter) -> None:
+        self._lines = lines
+        self._next_report = 0.0
+        self.file = PartialFile(job["temp_path"], job["size"], job["root"])
+        self._chunks = ChunkReader(0, job["encoding"])
+
+    def run(self) -> dict[str, Any]:
+        """Return what PartialFile.finish returns, after the sender's promise was kept."""
+        self._lines.write({"ready": {"offset": self.file.resumed, "zstd": find_tool("zstd") is not None}})
+        if not skip_to_marker(0):
+            raise ENDED_EARLY
+        header = self._chunks.read()
+        if header is None:
+            raise ENDED_EARLY
+        compressed = json.loads(bytes(header[1]))["zstd"]
+        promise = self._receive_compressed() if compressed else self._receive(self.file.append)
+        done = self.file.finish(self._report)
+        if (done["sha256"], done["size"]) != (promise["sha256"], promise["size"]):
+            self.file.remove()
+            cause = "what was written at %s is not what was sent" % self.file.path
+            raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
+        return dict(done, resumed=self.file.resumed)
+
+    def _receive(self, take: Callable[[memoryview], None]) -> Any:
+        """Hand verified chunks to ``take`` until the sender's promise comes; return that."""
+        while True:
+            chunk = self._chunks.read()
+            if chunk is None:
+                raise ENDED_EARLY
+            kind, payload = chunk
+            if kind == END:
+                return json.loads(bytes(payload))
+            if kind == DATA:
+                take(payload)
+            self._report()
+
+    def _receive_compressed(self) -> Any:
+        zstd = Zstd(["-d"], CHUNK_BYTES, self.file.append)
+        promise = self._receive(zstd.feed)
+        zstd.finish(self._report)
+        return promise
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_report:
+            self._next_report = now + REPORT_SECONDS
+            self._lines.write({"at": self.file.written, "hashed": self.file.hashed})
+
+
+def main(source: bytes) -> None:
+    """Be a receiver: the job comes first on stdin, then the sender's stream."""
+    job = read_frame(0)
+    if job is None:
+        sys.exit(97)
+    widen_pipe(0)
+    lines = LineWriter(1)
+    try:
+        done: Dict[str, Any] = Receiver(job, lines).run()
+        lines.write({"done": done})
+        code = 0
+    except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+        lines.write({"error": from_exception(error, job["temp_path"]).as_json()})
+        code = 1
+    os._exit(code)

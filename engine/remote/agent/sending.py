@@ -1,0 +1,210 @@
+"""Reads a file once, hashes it, and sends it as chunks; dies when the engine's end of stdin closes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Dict, List, Optional
+
+from engine.remote.agent import compression
+from engine.remote.agent.checks import check_file
+from engine.remote.agent.chunks import CHUNK_BYTES, DATA, END, ChunkWriter
+from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.frames import MARKER, LineWriter, read_frame, write_all
+from engine.remote.agent.pacing import Pacer
+from engine.remote.agent.paths import existing
+from engine.remote.agent.stats import pack_stat, same_content, wal_of
+
+# Chunks read ahead of the hash: the wire never waits for SHA-256 unless that is the slowest part.
+BUFFERS = 4
+REPORT_SECONDS = 0.25
+# Smaller than a plain chunk: each one stands for several times as much of the file.
+COMPRESSED_CHUNK_BYTES = 256 << 10
+ZSTD_ARGUMENTS = ["-1", "-T1"]
+
+
+class Reporter:
+    """Says on stderr how far the sending is, a few times a second; any news shows that it is not stalled."""
+
+    def __init__(self) -> None:
+        self._lines = LineWriter(2)
+        self._next = 0.0
+        self.read = 0
+        self.wire = 0
+        self.checks = 0
+
+    def tell(self, now: bool = False) -> None:
+        """Write the counts, unless they were written a moment ago."""
+        at = time.monotonic()
+        if now or at >= self._next:
+            self._next = at + REPORT_SECONDS
+            self._lines.write({"read": self.read, "wire": self.wire, "checks": self.checks})
+
+    def check(self) -> None:
+        """Called by the type check as it goes on."""
+        self.checks += 1
+        self.tell()
+
+    def write(self, value: Dict[str, Any]) -> None:
+        """Write a line of its own."""
+        self._lines.write(value)
+
+
+class Source:
+    """The open file, its digest so far, and the proof that it did not change while it was read."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.path = existing(job["source_path"])
+        self.fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.digest = hashlib.sha256()
+        self.size: int = job["size"]
+        self._expected: List[int] = job["source_stat"] or self._stat()
+        self.ensure_unchanged()
+        if self._expected[0] != self.size:
+            raise self._changed()
+        self._buffers = [bytearray(CHUNK_BYTES) for _ in range(BUFFERS)]
+        self._pending: List[Optional[Future[None]]] = [None] * BUFFERS
+        self._hashing = ThreadPoolExecutor(1)
+        self._turn = 0
+
+    def read(self, at_most: int) -> memoryview:
+        """Return the next bytes, being hashed meanwhile; empty at the end. Valid for the next few reads."""
+        pending = self._pending[self._turn]
+        if pending is not None:
+            pending.result()
+        buffer = memoryview(self._buffers[self._turn])[:at_most]
+        chunk = buffer[: os.readv(self.fd, [buffer])]
+        self._pending[self._turn] = self._hashing.submit(self.digest.update, chunk)
+        self._turn = (self._turn + 1) % BUFFERS
+        return chunk
+
+    def finish(self) -> str:
+        """Return the SHA-256 of everything read."""
+        self._hashing.shutdown(wait=True)
+        return self.digest.hexdigest()
+
+    def ensure_unchanged(self) -> None:
+        """Raise Failure source-changed when the path or the open file is not what was promised."""
+        if not same_content(self._stat(), self._expected) or os.lstat(self.path).st_ino != os.fstat(self.fd).st_ino:
+            raise self._changed()
+
+    def _stat(self) -> list[int]:
+        return pack_stat(os.fstat(self.fd), wal_of(self.path))
+
+    def _changed(self) -> Failure:
+        return Failure("source-changed", "%s changed since it was looked at" % self.path, "the next scan sees it")
+
+
+class Wire:
+    """Where chunks leave: counted and paced."""
+
+    def __init__(self, job: dict[str, Any], reporter: Reporter) -> None:
+        self._writer = ChunkWriter(1, job["encoding"])
+        self._reporter = reporter
+        self.pacer = Pacer(job["bytes_per_second"], time.monotonic, time.sleep)
+
+    def data(self, chunk: memoryview) -> None:
+        """Send file content."""
+        count = self._writer.write(DATA, chunk)
+        self._reporter.wire += count
+        self.pacer.pay(count)
+        self._reporter.tell()
+
+    def end(self, promise: dict[str, Any]) -> None:
+        """Send what the content must hash to; without this the receiver keeps a partial file."""
+        self._reporter.wire += self._writer.write(END, json.dumps(promise).encode("ascii"))
+
+
+def send(job: dict[str, Any], orders: "queue.Queue[dict[str, Any]]", wire: Wire, reporter: Reporter) -> dict[str, Any]:
+    """Send the file from the offset that the engine orders; return {sha256, size, compressed}."""
+    source = Source(job)
+    reporter.write({"hello": 1})
+    order = orders.get()
+    with ThreadPoolExecutor(1) as beside:
+        verdict: Optional[Future[Optional[str]]] = None
+        if job["check_source"]:
+            verdict = beside.submit(check_file, source.path, job["kind"], reporter.check)
+        offset: int = order["offset"]
+        _hash_prefix(source, offset, reporter)
+        compressed = bool(order["zstd"]) and compression.pays(source.fd, offset, source.size)
+        write_all(1, MARKER)
+        wire_header = {"zstd": compressed}
+        ChunkWriter(1, job["encoding"]).write(b"H", json.dumps(wire_header).encode("ascii"))
+        (_send_compressed if compressed else _send_plain)(source, wire, reporter)
+        sha256 = source.finish()
+        source.ensure_unchanged()
+        if reporter.read != source.size:
+            raise Failure("source-changed", "%s changed while it was read" % source.path, "the next scan sees it")
+        problem = verdict.result() if verdict is not None else None
+        if problem is not None:
+            raise Failure("checksum-mismatch", "the source is damaged: %s" % problem, "move it aside or restore it")
+    wire.end({"sha256": sha256, "size": source.size})
+    return {"sha256": sha256, "size": source.size, "compressed": compressed}
+
+
+def _hash_prefix(source: Source, offset: int, reporter: Reporter) -> None:
+    """Read what the receiver has already, for the digest alone."""
+    while reporter.read < offset:
+        chunk = source.read(min(CHUNK_BYTES, offset - reporter.read))
+        if not chunk:
+            return
+        reporter.read += len(chunk)
+        reporter.tell()
+
+
+def _send_plain(source: Source, wire: Wire, reporter: Reporter) -> None:
+    while True:
+        chunk = source.read(wire.pacer.chunk_bytes(CHUNK_BYTES))
+        if not chunk:
+            return
+        reporter.read += len(chunk)
+        wire.data(chunk)
+
+
+def _send_compressed(source: Source, wire: Wire, reporter: Reporter) -> None:
+    zstd = compression.Zstd(ZSTD_ARGUMENTS, wire.pacer.chunk_bytes(COMPRESSED_CHUNK_BYTES), wire.data)
+    while True:
+        chunk = source.read(CHUNK_BYTES)
+        if not chunk:
+            return zstd.finish(reporter.tell)
+        reporter.read += len(chunk)
+        zstd.feed(chunk)
+        reporter.tell()
+
+
+def _obey(orders: "queue.Queue[dict[str, Any]]", pacer: Pacer) -> None:
+    """Take the engine's orders from stdin; its end means that the engine gave up or is gone."""
+    while True:
+        order = read_frame(0)
+        if order is None:
+            os._exit(1)
+        if "rate" in order:
+            pacer.rate = order["rate"]
+        else:
+            orders.put(order)
+
+
+def main(source: bytes) -> None:
+    """Be a sender: the job comes first on stdin, then orders."""
+    job = read_frame(0)
+    if job is None:
+        sys.exit(97)
+    reporter = Reporter()
+    wire = Wire(job, reporter)
+    orders: "queue.Queue[dict[str, Any]]" = queue.Queue()
+    threading.Thread(target=_obey, args=(orders, wire.pacer), daemon=True).start()
+    try:
+        sent = send(job, orders, wire, reporter)
+        reporter.tell(now=True)
+        reporter.write({"sent": sent})
+        code = 0
+    except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+        reporter.write({"error": from_exception(error, job["source_path"]).as_json()})
+        code = 1
+    os._exit(code)
