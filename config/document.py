@@ -172,6 +172,7 @@ def _duplicate_finding(file: str, path: Path, first_line: int, mark: yaml.Mark) 
         column=mark.column + 1,
         message=f"{key} is written twice; line {first_line} has it first, and only the last one counts",
         remedy=f"keep one of line {first_line} and line {mark.line + 1}",
+        key=key,
     )
 
 

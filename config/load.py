@@ -51,5 +51,4 @@ def _unusable(document: Document, findings: tuple[LintFinding, ...]) -> ConfigEr
     first = ordered[0]
     others = len(ordered) - 1
     more = f" (and {others} more {'error' if others == 1 else 'errors'})" if others else ""
-    key = first.message.split(":", 1)[0].split(" ", 1)[0] if first.rule != "yaml-syntax" else ""
-    return ConfigError(document.file, first.line, first.column, key, first.message + more, first.remedy, ordered)
+    return ConfigError(document.file, first.line, first.column, first.key, first.message + more, first.remedy, ordered)

@@ -30,7 +30,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LintFinding:
-    """One thing wrong with the configuration file, with the place and the remedy."""
+    """One thing wrong with the configuration file, with the place, the remedy and the dotted key to blame."""
 
     rule: str
     severity: Severity
@@ -39,6 +39,7 @@ class LintFinding:
     column: int
     message: str
     remedy: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

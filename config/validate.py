@@ -120,7 +120,9 @@ def _finding(document: Document, details: ErrorDetails) -> LintFinding:
         rule = _rule_of(kind)
         message = f"{document.dotted(path)}: {_problem(details, document, path)}"
         remedy = _remedy(details, path)
-    return LintFinding(rule, Severity.ERROR, document.file, mark.line, mark.column, message, remedy)
+    return LintFinding(
+        rule, Severity.ERROR, document.file, mark.line, mark.column, message, remedy, document.dotted(path)
+    )
 
 
 def _rule_of(kind: str) -> str:

@@ -14,7 +14,7 @@ from config.load import LoadedConfig, load
 _DEBOUNCE_MS = 200
 """An editor saves in several steps (write, rename, chmod): wait until they are over."""
 
-_LOOK_ANYWAY_MS = 5_000
+_LOOK_ANYWAY_MS = 2_000
 """Network file systems report no changes made elsewhere, so the file is looked at this often in any case."""
 
 Outcome = LoadedConfig | ConfigError

@@ -67,6 +67,7 @@ class LintRule:
                 column=mark.column,
                 message=hit.message,
                 remedy=hit.remedy or self.remedy,
+                key="" if isinstance(hit.at, Mark) else context.document.dotted(hit.at),
             )
 
 

@@ -24,7 +24,10 @@ HOST = {
 def host(name: str, number: int = 9, **changes: object) -> str:
     """Return one host as YAML lines; a change of None takes the key away, any other value is written as it is."""
     keys: dict[str, object] = {
-        **HOST, "ssh_host": f"198.51.100.{number}", "tailscale_ip": f"100.64.0.{number}", **changes
+        **HOST,
+        "ssh_host": f"198.51.100.{number}",
+        "tailscale_ip": f"100.64.0.{number}",
+        **changes,
     }
     lines = [f"    {key}: {value}" for key, value in keys.items() if value is not None]
     return "\n".join([f"  {name}:", *lines, ""])

@@ -42,7 +42,9 @@ def test_role_and_status_globs_combine(fleet):
 
 def test_provider_and_region_select_by_where_a_host_is(fleet):
     assert selected(fleet, "provider=vast") == {name for name in fleet.nodes if name.startswith("vast-")}
-    assert selected(fleet, "region=eu-*") == {name for name, node in fleet.nodes.items() if "eu-" in (node.region or "")}
+    assert selected(fleet, "region=eu-*") == {
+        name for name, node in fleet.nodes.items() if "eu-" in (node.region or "")
+    }
 
 
 def test_a_place_without_an_attribute_matches_no_glob_of_it(fleet):
@@ -91,7 +93,7 @@ def test_other_keys_of_a_host_can_be_asked_for():
     ],
 )
 def test_an_error_names_the_character_and_what_was_expected(text, column, message):
-    with pytest.raises(SelectorError, match=".") as caught:
+    with pytest.raises(SelectorError, match="at character") as caught:
         Selector.parse(text)
     assert caught.value.column == column
     assert message in str(caught.value)

@@ -21,9 +21,7 @@ def test_sizes_are_read_in_bytes_decimal_and_binary(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize(
-    ("text", "rate"), [("20MB/s", 20_000_000), ("100 Mbit/s", 12_500_000), ("1 GiB/s", 1024**3)]
-)
+@pytest.mark.parametrize(("text", "rate"), [("20MB/s", 20_000_000), ("100 Mbit/s", 12_500_000), ("1 GiB/s", 1024**3)])
 def test_rates_are_read_in_bytes_per_second(text, rate):
     assert parse_rate(text) == rate
 

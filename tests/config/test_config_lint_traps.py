@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import lint_cases_hosts
+import lint_cases_intent
+import lint_cases_sections
+import pytest
+from cluster_text import cluster, host, rule_ids, rules_at
+
+from config.lint import lint
+from config.lint.registry import RULES
+from config.types import Severity
+
+CASES = [*lint_cases_intent.CASES, *lint_cases_hosts.CASES, *lint_cases_sections.CASES]
+
+
+@pytest.mark.parametrize(("rule", "text", "blamed"), CASES)
+def test_the_rule_blames_exactly_these_lines(rule, text, blamed):
+    assert {line for found, line in rules_at(text) if found == rule} == blamed
+
+
+@pytest.mark.parametrize(("rule", "text", "blamed"), CASES)
+def test_a_finding_names_its_host_or_key_and_a_remedy(rule, text, blamed):
+    found = [finding for finding in lint(text, "fleet.yaml") if finding.rule == rule]
+    severity = next(r.severity for r in RULES if r.id == rule)
+    assert all(f.message and f.remedy and f.column >= 1 and f.severity is severity for f in found)
+
+
+def test_every_rule_has_a_case_here():
+    assert {rule.id for rule in RULES} == {case.values[0] for case in CASES}
+
+
+def test_a_sound_file_has_no_finding_at_all():
+    hosts = [host(name, number) for number, name in enumerate(("a", "b", "c"), start=1)]
+    assert lint(cluster(*hosts), "fleet.yaml") == []
+
+
+def test_a_secret_is_never_repeated_in_the_message():
+    text = cluster(host("alpha", db_password="hunter2x"))
+    assert not any("hunter2x" in finding.message + finding.remedy for finding in lint(text, "f"))
+
+
+@pytest.mark.parametrize("value", ["~/.ssh/token_key", "$API_TOKEN", "/run/secrets/token", "''"])
+def test_a_path_or_a_variable_is_no_secret(value):
+    assert "secret-in-file" not in rule_ids(cluster(host("alpha", token=value)))
+
+
+def test_nodes_behind_different_ports_of_localhost_are_different_machines():
+    hosts = [
+        host(name, ssh_host="127.0.0.1", ssh_port=port, tailscale_ip=None) for name, port in (("a", 2201), ("b", 2202))
+    ]
+    assert not any(rule.startswith(("loopback", "two-loopback", "duplicate")) for rule in rule_ids(cluster(*hosts)))
+
+
+def test_an_address_that_is_only_a_placeholder_is_no_duplicate():
+    hosts = [host("a", 1, tailscale_ip="100.x.x.x"), host("b", 2, tailscale_ip="100.x.x.x")]
+    found = rule_ids(cluster(*hosts))
+    assert "odd-tailscale-ip" in found
+    assert "duplicate-tailscale-ip" not in found
+
+
+def test_defaults_that_the_file_does_not_state_raise_nothing():
+    assert "replication-target-unreachable" not in rule_ids(cluster())
+    assert not {"target-not-below-max", "max-above-min-free"} & rule_ids(
+        cluster(sections="sync_routing: {max_disk_usage_percent: 50}\n")
+    )
+
+
+def test_style_and_units_are_notes_and_lost_data_is_more():
+    severity = {rule.id: rule.severity for rule in RULES}
+    notes = {"gpu-none", "bandwidth-in-megabytes", "path-doubled", "path-ends-in-ai-service", "loopback-host"}
+    assert {severity[rule] for rule in notes} == {Severity.NOTE}
+    assert severity["excluded-and-external"] is Severity.ERROR
+    assert severity["duplicate-tailscale-ip"] is Severity.ERROR
