@@ -162,7 +162,7 @@ def _place(key: EntryKey, root: LocationRoot) -> str | None:
     first, _, rest = key.path.partition("/")
     if rest and first == _own_prefix(root, key.data_type) and _is_own(key, root, rest):
         return rest
-    if first in _sibling_prefixes(root, key.data_type):
+    if rest and first in _sibling_prefixes(root, key.data_type):
         return None
     if not keyed:
         return _landing_place(key, root)
