@@ -1,0 +1,18 @@
+"""The catalog as others use it: the single source of truth for where data is."""
+
+from __future__ import annotations
+
+from engine.catalog.evidence import EvidenceRecorder
+from engine.catalog.ledger import Ledger
+from engine.catalog.queries import Queries
+from engine.catalog.scans import Scans
+from engine.catalog.values import ScannedRecord
+
+__all__ = ["DataCatalog", "ScannedRecord"]
+
+
+class DataCatalog(Scans, EvidenceRecorder, Queries, Ledger):
+    """Entries, versions and replicas, and what is known of the fleet. ``DataCatalog(store, clock)``.
+
+    Writing methods return once what they wrote is durable; reading methods run in threads. All raise StoreError.
+    """

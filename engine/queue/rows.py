@@ -1,0 +1,149 @@
+"""Transfers, edges and attempts as rows and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from engine.catalog.values import node_of
+from engine.errors import ErrorClass
+from engine.model import Attempt, DataType, EntryKey, SyncPriority, Transfer, TransferState, Transport
+from engine.queue.values import Edge, NewTransfer, TransferFields
+
+NEVER = 9e15
+"""The due time of a transfer without a deadline: later than any."""
+
+
+def new_row(new: NewTransfer, bytes_total: int, now: float) -> dict[str, Any]:
+    """Return the row of a transfer that was just asked for."""
+    return {
+        "key": str(new.key),
+        "data_type": new.key.data_type.value,
+        "path": new.key.path,
+        "origin": new.key.origin,
+        "target": new.target,
+        "target_node": node_of(new.target),
+        "state": TransferState.QUEUED.value,
+        "reason": new.reason,
+        "bytes_done": 0,
+        "bytes_on_wire": 0,
+        "attempts": 0,
+        "created_at": now,
+        "updated_at": now,
+        "emergency": new.emergency,
+        "priority": int(new.priority),
+        **deadline_columns(new.deadline),
+        **route_columns(new, bytes_total),
+    }
+
+
+def route_columns(new: NewTransfer, bytes_total: int) -> dict[str, Any]:
+    """Return the columns that a newer plan for the same content and target may replace."""
+    return {
+        "source": new.source,
+        "source_node": node_of(new.source),
+        "bytes_total": bytes_total,
+        "sha256": new.sha256,
+        "rule": new.rule,
+        "line": new.line,
+        "transport_preference": ",".join(transport.value for transport in new.transport_preference),
+    }
+
+
+def deadline_columns(deadline: float | None) -> dict[str, Any]:
+    """Return a deadline with the column that sorts by it."""
+    return {"deadline": deadline, "due": NEVER if deadline is None else deadline}
+
+
+def field_columns(fields: TransferFields) -> dict[str, Any]:
+    """Return fields that go with an edge as columns."""
+    row: dict[str, Any] = dict(fields)
+    for name in ("transport", "error_class"):
+        if row.get(name) is not None:
+            row[name] = row[name].value
+    if "source" in row:
+        row["source_node"] = node_of(row["source"])
+    return row
+
+
+def transfer(row: Any) -> Transfer:
+    """Return a row of the transfers table as a transfer."""
+    return Transfer(
+        id=row.id,
+        key=EntryKey(DataType(row.data_type), row.path, row.origin),
+        source=row.source,
+        target=row.target,
+        state=TransferState(row.state),
+        reason=row.reason,
+        priority=SyncPriority(row.priority),
+        bytes_total=row.bytes_total,
+        bytes_done=row.bytes_done,
+        bytes_on_wire=row.bytes_on_wire,
+        attempts=row.attempts,
+        transport=None if row.transport is None else Transport(row.transport),
+        transport_preference=tuple(Transport(name) for name in row.transport_preference.split(",") if name),
+        error_class=None if row.error_class is None else ErrorClass(row.error_class),
+        hint=row.hint,
+        deadline=row.deadline,
+        not_before=row.not_before,
+        rule=row.rule,
+        line=row.line,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        bytes_per_second=row.bytes_per_second,
+        sha256=row.sha256,
+        run_id=row.run_id,
+        temp_path=row.temp_path,
+        final_path=row.final_path,
+        emergency=row.emergency,
+    )
+
+
+def edge(row: Any) -> Edge:
+    """Return a row of the edges table as an edge."""
+    source = None if row.from_state is None else TransferState(row.from_state)
+    return Edge(row.at, source, TransferState(row.to_state), row.reason, row.evidence, row.run_id)
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt as a row."""
+    return {
+        "transfer_id": attempt.transfer_id,
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "transport": attempt.transport.value,
+        "success": attempt.success,
+        "bytes_done": attempt.bytes_done,
+        "bytes_on_wire": attempt.bytes_on_wire,
+        "error_class": None if attempt.error_class is None else attempt.error_class.value,
+        "error": attempt.error,
+        "hint": attempt.hint,
+        "steps": json.dumps(attempt.steps),
+    }
+
+
+def attempt(row: Any) -> Attempt:
+    """Return a row of the attempts table as an attempt."""
+    return Attempt(
+        transfer_id=row.transfer_id,
+        number=row.number,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        transport=Transport(row.transport),
+        success=row.success,
+        bytes_done=row.bytes_done,
+        bytes_on_wire=row.bytes_on_wire,
+        error_class=None if row.error_class is None else ErrorClass(row.error_class),
+        error=row.error,
+        hint=row.hint,
+        steps=tuple((step, seconds) for step, seconds in json.loads(row.steps)),
+    )
+
+
+def by_id(rows: Any) -> Mapping[int, Transfer]:
+    """Return rows of transfers by their id."""
+    return {row.id: transfer(row) for row in rows}

@@ -1,0 +1,76 @@
+"""What goes into the queue and comes out of it, beside ``Transfer`` and ``Attempt`` of ``engine/model.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from engine.errors import ErrorClass
+from engine.model import EntryKey, SyncPriority, Transfer, TransferState, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class NewTransfer:
+    """One entry that is wanted at one target. ``bytes_total`` 0 means "what the catalog says"."""
+
+    key: EntryKey
+    source: str
+    target: str
+    priority: SyncPriority
+    reason: str
+    rule: str = ""
+    line: int | None = None
+    transport_preference: tuple[Transport, ...] = ()
+    deadline: float | None = None
+    bytes_total: int = 0
+    sha256: str | None = None
+    emergency: bool = False
+
+
+class TransferFields(TypedDict, total=False):
+    """What may be set together with an edge."""
+
+    source: str
+    bytes_total: int
+    bytes_done: int
+    bytes_on_wire: int
+    bytes_per_second: float | None
+    transport: Transport | None
+    error_class: ErrorClass | None
+    hint: str | None
+    not_before: float | None
+    sha256: str | None
+    temp_path: str | None
+    final_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One step of a transfer's history."""
+
+    at: float
+    from_state: TransferState | None
+    to_state: TransferState
+    reason: str
+    evidence: str
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What taking over after another run found: ``requeued`` were put back, ``intents`` may be half published.
+
+    An intent still has its temp_path, final_path and sha256; it is PUBLISHING and leased to the new run.
+    """
+
+    requeued: int
+    intents: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of transfers since a moment; ``blocked`` are those that are blocked now."""
+
+    done: int
+    failed: int
+    blocked: int

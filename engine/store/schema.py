@@ -1,0 +1,27 @@
+"""The whole schema in one import: every table, the metadata that holds them, and its revision."""
+
+from __future__ import annotations
+
+from engine.store.catalog_tables import entries, locations, replicas, versions
+from engine.store.fleet_tables import audit, counters, links, meta, nodes, storage_samples
+from engine.store.metadata import APPLICATION_ID, REVISION, metadata
+from engine.store.queue_tables import attempts, edges, transfers
+
+__all__ = [
+    "APPLICATION_ID",
+    "REVISION",
+    "attempts",
+    "audit",
+    "counters",
+    "edges",
+    "entries",
+    "links",
+    "locations",
+    "meta",
+    "metadata",
+    "nodes",
+    "replicas",
+    "storage_samples",
+    "transfers",
+    "versions",
+]
