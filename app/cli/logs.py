@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import time
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -77,8 +79,7 @@ def log_to_stderr(as_json: bool, level: int = logging.INFO) -> None:
 def log_to_file(state_dir: Path, as_json: bool, level: int = logging.INFO) -> Path:
     """Send every record to a rotating file in the state directory (owner only); return the file."""
     path = state_dir / "console.log"
-    path.touch(mode=0o600)
-    handler = RotatingFileHandler(path, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
+    handler = _OwnersFile(path, maxBytes=LOG_FILE_BYTES, backupCount=LOG_FILES_KEPT, encoding="utf-8")
     _install(handler, as_json, level)
     return path
 
@@ -94,7 +95,15 @@ def log_command(state_dir: Path) -> None:
     _install(handler, False, logging.WARNING)
 
 
-class _OptionalFile(RotatingFileHandler):
+class _OwnersFile(RotatingFileHandler):
+    """A file that only its owner may read, after each rotation as well."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding)
+
+
+class _OptionalFile(_OwnersFile):
     """A file that need not be writable: a command's answer does not depend on its log."""
 
     def handleError(self, record: logging.LogRecord) -> None:

@@ -92,7 +92,7 @@ def _maker(
 
 
 def _run(client: EngineClient, clock: Clock, read_only: bool) -> int:
-    from app.console.app import run_console
+    from app.console.run import run_console
 
     return run_console(client, clock, read_only=read_only)
 
