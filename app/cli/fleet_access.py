@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.options import Settings
 from config.types import Policy
-from engine.api.paths import prepare_state_dir
+from engine.api.paths import control_folder, prepare_state_dir
 from engine.errors import ErrorClass, SyncdeckError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def fleet_access(settings: Settings) -> FleetAccess:
     settings_of_ssh = policy.engine.ssh
     options = SshOptions(
         # No shared connections: what is asked for is whether a new one works now.
-        control_dir=state_dir,
+        control_dir=control_folder(state_dir),
         known_hosts=settings_of_ssh.known_hosts,
         config_file=settings_of_ssh.config,
         multiplex=False,

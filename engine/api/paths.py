@@ -37,6 +37,11 @@ def lock_path(state_dir: Path) -> Path:
     return state_dir / "engine.lock"
 
 
+def control_folder(state_dir: Path) -> Path:
+    """Return the folder for ssh's shared connections; ``engine/remote/ssh.py`` makes it, or takes a shorter one."""
+    return state_dir / "ssh"
+
+
 def socket_path(state_dir: Path) -> Path:
     """Return the control socket of a state directory: inside it, or in a short folder when its path is too long."""
     resolved = Path(os.path.realpath(state_dir))
