@@ -197,8 +197,10 @@ class Executor:
         self, work: Work, landing: Landing, content: Content, outcome: StreamOutcome
     ) -> None:
         tools, transfer, source = self._tools, work.transfer, work.source
-        evidence = f"sha256 {outcome.sha256} read back at the target"
-        await self._outcomes.enter(transfer, TransferState.VERIFYING, evidence, sha256=outcome.sha256)
+        evidence = f"sha256 {outcome.sha256} of {outcome.size_bytes} bytes read back at the target"
+        await self._outcomes.enter(
+            transfer, TransferState.VERIFYING, "may it replace what is there?", evidence, sha256=outcome.sha256
+        )
         version = content.version(outcome.sha256, outcome.fingerprint)
         # Before publishing: a copy that a killed engine published is then known as a version, never as diverged.
         state = await tools.catalog.record_content(
@@ -224,7 +226,8 @@ class Executor:
         await self._outcomes.enter(
             work.transfer,
             TransferState.PUBLISHING,
-            f"{temp_path} becomes {work.target.path}",
+            "rename into place",
+            f"{temp_path} becomes {work.target.path}, sha256 {version.sha256}",
             temp_path=temp_path,
             final_path=work.target.path,
             sha256=version.sha256,

@@ -38,10 +38,18 @@ class Outcomes:
         """Drop an attempt's timeline."""
         self._timelines.pop(transfer.id, None)
 
-    async def enter(self, transfer: Transfer, state: TransferState, reason: str, **fields: Unpack[TransferFields]) -> None:
-        """Record an edge; the act it announces may begin when this returns."""
+    async def enter(
+        self,
+        transfer: Transfer,
+        state: TransferState,
+        reason: str,
+        evidence: str = "",
+        **fields: Unpack[TransferFields],
+    ) -> None:
+        """Record an edge; the act it announces may begin when this returns. Raises LeaseLost."""
         self._timelines[transfer.id].steps.append((state.value, self._tools.clock.now()))
-        await self._tools.queue.transition(transfer.id, state, reason, **fields)
+        run_id = self._tools.names.run_id
+        await self._tools.queue.transition(transfer.id, state, reason, evidence, run_id, **fields)
 
     async def done(
         self, transfer: Transfer, sha256: str, size_bytes: int, outcome: str, delivery: Delivery | None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.types import DataType
 from engine.clock import SystemClock
 from engine.integrity.temporary import TemporaryNames, content_id
 from engine.model import EntryKey, FileKind, FileStat
@@ -15,7 +16,6 @@ from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, SshOptions
 from engine.transport.registry import build_transports
 from engine.transport.types import TransferJob, TransportAdapter
-from config.types import DataType
 from tests.fleet import Fleet, openssh_fleet
 
 ENGINE_NODE = "engine"

@@ -93,7 +93,7 @@ def test_rsync_itself_splits_the_remote_shell_into_exactly_our_words(tmp_path: P
     ("status", "stderr", "expected"),
     [
         (11, 'rsync: [receiver] write failed on "/d/.x.part": No space left on device (28)\n', ErrorClass.NO_SPACE),
-        (12, "rsync: connection unexpectedly closed (0 bytes received so far) [sender]\n", ErrorClass.TRANSIENT_NETWORK),
+        (12, "rsync: connection unexpectedly closed (0 bytes received)\n", ErrorClass.TRANSIENT_NETWORK),
         (12, "bash: line 1: rsync: command not found\nrsync: connection unexpectedly closed\n", ErrorClass.UNSUPPORTED),
         (10, "rsync error: error in socket IO (code 10)\n", ErrorClass.TRANSIENT_NETWORK),
         (30, "rsync error: timeout in data send/receive (code 30)\n", ErrorClass.TRANSIENT_NETWORK),

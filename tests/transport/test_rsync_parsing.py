@@ -33,10 +33,8 @@ def test_progress_and_statistics_survive_any_cut_of_the_output(
     output: bytes, wire: int, matched: int, step: int
 ) -> None:
     parser = OutputParser()
-    seen = []
-    for start in range(0, len(output), step):
-        if parser.feed(output[start : start + step]):
-            seen.append(parser.bytes_done)
+    pieces = [output[start : start + step] for start in range(0, len(output), step)]
+    seen = [parser.bytes_done for piece in pieces if parser.feed(piece)]
     assert seen == sorted(seen)
     assert parser.bytes_done == 1048576
     assert parser.statistics().on_wire == wire
