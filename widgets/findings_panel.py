@@ -21,8 +21,8 @@ class FindingsPanel(Panel[FindingsModel]):
         self.border_subtitle = "sorted by what would be lost" if len(model.rows) > 1 else ""
         if not model.rows:
             return Sheet((Row(None, ((Span(model.calm.text, model.calm.tone),),)),))
-        actions = max((len(row.action) + 2 for row in model.rows if row.action_key), default=0)
-        actions = min(actions, max(14, width * 3 // 10)) if actions else 0
+        actions = max((len(f"{row.action_key} {row.action}") for row in model.rows), default=0)
+        actions = min(actions, max(16, width * 3 // 10))
         return Sheet(tuple(Row(row.key, _lines(row, width, actions)) for row in model.rows))
 
 
@@ -38,6 +38,6 @@ def _lines(row: FindingRow, width: int, actions: int) -> tuple[Line, ...]:
         first += (
             Span("  "),
             Span(f"{row.action_key} ", Tone.KEY, action=click),
-            Span(fit(row.action, actions - 2), Tone.MUTED, action=click),
+            Span(fit(row.action, actions - len(row.action_key) - 1), Tone.MUTED, action=click),
         )
     return (first, *((Span("  "), Span(text)) for text in texts[1:]))

@@ -13,13 +13,14 @@ _COLUMNS: tuple[tuple[str, str, int, str], ...] = (
     ("games", "games", 7, "right"),
     ("npz", "npz", 7, "right"),
     ("model", "model", 7, "right"),
-    ("copies", "copies", 8, "right"),
-    ("off_site", "off-site", 10, "right"),
-    ("trainers", "trainer", 9, "right"),
-    ("risk", "at risk", 9, "right"),
+    ("copies", "copies", 7, "right"),
+    ("off_site", "off-site", 9, "right"),
+    ("trainers", "trainer", 8, "right"),
+    ("risk", "at risk", 8, "right"),
 )
-_DROPPED_FIRST = ("trainers", "off_site")
+_DROPPED_FIRST = ("off_site", "trainers")
 NAME_WIDTH = 12
+MOST_SPREAD = 5
 
 
 class FreshnessPanel(Panel[FreshnessModel]):
@@ -36,6 +37,9 @@ class FreshnessPanel(Panel[FreshnessModel]):
         for name in _DROPPED_FIRST:
             if sum(column[2] for column in columns) + NAME_WIDTH > width:
                 columns = [column for column in columns if column[0] != name]
+        spare = (width - NAME_WIDTH - sum(column[2] for column in columns)) // (len(columns) + 1)
+        wider = max(0, min(MOST_SPREAD, spare))
+        columns = [(name, title, size + wider, align) for name, title, size, align in columns]
         name_width = min(24, max(NAME_WIDTH, width - sum(column[2] for column in columns)))
         head = (
             Span(fit("config", name_width), Tone.MUTED),

@@ -60,7 +60,7 @@ def footer_line(screens: Sequence[KeyHint], actions: Sequence[KeyHint], width: i
     the very last one (the help, which names all others) always stays."""
     left = _hints(screens, gap=2)
     kept = list(actions)
-    while len(kept) > 1 and cells(left) + cells(_hints(kept, gap=2)) + 2 > width:
+    while len(kept) > 1 and cells(left) + cells(_hints(kept, gap=2)) + 4 > width:
         del kept[-2]
     return spread((Span(" "), *left), (*_hints(kept, gap=2), Span(" ")), width)
 

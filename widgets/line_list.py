@@ -150,7 +150,7 @@ class LineList(TonedView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line of the view."""
         line, index = self._line_at(y)
-        width = self.size.width
+        width = self.line_width
         row = self._sheet.rows[index] if 0 <= index < len(self._sheet.rows) else None
         cursor = self.has_focus and row is not None and row.key is not None and index == self._cursor_index
         first = cursor and row is not None and line is row.lines[0]

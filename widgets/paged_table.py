@@ -104,6 +104,11 @@ class PagedTable(TonedView, can_focus=True):
         return self._total
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing is being fetched and the first page has come."""
+        return not self._fetching and self._total is not None
+
+    @property
     def row(self) -> TableRow | None:
         """The row under the cursor."""
         return self._row
@@ -218,7 +223,7 @@ class PagedTable(TonedView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line: the titles, a row, a placeholder, or what to say when there are no rows."""
-        width = self.size.width
+        width = self.line_width
         sizes = widths(self._columns, width - 2)
         if y == 0:
             return self.draw((Span("  "), *head_line(self._columns, sizes, *self._order)), width)

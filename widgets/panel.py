@@ -75,7 +75,7 @@ class Panel(LineList, Generic[Model]):
         self._lay_out_again()
 
     def _lay_out_again(self) -> None:
-        width = self.size.width - 1
+        width = self.line_width - 1
         if self._model is not None and width > 0:
             before = self.sheet.height
             self.set_sheet(self.lay_out(self._model, width))

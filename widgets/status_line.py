@@ -6,8 +6,8 @@ from textual import events
 from textual.geometry import Size
 from textual.strip import Strip
 
-from widgets.models import Badge, StatusModel
-from widgets.text import Line, Span, Tone, fit, spread
+from widgets.models import StatusModel
+from widgets.text import Line, Span, Tone, cells, fit, spread
 from widgets.toned import TonedView
 
 
@@ -66,14 +66,13 @@ def status_lines(model: StatusModel, width: int) -> list[Line]:
     for badge in (*model.flags, *model.counts):
         right += [Span(badge.text, badge.tone, bold=True), Span("  ")]
     left: list[Span] = [Span(" syncdeck ", Tone.ACCENT, on=Tone.ACCENT), Span(" "), Span(model.node, bold=True)]
-    wanted: list[Badge] = [*model.facts, model.age]
-    room = width - sum(len(span.text) for span in right) - 12 - len(model.node)
-    for badge in (model.age, *model.facts):
+    room = width - cells(right) - cells(left) - len(model.age.text) - 4
+    for badge in model.facts:
         room -= len(badge.text) + 2
-        if room < 0 and badge is not model.age:
-            wanted.remove(badge)
-    for badge in wanted:
+        if room < 0:
+            break
         left += [Span("  "), Span(badge.text, badge.tone)]
+    left += [Span("  "), Span(model.age.text, model.age.tone)]
     lines = [spread(tuple(left), tuple(right), width)]
     if model.notice is not None:
         lines.append((Span(fit(f" {model.notice.text}", width), model.notice.tone, on=model.notice.tone),))

@@ -8,10 +8,11 @@ from widgets.bars import bar, sparkline
 from widgets.line_list import Row, Sheet
 from widgets.models import GLYPHS, Badge, StorageModel, StorageRow
 from widgets.panel import Panel
-from widgets.text import Line, Span, Tone, crop, fit
+from widgets.text import Line, Span, Tone, cells, crop, fit, fit_middle
 
 ROLE_WIDTH = 10
-PERCENT_WIDTH = 7
+PERCENT_WIDTH = 6
+LEAST_BAR = 8
 
 
 class StoragePanel(Panel[StorageModel]):
@@ -29,14 +30,14 @@ class StoragePanel(Panel[StorageModel]):
                 Row(row.key, _lead(row, width) if row is lead and row.percent is not None else (_line(row, width),))
                 for row in model.rows
             )
-        return Sheet(rows, foot=partial(_foot, model))
+        return Sheet(rows, foot=partial(_foot, model, width) if model.rows else None)
 
 
 def _line(row: StorageRow, width: int, second: Badge | None = None) -> Line:
     badge = second or row.role
-    name_width = max(10, min(24, width - ROLE_WIDTH - PERCENT_WIDTH - 18))
+    name_width = max(10, min(24, width - ROLE_WIDTH - PERCENT_WIDTH - LEAST_BAR - 3))
     bar_width = max(6, width - name_width - ROLE_WIDTH - PERCENT_WIDTH - 3)
-    head = (Span(fit(row.name, name_width), bold=second is not None), Span(" "))
+    head = (Span(fit_middle(row.name, name_width), bold=second is not None), Span(" "))
     middle = Span(fit(badge.text, ROLE_WIDTH) + " ", badge.tone)
     if row.percent is None:
         return (*head, middle, Span(fit(row.state, bar_width + PERCENT_WIDTH + 1), row.tone))
@@ -72,13 +73,14 @@ def _lead(row: StorageRow, width: int) -> tuple[Line, ...]:
     return (_line(row, width, Badge(row.used, Tone.TEXT)), crop(tuple(second), width))
 
 
-def _foot(model: StorageModel, hidden: int) -> Line:
-    spans: list[Span] = []
-    if hidden:
-        calm = f" {model.calm_below}" if model.calm_below else ""
-        spans.append(Span(f"{hidden} more{calm}", Tone.MUTED))
+def _foot(model: StorageModel, width: int, hidden: int) -> Line:
+    """Return the counts; rows are sorted by fill, so those out of sight are the emptier ones."""
+    counts: list[Span] = []
     for badge in model.counts:
-        if spans:
-            spans.append(Span("   "))
-        spans.append(Span(badge.text, badge.tone))
-    return tuple(spans)
+        counts += [Span("  "), Span(badge.text, badge.tone)]
+    if not hidden:
+        return tuple(counts[1:])
+    words = f"{hidden} more {model.calm_below}".rstrip()
+    if len(words) + cells(counts) > width:
+        words = f"{hidden} more"
+    return (Span(words, Tone.MUTED), *counts)

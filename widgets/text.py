@@ -80,6 +80,16 @@ def fit_middle(text: str, width: int) -> str:
     return fit(set_cell_size(text, head) + "…" + end, width)
 
 
+def fit_end(text: str, width: int) -> str:
+    """Return ``text`` in exactly ``width`` cells, its start cut: of a path the last part matters."""
+    if cell_len(text) <= width or width <= 1:
+        return fit(text, width)
+    end = text[-(width - 1) :]
+    while cell_len(end) > width - 1:
+        end = end[1:]
+    return fit("…" + end, width)
+
+
 def crop(line: Line, width: int) -> Line:
     """Return the line in at most ``width`` cells, the cut shown by an ellipsis."""
     if cells(line) <= width:

@@ -15,6 +15,10 @@ from widgets.toned import TonedView
 class TextView(TonedView, can_focus=True):
     """Read-only lines; a line of one span is wrapped, all others are cut at the edge."""
 
+    DEFAULT_CSS = """
+    TextView { scrollbar-gutter: stable; }
+    """
+
     def __init__(self, *, id: str | None = None, can_focus: bool = True) -> None:
         super().__init__(id=id)
         self.can_focus = can_focus
@@ -37,7 +41,7 @@ class TextView(TonedView, can_focus=True):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        width = self.size.width
+        width = self.line_width
         before = self._lines
         lines: list[Line] = []
         for line in self._source:
@@ -57,7 +61,7 @@ class TextView(TonedView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line."""
         position = self.scroll_offset.y + y
-        return self.draw(self._lines[position] if position < len(self._lines) else (), self.size.width)
+        return self.draw(self._lines[position] if position < len(self._lines) else (), self.line_width)
 
 
 def wrapped(line: Line, width: int) -> list[Line]:

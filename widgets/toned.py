@@ -47,6 +47,11 @@ class TonedView(ScrollView):
         super().__init__(id=id, classes=classes)
         self._styles_of_spans: dict[tuple[Tone, bool, Tone | None, str | None, bool], Style] = {}
 
+    @property
+    def line_width(self) -> int:
+        """How many cells a line has, beside a scrollbar."""
+        return max(0, self.scrollable_content_region.width)
+
     def notify_style_update(self) -> None:
         """Forget the styles of the former theme."""
         self._styles_of_spans.clear()

@@ -36,7 +36,7 @@ def help_lines(screen: str, keys: Keys, read_only: bool) -> list[Line]:
     common: list[Line] = []
     for action in on_screen(screen, read_only):
         tone = Tone.WARN if action.dangerous else Tone.TEXT
-        asks = " It asks first." if action.id in {"sync", "emergency", "run", "cancel"} else ""
+        asks = " It asks first." if action.id in {"run", "cancel"} else ""
         line = (
             Span(fit(keys.all_shown(action), 9), Tone.KEY),
             Span(fit(action.label, 14), tone),

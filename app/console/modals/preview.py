@@ -29,6 +29,7 @@ class PreviewScreen(Dialog[SyncRequest | None]):
     def __init__(self, request: SyncRequest) -> None:
         super().__init__()
         self._request = request
+        self.settled = False
         self.TITLE_TEXT = preview_title(request)
 
     @property
@@ -51,12 +52,14 @@ class PreviewScreen(Dialog[SyncRequest | None]):
         self._ask_engine()
 
     def _ask_engine(self) -> None:
+        self.settled = False
         self.query_one("#confirm", Button).disabled = True
         self.show_lines([(Span("Working out what would move", Tone.MUTED),)])
         self.run_worker(self._load(self._request), group="preview", exclusive=True)
 
     async def _load(self, request: SyncRequest) -> None:
         preview = await self.console.ask(self.console.client.preview(request))
+        self.settled = True
         if preview is None:
             self.show_lines([(Span("✗ The engine could not say what would move.", Tone.BAD),)])
             return

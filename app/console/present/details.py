@@ -35,7 +35,6 @@ def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
         fact("origin", plain(row.origin) or "shared by all nodes"),
         fact("copies", f"{row.copies} of {row.wanted} wanted", Tone.TEXT if row.copies >= row.wanted else Tone.BAD),
         fact("off-site", plain(detail.off_site), Tone.WARN if detail.off_site == "no" else Tone.TEXT),
-        fact("sha-256", plain(detail.sha256) if detail.sha256 else "not hashed yet"),
         (),
         heading("Where the copies are"),
     ]
@@ -53,6 +52,7 @@ def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
         lines += _placement_lines(placement.location, placement.wanted, placement.held, placement.blocked)
         where = f" ({plain(placement.rule)}{_at_line(placement.line)})" if placement.rule else ""
         lines.append((Span("  "), Span(f"{plain(placement.because)}{where}", Tone.MUTED)))
+    lines += [(), fact("sha-256", plain(detail.sha256) if detail.sha256 else "not hashed yet")]
     if detail.transfers:
         lines += [(), heading("Transfers")]
         for item in detail.transfers:

@@ -64,5 +64,5 @@ def _row(finding: FindingView, keys: Keys, read_only: bool) -> FindingRow:
 
 def _calm(view: StatusView, now: float) -> Badge:
     if view.last_verified_at is None:
-        return Badge("✓ Nothing needs you. No backup has been verified yet.", Tone.WARN)
+        return Badge("! No backup has been verified yet. Nothing else needs you.", Tone.WARN)
     return Badge(f"✓ Nothing needs you. Last verified backup {ago_text(view.last_verified_at, now)}.", Tone.GOOD)

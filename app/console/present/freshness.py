@@ -55,7 +55,7 @@ def _rank(items: list[FreshnessView]) -> tuple[float, ...]:
     marks = sum(_BADNESS.get(_age(item, item.data_type).tone, 0) for item in items)
     lagging = _lagging(items)
     age = max((item.newest_age_seconds or 0.0 for item in items), default=0.0)
-    return (-risk, -missing, -marks, -lagging, -age)
+    return (-risk, -missing, -marks, -lagging, -age if marks else 0.0)
 
 
 def _age(item: FreshnessView | None, data_type: str) -> Badge:
@@ -99,7 +99,7 @@ def _trainers(items: list[FreshnessView]) -> Badge:
         return Badge("–  ", Tone.MUTED)
     lagging = _lagging(items)
     if lagging:
-        return Badge(f"{lagging} lag{'s' if lagging == 1 else ''} !", Tone.WARN)
+        return Badge(f"{lagging} lag !", Tone.WARN)
     return Badge(f"{len(names)} ✓", Tone.GOOD)
 
 

@@ -59,11 +59,11 @@ def status_model(state: ConsoleState, now: float) -> StatusModel:
 def _facts(view: StatusView) -> tuple[Badge, ...]:
     used = [node for node in view.nodes if node.state != "unused"]
     up = sum(1 for node in used if node.state == "up")
-    facts = [
-        Badge(plural(len(view.nodes), "node"), Tone.MUTED),
-        Badge(f"{up} up", Tone.GOOD if up == len(used) else Tone.WARN),
-        Badge(f"engine {view.engine.state}", Tone.MUTED if view.engine.state == "running" else Tone.WARN),
-    ]
+    facts = []
+    if view.nodes:
+        facts.append(Badge(plural(len(view.nodes), "node"), Tone.MUTED))
+        facts.append(Badge(f"{up} up", Tone.GOOD if up == len(used) else Tone.WARN))
+    facts.append(Badge(f"engine {view.engine.state}", Tone.MUTED if view.engine.state == "running" else Tone.WARN))
     if view.at_risk_bytes:
         facts.append(Badge(f"{bytes_text(view.at_risk_bytes)} at risk", Tone.BAD))
     facts.append(Badge(f"{count_text(view.entries_total)} files", Tone.MUTED))
@@ -89,7 +89,9 @@ def _counts(view: StatusView) -> tuple[Badge, ...]:
         counts.append(Badge(f"● {by_severity['critical']} critical", Tone.BAD))
     if by_severity["warning"]:
         counts.append(Badge(f"▲ {plural(by_severity['warning'], 'warning')}", Tone.WARN))
-    return tuple(counts) or (Badge("✓ all well", Tone.GOOD),)
+    if counts:
+        return tuple(counts)
+    return (Badge("✓ all well", Tone.GOOD),) if view.nodes else (Badge("no nodes yet", Tone.MUTED),)
 
 
 def _notice(state: ConsoleState) -> Badge | None:

@@ -9,14 +9,14 @@ from widgets.table_columns import Column, TableRow
 from widgets.text import Span, Tone, plain
 
 CATALOG_COLUMNS = (
-    Column("key", "file", 18, share=3),
-    Column("data_type", "type", 10),
-    Column("config_key", "config", 13, least_table=100),
-    Column("origin", "origin", 14, share=1, least_table=76),
+    Column("key", "file", 18, share=3, cut="start"),
+    Column("data_type", "type", 10, dropped=1),
+    Column("config_key", "config", 12, dropped=4),
+    Column("origin", "origin", 14, share=1, dropped=3, cut="middle"),
     Column("size_bytes", "size", 8, "right"),
-    Column("mtime", "age", 6, "right"),
+    Column("mtime", "age", 6, "right", dropped=2),
     Column("copies", "copies", 7, "right"),
-    Column("states", "state", 18),
+    Column("states", "state", 12),
 )
 SORTABLE = ("key", "data_type", "config_key", "origin", "size_bytes", "mtime", "copies")
 LARGE_FIRST = frozenset({"size_bytes", "mtime"})
@@ -24,15 +24,16 @@ LARGE_FIRST = frozenset({"size_bytes", "mtime"})
 
 TRANSFER_COLUMNS = (
     Column("state", "state", 15),
-    Column("name", "file", 14, share=3),
-    Column("source", "from", 10, share=1),
-    Column("target", "to", 10, share=1),
-    Column("transport", "by", 6, least_table=76),
-    Column("size", "size", 8, "right"),
+    Column("name", "file", 14, share=3, cut="middle"),
+    Column("source", "from", 10, share=2, cut="middle"),
+    Column("target", "to", 10, share=2, cut="middle"),
+    Column("transport", "by", 6, dropped=2),
+    Column("size", "size", 7, "right", dropped=1),
     Column("percent", "done", 6, "right"),
-    Column("rate", "rate", 11, "right", least_table=96),
-    Column("left", "left", 7, "right", least_table=96),
-    Column("when", "age", 9, "right"),
+    Column("rate", "rate", 10, "right", dropped=4),
+    Column("left", "left", 7, "right", dropped=3),
+    Column("when", "age", 9, "right", dropped=2),
+    Column("reason", "why", 24, share=3, dropped=5),
 )
 
 STATE_TONES: dict[str, tuple[str, Tone]] = {
@@ -44,6 +45,9 @@ STATE_TONES: dict[str, tuple[str, Tone]] = {
     "unhashed": ("·", Tone.MUTED),
     "gone": ("✗", Tone.BAD),
 }
+
+
+_SHORT_WORDS = {"under-replicated": "few copies"}
 
 
 def catalog_cells(row: CatalogRow, now: float) -> TableRow:
@@ -62,7 +66,7 @@ def catalog_cells(row: CatalogRow, now: float) -> TableRow:
             Span(bytes_text(row.size_bytes)),
             Span(age, Tone.MUTED),
             Span(f"{row.copies}/{row.wanted}", few),
-            Span(f"{glyph} {plain(row.states, 20)}", tone),
+            Span(f"{glyph} {_SHORT_WORDS.get(row.states, plain(row.states, 20))}", tone),
         ),
     )
 
@@ -83,9 +87,10 @@ def transfer_cells(item: TransferView, now: float) -> TableRow:
             Span(plain(item.target, 80), Tone.MUTED),
             Span(plain(item.transport or "", 10), Tone.ACCENT),
             Span(bytes_text(item.bytes_total)),
-            Span("" if percent is None else f"{percent:.0f} %"),
+            Span("" if percent is None or item.started_at is None else f"{percent:.0f} %"),
             Span(rate),
             Span(left, Tone.MUTED),
             Span(when_text(item, now), Tone.MUTED),
+            Span(plain(item.reason), Tone.MUTED),
         ),
     )

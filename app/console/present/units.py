@@ -10,14 +10,14 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def bytes_text(count: float) -> str:
-    """Return bytes with three significant figures: ``1.2 GB``, ``31 MB``."""
+    """Return bytes in few figures: ``1.2 GB``, ``31 MB``."""
     value = float(count)
     for unit in _UNITS:
         if value < 999.5 or unit == _UNITS[-1]:
-            digits = 0 if unit == "B" or value >= 99.95 else 1
-            return f"{value:.{digits}f} {unit}"
+            break
         value /= 1000.0
-    raise AssertionError("the last unit takes everything")
+    digits = 0 if unit == "B" or value >= 9.95 else 1
+    return f"{value:.{digits}f} {unit}"
 
 
 def used_text(used: int, total: int) -> str:
@@ -32,7 +32,12 @@ def used_text(used: int, total: int) -> str:
 
 def rate_text(bytes_per_second: float | None) -> str:
     """Return ``18.2 MB/s``, or nothing when it is not known."""
-    return "" if bytes_per_second is None else f"{bytes_text(bytes_per_second)}/s"
+    if bytes_per_second is None:
+        return ""
+    for scale, unit in ((1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s")):
+        if bytes_per_second >= scale:
+            return f"{bytes_per_second / scale:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{bytes_per_second:.0f} B/s"
 
 
 def age_text(seconds: float) -> str:

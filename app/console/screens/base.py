@@ -60,6 +60,11 @@ class ConsoleScreen(Screen[None]):
         """Show a new state in the body."""
         raise NotImplementedError
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was asked for is shown."""
+        return True
+
     def sync_request(self) -> SyncRequest:
         """Return what ``sync`` means here: the selected rows, else everything."""
         return SyncRequest()

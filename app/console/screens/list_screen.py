@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -37,7 +37,7 @@ class ListScreen(ConsoleScreen):
         #table { width: 1fr; height: 1fr; border: round $border-blurred; border-title-color: $text-primary;
                  border-title-style: bold; border-subtitle-color: $text-muted; background: $background; }
         #table:focus { border: round $primary; }
-        #detail { width: 46; height: 1fr; border: round $border-blurred; border-title-color: $text-primary;
+        #detail { width: 42; height: 1fr; border: round $border-blurred; border-title-color: $text-primary;
                   border-title-style: bold; padding: 0 1; background: $background; }
         #detail:focus { border: round $primary; }
         &.-narrow #split { layout: vertical; }
@@ -52,7 +52,7 @@ class ListScreen(ConsoleScreen):
         self.filter_text = ""
         self._shown_revision = -1
         self._shown_at = float("-inf")
-        self._timers: dict[str, Timer] = {}
+        self._delays: dict[str, Timer] = {}
 
     def compose_body(self) -> Iterable[Widget]:
         """Return filter line, table and detail pane."""
@@ -109,11 +109,22 @@ class ListScreen(ConsoleScreen):
         self.table.invalidate()
         self._load_detail()
 
-    def _later(self, name: str, seconds: float, callback) -> None:  # type: ignore[no-untyped-def]
-        timer = self._timers.pop(name, None)
-        if timer is not None:
+    def _later(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        """Do something when nothing newer of that name came for a while."""
+        if (timer := self._delays.pop(name, None)) is not None:
             timer.stop()
-        self._timers[name] = self.set_timer(seconds, callback)
+
+        def due() -> None:
+            self._delays.pop(name, None)
+            act()
+
+        self._delays[name] = self.set_timer(seconds, due)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was asked for is shown."""
+        detail = any(worker.group == "detail" and worker.is_running for worker in self.workers)
+        return self.table.settled and not self._delays and not detail
 
     # -- filter -----------------------------------------------------------------------------------
 

@@ -1,0 +1,47 @@
+"""A console on a scripted engine that waits until everything is shown: for pictures and tests."""
+
+from __future__ import annotations
+
+from textual.pilot import Pilot
+
+from app.console.app import SyncdeckApp
+from app.console.scenes import NOW
+from app.console.scripted import ScriptedClient
+from app.console.themes import DARK
+from engine.clock import ManualClock
+
+MOST_LOOKS = 2000
+
+
+def staged_app(
+    client: ScriptedClient, theme: str = DARK, read_only: bool = False, keymap: dict[str, str] | None = None
+) -> SyncdeckApp:
+    """Return a console that follows its script without delay, at the scene's time."""
+    clock = ManualClock(NOW)
+    return SyncdeckApp(client, clock, read_only, theme=theme, keymap=keymap, feed_seconds=0.0, list_seconds=0.0)
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    """Wait until the console shows the newest state; raises TimeoutError when it never does."""
+    app = pilot.app
+    assert isinstance(app, SyncdeckApp)
+    quiet = 0
+    for _ in range(MOST_LOOKS):
+        await pilot.pause()
+        known = app.state.view is not None or bool(app.state.error)
+        current = app.state.error or app.feed.paused or (app.state.view is not None and app.state.view is _view_of(app))
+        quiet = quiet + 1 if known and current and getattr(app.screen, "settled", True) and not _acting(app) else 0
+        if quiet >= 3:
+            return
+    raise TimeoutError(f"{app.screen} did not settle")
+
+
+def _view_of(app: SyncdeckApp) -> object:
+    assert isinstance(app.client, ScriptedClient)
+    return app.client.view
+
+
+def _acting(app: SyncdeckApp) -> bool:
+    """Return whether an action still waits for the engine (one that waits for a dialog does not count)."""
+    waits_for_dialog = len(app.screen_stack) > 1
+    return not waits_for_dialog and any(worker.group == "act" and worker.is_running for worker in app.workers)
