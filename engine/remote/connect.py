@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 
 from config.types import Address
@@ -13,9 +12,9 @@ from engine.model import NodeState
 from engine.remote import wire
 from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
-from engine.remote.children import STREAM_LIMIT_BYTES, StderrTail, agent_command, read_frame
+from engine.remote.agent_child import agent_command, read_frame
+from engine.remote.child import Child, StderrTail, spawn
 from engine.remote.diagnose import Diagnosis, diagnose, most_telling, remedy_for, unreachable
-from engine.remote.guard import end_group
 from engine.remote.links import Links
 from engine.remote.session import AgentSession
 from engine.remote.ssh import known_ciphers
@@ -60,53 +59,39 @@ async def _open_at(endpoint: Endpoint, address: Address | None, options: SshOpti
     source = agent_source("control")
     with contextlib.ExitStack() as held:
         slot = held.enter_context(links.slot(endpoint.node_id))
-        process = await asyncio.create_subprocess_exec(
-            *agent_command(endpoint, address, options, source, slot),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-            limit=STREAM_LIMIT_BYTES,
-        )
-        assert process.stdin is not None and process.stderr is not None
-        stderr = StderrTail(process.stderr)
+        child = await spawn(agent_command(endpoint, address, options, source, slot))
+        assert child.stdin is not None
+        stderr = StderrTail(child.stderr)
         try:
-            process.stdin.write(source + frames.encode({"mode": "control"}))
-            info = await _hello(endpoint, process, stderr, options)
+            child.stdin.write(source + frames.encode({"mode": "control"}))
+            info = await _hello(endpoint, child, stderr, options)
         except BaseException:
-            await end_child(process)
+            await child.kill()
             raise
         release: Callable[[], object] = held.pop_all().close
-        return AgentSession(endpoint, process, info, stderr, release)
+        return AgentSession(endpoint, child, info, stderr, release)
 
 
-async def _hello(endpoint: Endpoint, process: Process, stderr: StderrTail, options: SshOptions) -> AgentInfo:
-    assert process.stdout is not None
+async def _hello(endpoint: Endpoint, child: Child, stderr: StderrTail, options: SshOptions) -> AgentInfo:
+    assert child.stdout is not None
     node_id = endpoint.node_id
     seconds = options.connect_timeout_seconds + HELLO_SECONDS
     try:
         async with asyncio.timeout(seconds):
-            await process.stdout.readuntil(frames.MARKER)
-            answer = await read_frame(process.stdout)
+            await child.stdout.readuntil(frames.MARKER)
+            answer = await read_frame(child.stdout)
             if answer is not None:
                 return wire.info_from(answer["hello"], node_id)
-            code = await process.wait()
+            code = await child.drained(stderr.task)
     except TimeoutError:
         cause = f"it accepted the connection but said nothing for {seconds:.0f} s"
         state = NodeState.TIMED_OUT
         late = Diagnosis(state, ErrorClass.TRANSIENT_NETWORK, cause, remedy_for(state, node_id))
         raise unreachable(OPERATION, node_id, late) from None
     except asyncio.IncompleteReadError:
-        code = await process.wait()
+        code = await child.drained(stderr.task)
     except asyncio.LimitOverrunError:
         state, cause = NodeState.ERROR, "its login shell prints without end"
         endless = Diagnosis(state, ErrorClass.UNSUPPORTED, cause, "look at the shell's start-up files on the node")
         raise unreachable(OPERATION, node_id, endless) from None
-    raise unreachable(OPERATION, node_id, diagnose(node_id, code, await stderr.drained()))
-
-
-async def end_child(process: Process) -> None:
-    """Kill a child with its process group and wait until it is gone, whatever happens to the caller meanwhile."""
-    if process.returncode is None:
-        end_group(process.pid)
-    await asyncio.shield(process.wait())
+    raise unreachable(OPERATION, node_id, diagnose(node_id, code, stderr.text()))

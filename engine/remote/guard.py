@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+
+from engine.remote.child import Child, spawn
 
 # The supervisor's own exit code when it ended the command because the engine was gone.
 ENGINE_GONE = 75
-STREAM_LIMIT_BYTES = 1 << 20
 
 # Plain source for an isolated interpreter: the supervisor must start fast and import nothing of ours.
 # stdin is the engine's pipe. The command gets a process group of its own, so that all its children end with it.
@@ -55,31 +53,32 @@ os._exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
 class GuardedProcess:
     """A running command. It ends when ``kill`` is called, when it is done, or when this process dies."""
 
-    def __init__(self, process: Process) -> None:
-        assert process.stdout is not None and process.stderr is not None
-        self._process = process
-        self.stdout: asyncio.StreamReader = process.stdout
-        self.stderr: asyncio.StreamReader = process.stderr
+    def __init__(self, child: Child) -> None:
+        assert child.stdout is not None and child.stderr is not None
+        self._child = child
+        self.stdout: asyncio.StreamReader = child.stdout
+        self.stderr: asyncio.StreamReader = child.stderr
 
     @property
     def pid(self) -> int:
         """The supervisor's process id."""
-        return self._process.pid
+        return self._child.pid
 
     @property
     def returncode(self) -> int | None:
         """The command's exit code (128 + signal number when a signal ended it), None while it runs."""
-        return self._process.returncode
+        return self._child.returncode
 
     async def wait(self) -> int:
         """Return the command's exit code once it ended; read ``stdout`` and ``stderr`` meanwhile."""
-        return await self._process.wait()
+        return await self._child.exited()
 
     async def kill(self) -> None:
         """End the command and all its children: SIGTERM, after two seconds SIGKILL; returns when they are gone."""
-        if self._process.returncode is None and self._process.stdin is not None:
-            self._process.stdin.close()
-        await asyncio.shield(self._process.wait())
+        if self._child.returncode is None and self._child.stdin is not None:
+            self._child.stdin.close()
+        await asyncio.shield(self._child.exited())
+        await self._child.kill()
 
 
 async def guarded_exec(argv: Sequence[str], env: Mapping[str, str] | None = None) -> GuardedProcess:
@@ -87,22 +86,4 @@ async def guarded_exec(argv: Sequence[str], env: Mapping[str, str] | None = None
 
     ``env`` replaces the environment when given. The exit code is 127 when the command does not exist.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", SUPERVISOR, *argv),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env=None if env is None else dict(env),
-        start_new_session=True,
-        limit=STREAM_LIMIT_BYTES,
-    )
-    return GuardedProcess(process)
-
-
-def end_group(pid: int) -> None:
-    """SIGKILL the process group that ``pid`` leads; a group that is gone already is fine."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        # macOS answers EPERM for a group whose members are all zombies.
-        return
+    return GuardedProcess(await spawn((sys.executable, "-I", "-S", "-c", SUPERVISOR, *argv), env=env))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -13,9 +12,9 @@ from engine.errors import NodeUnreachable
 from engine.model import FileKind, FileStat
 from engine.remote import wire
 from engine.remote.agent import frames
-from engine.remote.children import StderrTail, read_frame
+from engine.remote.agent_child import read_frame
+from engine.remote.child import Child, StderrTail
 from engine.remote.diagnose import diagnose, unreachable
-from engine.remote.guard import end_group
 from engine.remote.types import (
     AgentInfo,
     CheckResult,
@@ -38,13 +37,13 @@ class AgentSession:
     def __init__(
         self,
         endpoint: Endpoint,
-        process: Process,
+        child: Child,
         info: AgentInfo,
         stderr: StderrTail,
         release: Callable[[], object] = lambda: None,
     ) -> None:
         self.endpoint = endpoint
-        self._process = process
+        self._child = child
         self._info = info
         self._stderr = stderr
         self._release = release
@@ -122,8 +121,8 @@ class AgentSession:
     async def close(self) -> None:
         """End the session; running calls fail."""
         self._closing = True
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._child.stdin is not None:
+            self._child.stdin.close()
         await asyncio.shield(self._reader)
 
     async def _call(self, operation: str, arguments: dict[str, Any]) -> Any:
@@ -153,9 +152,9 @@ class AgentSession:
             self._write({"id": number, "cancel": 1})
 
     def _write(self, value: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(frames.encode(value))
+        assert self._child.stdin is not None
+        if not self._child.stdin.is_closing():
+            self._child.stdin.write(frames.encode(value))
 
     def _result(self, answer: dict[str, Any], operation: str) -> Any:
         if "lost" in answer:
@@ -166,18 +165,18 @@ class AgentSession:
 
     async def _end(self) -> int:
         """Return the child's exit code; one that stays after its agent ended is killed."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        if self._child.stdin is not None:
+            self._child.stdin.close()
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._process.wait(), CLOSE_SECONDS)
-        end_group(self._process.pid)
-        return await self._process.wait()
+            await asyncio.wait_for(self._child.drained(self._stderr.task), CLOSE_SECONDS)
+        await self._child.kill()
+        return await self._child.exited()
 
     async def _read(self) -> None:
         """Hand answers to their requests until the agent ends; then every request learns why."""
-        assert self._process.stdout is not None
+        assert self._child.stdout is not None
         while True:
-            value = await read_frame(self._process.stdout)
+            value = await read_frame(self._child.stdout)
             if value is None:
                 break
             waiting = self._waiting.get(value["id"])

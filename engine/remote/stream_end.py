@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from typing import Any
 
 from config.types import Address
 from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
-from engine.remote.children import KEPT_STDERR_BYTES, STREAM_LIMIT_BYTES, agent_command
-from engine.remote.connect import end_child
+from engine.remote.agent_child import agent_command
+from engine.remote.child import KEPT_STDERR_BYTES, Child, spawn
 from engine.remote.types import Endpoint, SshOptions
 
 Line = dict[str, Any]
@@ -21,16 +20,16 @@ Line = dict[str, Any]
 class StreamEnd:
     """A running sender or receiver. ``said`` holds the last line of each kind; ``news`` is told of every line."""
 
-    def __init__(self, endpoint: Endpoint, process: Process, mode: str, news: Callable[[Line], None]) -> None:
+    def __init__(self, endpoint: Endpoint, child: Child, mode: str, news: Callable[[Line], None]) -> None:
         self.endpoint = endpoint
         self.said: Line = {}
         self.noise = bytearray()
         self.killed = False
-        self._process = process
+        self._child = child
         self._news = news
         self._readers = [
             asyncio.create_task(self._read(reader), name=f"{mode} at {endpoint.node_id}")
-            for reader in (process.stdout, process.stderr)
+            for reader in (child.stdout, child.stderr)
             if reader is not None
         ]
 
@@ -42,7 +41,7 @@ class StreamEnd:
     @property
     def exit_code(self) -> int | None:
         """The child's exit code, None while it runs."""
-        return self._process.returncode
+        return self._child.returncode
 
     @property
     def noise_text(self) -> str:
@@ -56,23 +55,22 @@ class StreamEnd:
 
     def order(self, value: Line) -> None:
         """Give an order to a sender; one that ended meanwhile takes none."""
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(frames.encode(value))
+        assert self._child.stdin is not None
+        if not self._child.stdin.is_closing():
+            self._child.stdin.write(frames.encode(value))
 
     async def ended(self) -> None:
-        """Return when the child ended and everything that it said was read."""
-        await asyncio.gather(*self._readers)
-        await self._process.wait()
+        """Return when the child ended and what it said was read."""
+        await self._child.drained(*self._readers)
 
     async def kill(self) -> None:
         """End the child, if it still runs, and wait for it."""
-        if self._process.returncode is None:
+        if self._child.returncode is None:
             self.killed = True
-        await end_child(self._process)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        await asyncio.gather(*self._readers)
+        await self._child.kill()
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await _next_line(reader):
@@ -101,15 +99,8 @@ async def start_receiver(
     news: Callable[[Line], None],
 ) -> StreamEnd:
     """Start the end that reads its source, its job and then the stream from ``stdin``."""
-    process = await asyncio.create_subprocess_exec(
-        *agent_command(endpoint, address, options, agent_source("receiving"), slot),
-        stdin=stdin,
-        stdout=PIPE,
-        stderr=PIPE,
-        start_new_session=True,
-        limit=STREAM_LIMIT_BYTES,
-    )
-    return StreamEnd(endpoint, process, "receive", news)
+    child = await spawn(agent_command(endpoint, address, options, agent_source("receiving"), slot), stdin=stdin)
+    return StreamEnd(endpoint, child, "receive", news)
 
 
 async def start_sender(
@@ -123,14 +114,7 @@ async def start_sender(
 ) -> StreamEnd:
     """Start the end that writes the stream to ``stdout`` and lives only as long as we hold its stdin."""
     source = agent_source("sending")
-    process = await asyncio.create_subprocess_exec(
-        *agent_command(endpoint, address, options, source, slot),
-        stdin=PIPE,
-        stdout=stdout,
-        stderr=PIPE,
-        start_new_session=True,
-        limit=STREAM_LIMIT_BYTES,
-    )
-    assert process.stdin is not None
-    process.stdin.write(source + frames.encode(job))
-    return StreamEnd(endpoint, process, "send", news)
+    child = await spawn(agent_command(endpoint, address, options, source, slot), stdout=stdout)
+    assert child.stdin is not None
+    child.stdin.write(source + frames.encode(job))
+    return StreamEnd(endpoint, child, "send", news)
