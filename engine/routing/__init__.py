@@ -1,1 +1,1 @@
-"""From rules to who must hold what: selectors, explanations."""
+"""From rules to who must hold what: matching, choosing places for copies, explanations."""

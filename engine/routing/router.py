@@ -1,0 +1,153 @@
+"""Where entries belong: rules applied to entries. Pure; one router serves many entries of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from config.types import Policy, RuleSpec
+from engine.model import DataEntry, LocationState, LocationView, NodeState
+from engine.routing.candidates import Candidate, RoutingTable, SelectedPlace
+from engine.routing.choosing import Option, choose
+from engine.routing.holding import holding, obstructed
+from engine.routing.matching import deciding_rule
+from engine.routing.placement import Placement, Slot
+from engine.routing.space import limit_percent, room_bytes
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+def wanted(entry: DataEntry, policy: Policy, locations: Mapping[str, LocationView], now: float) -> Placement:
+    """Return where an entry belongs and why, with a slot for every location. For many entries make one Router."""
+    return Router(policy, locations).explain(entry, now)
+
+
+class Router:
+    """Applies one policy to entries, given what is known of the locations at one moment."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        locations: Mapping[str, LocationView],
+        reserved_bytes: Mapping[str, int] | None = None,
+        allow_fill: bool = False,
+        table: RoutingTable | None = None,
+    ) -> None:
+        """``table`` is that of the same policy, where the caller has one; ``reserved_bytes`` by location."""
+        self._policy = policy
+        self._locations = locations
+        self._reserved = reserved_bytes or {}
+        self._percent = limit_percent(policy.thresholds, allow_fill)
+        self.table = table or RoutingTable(policy)
+
+    def route(self, entry: DataEntry, now: float, in_flight: Set[str] = _NOBODY) -> Placement:
+        """Return where an entry belongs, with slots for the wanted locations only.
+
+        ``in_flight`` are the locations to which a copy is already on its way.
+        """
+        rule = deciding_rule(entry, self._policy, now)
+        counting = self.counting(entry)
+        if rule is None:
+            return Placement("", None, None, (), 0, counting)
+        reasons: dict[str, tuple[str, int | None]] = {}
+        copies = 0
+        for selected in self.table.places(rule, entry.data_type):
+            if selected.place.copies is None:
+                said = f"rule {rule.name}: {selected.place.selector}"
+                for member in selected.members:
+                    reasons.setdefault(member.location, (said, rule.line))
+        for selected in self.table.places(rule, entry.data_type):
+            if selected.place.copies is not None:
+                copies = max(copies, selected.place.copies)
+                self._add_copies(entry, rule, selected, reasons, counting, in_flight)
+        held = holding(entry)
+        slots = tuple(Slot(loc, True, loc in held, *reasons[loc]) for loc in sorted(reasons))
+        if not copies:
+            durable = {loc for loc in reasons if self._durable(loc)}
+            copies = min(self._policy.replication_target, len(durable | counting))
+        return Placement(rule.name, rule.line, rule, slots, copies, counting)
+
+    def explain(self, entry: DataEntry, now: float) -> Placement:
+        """Return where an entry belongs and why, with a slot for every location of the policy."""
+        placement = self.route(entry, now)
+        held = holding(entry)
+        slots = {slot.location: slot for slot in placement.slots}
+        idle = f"rule {placement.rule} has its {placement.copies_wanted} copies elsewhere or does not choose it"
+        for candidate in self.table.candidates(entry.data_type):
+            location = candidate.location
+            because = idle if placement.rule else "no rule matches this file"
+            slots.setdefault(location, Slot(location, False, location in held, because, placement.line))
+        for location, (because, line) in self.table.refusals(entry.data_type).items():
+            slots.setdefault(location, Slot(location, False, location in held, because, line))
+        for location in sorted(held - slots.keys()):
+            slots[location] = Slot(location, False, True, "it is no location of the configuration any more", None)
+        ordered = tuple(slots[location] for location in sorted(slots))
+        spec, counting = placement.spec, placement.counting
+        return Placement(placement.rule, placement.line, spec, ordered, placement.copies_wanted, counting)
+
+    def counting(self, entry: DataEntry) -> frozenset[str]:
+        """Return the durable locations of the fleet whose copy counts: current ones, and the origin's own file."""
+        return frozenset(loc for loc in holding(entry) if self._durable(loc))
+
+    def _durable(self, location: str) -> bool:
+        view = self._locations.get(location)
+        return view is not None and view.durable
+
+    def _add_copies(
+        self,
+        entry: DataEntry,
+        rule: RuleSpec,
+        selected: SelectedPlace,
+        reasons: dict[str, tuple[str, int | None]],
+        counting: frozenset[str],
+        in_flight: Set[str],
+    ) -> None:
+        """Add the locations that make up ``copies`` in all: those that count, those wanted anyway, chosen ones."""
+        copies = selected.place.copies or 0
+        any_counts = not selected.counts_only_durable
+        held, blocked, size = holding(entry), obstructed(entry), entry.size_bytes
+        counted = set(held) if any_counts else set(counting)
+        expected = {loc for loc in reasons if loc not in blocked and self._usable(loc, size)}
+        counted |= {loc for loc in expected if any_counts or self._durable(loc)}
+        because = (f"rule {rule.name}: {copies} copies on {selected.place.selector}", self._line_of(rule))
+        for member in selected.members:
+            if member.location in held:
+                reasons.setdefault(member.location, because)
+        if len(counted) >= copies:
+            return
+        options = [
+            self._option(member, size, member.location in blocked)
+            for member in selected.members
+            if member.location not in counted and member.location not in reasons and (any_counts or member.durable)
+        ]
+        providers = {self._provider(loc) for loc in counted}
+        origin = self._policy.nodes.get(entry.key.origin)
+        if origin is not None:
+            providers.add(origin.provider)
+        for location in choose(options, copies - len(counted), str(entry.key), in_flight, providers):
+            reasons[location] = because
+
+    def _line_of(self, rule: RuleSpec) -> int | None:
+        return rule.line if rule.line is not None else self._policy.replication_target_line
+
+    def _provider(self, location: str) -> str:
+        view = self._locations.get(location)
+        return view.provider if view is not None else ""
+
+    def _option(self, member: Candidate, size_bytes: int, blocked: bool) -> Option:
+        view = self._locations.get(member.location)
+        free = None if view is None else room_bytes(view, self._reserved.get(member.location, 0), self._percent)
+        usable = not blocked and self._usable(member.location, size_bytes)
+        return Option(member.location, member.provider, usable, member.priority, free)
+
+    def _usable(self, location: str, size_bytes: int) -> bool:
+        """Return whether a location can take this copy now, as far as is known; not looked at yet is no refusal."""
+        view = self._locations.get(location)
+        if view is None or view.paused or view.failing:
+            return False
+        if view.state not in (LocationState.AVAILABLE, LocationState.UNKNOWN):
+            return False
+        if view.node_state not in (NodeState.UP, NodeState.UNKNOWN):
+            return False
+        room = room_bytes(view, self._reserved.get(location, 0), self._percent)
+        return room is None or size_bytes <= room
+
