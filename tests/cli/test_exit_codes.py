@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import failures, logs
 from app.cli.exit_codes import ExitCode, of_error
 from engine.api.errors import EngineRunning, EngineUnreachable
 from engine.errors import ErrorClass, SyncdeckError
@@ -154,14 +155,25 @@ def test_a_reader_that_went_away_is_no_error(engine: RunningEngine) -> None:
     assert process.wait() == 0
 
 
-def test_an_unexpected_error_is_one_line_with_the_traceback_in_the_log(
+def test_a_state_directory_that_cannot_be_used_is_a_configuration_error(
     syncdeck: Syncdeck, tmp_path: Path, good: Path
 ) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "engine.lock").mkdir()  # nothing of ours can open this
-    answer = syncdeck("--config", good, "--state", state, "status")
-    assert answer.code != 0 and "Traceback" not in answer.err
+    (tmp_path / "file").write_text("")
+    answer = syncdeck("--config", good, "--state", tmp_path / "file" / "state", "status")
+    assert answer.code == 2 and "--state" in answer.err
+
+
+def test_an_unexpected_error_is_one_line_with_the_traceback_in_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.log_command(tmp_path)
+    try:
+        raise ZeroDivisionError("by zero")
+    except ZeroDivisionError as error:
+        assert failures.report(error) == ExitCode.BAD_ANSWER
+    shown = capsys.readouterr()
+    assert "unexpected ZeroDivisionError: by zero" in shown.err and "Traceback" not in shown.err
+    assert "Traceback" in (tmp_path / "commands.log").read_text()
 
 
 @pytest.mark.parametrize(
