@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from config.types import Policy
 
 LOOPBACK_NAMES = frozenset({"localhost"})
+SSH_PORT = 22
 
 
 def own_node_id(policy: Policy, environment: Mapping[str, str], host_name: str | None = None) -> str:
@@ -29,11 +30,14 @@ def own_node_id(policy: Policy, environment: Mapping[str, str], host_name: str |
 
 
 def misplaced_loopback_nodes(policy: Policy, own: str) -> tuple[str, ...]:
-    """Return the hosts that say ``localhost`` as their only address though the engine does not run there."""
+    """Return the hosts that say ``localhost`` as their only address though the engine does not run there.
+
+    Another port than 22 is a tunnel or a container on this machine, and reaches another node.
+    """
     return tuple(
         node.node_id
         for node in policy.nodes.values()
         if node.node_id != own
         and node.addresses
-        and all(address.host in LOOPBACK_NAMES for address in node.addresses)
+        and all(address.host in LOOPBACK_NAMES and address.port == SSH_PORT for address in node.addresses)
     )

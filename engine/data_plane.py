@@ -1,0 +1,297 @@
+"""UnifiedDataPlane: composes the rooms, runs their loops, and is the in-process ``EngineClient``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from config.errors import ConfigError
+from config.load import LoadedConfig, load
+from config.types import DataType
+from engine.clock import Clock, SystemClock
+from engine.errors import ErrorClass, SyncdeckError
+from engine.inventory.scanner import ScanOutcome
+from engine.model import SyncPriority
+from engine.parts import Parts, assemble
+from engine.views import (
+    ActionResult,
+    CatalogQuery,
+    CatalogWindow,
+    EntryDetail,
+    FindingView,
+    PlanView,
+    StatusView,
+    SyncPreview,
+    SyncRequest,
+    TransferPage,
+)
+
+log = logging.getLogger(__name__)
+
+Mode = Literal["embedded", "headless"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnceReport:
+    """What one scan, one plan and one drain came to."""
+
+    done: int
+    failed: int
+    blocked: int
+    unreachable: tuple[str, ...]
+    findings: tuple[FindingView, ...]
+
+
+class UnifiedDataPlane:
+    """The engine. Whoever makes one holds the state directory's lock for as long as it is open."""
+
+    def __init__(
+        self,
+        config_path: Path,
+        state_dir: Path,
+        clock: Clock | None = None,
+        mode: Mode = "embedded",
+        observe: bool | None = False,
+    ) -> None:
+        """``observe`` None: observe until the operator has once said go for this configuration file."""
+        self._config_path = config_path
+        self._state_dir = state_dir
+        self._clock = clock or SystemClock()
+        self._mode = mode
+        self._observe = observe
+        self._parts: Parts | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._offline = True
+
+    # --- life -----------------------------------------------------------------------------------------
+
+    async def open_offline(self) -> None:
+        """Open configuration and store without touching a node; raises ConfigError or SyncdeckError."""
+        loaded = await asyncio.to_thread(load, self._config_path)
+        self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, _run_id(), self._scanned)
+        await self._parts.restore()
+
+    async def start(self) -> None:
+        """Open, recover what an earlier run left, and run the loops."""
+        await self._open_online()
+        parts = self._need()
+        await parts.recovery.resume_intents()
+        parts.keeper.start()
+        self._spawn(parts.planning.run(), "plan")
+        self._spawn(parts.runner.run(), "transfers")
+        self._spawn(parts.board.run(), "status")
+        self._spawn(parts.follower.run(self._policy_changed), "configuration")
+        log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
+
+    async def run_once(self) -> OnceReport:
+        """One scan, one plan, drain with retries; then return. Opens the engine itself if need be."""
+        if self._parts is None:
+            await self._open_online()
+        parts = self._need()
+        await parts.keeper.look_at_all()
+        await parts.recovery.resume_intents()
+        await parts.recovery.sweep_all()
+        await parts.planning.once(full=True)
+        if not parts.observing and not parts.paused:
+            await parts.runner.drain()
+        await parts.recovery.sweep_all()
+        status = await parts.board.refresh()
+        tally = await parts.queue.tally_of_run(parts.run_started_at)
+        unreachable = tuple(n.node for n in status.nodes if n.state not in ("up", "unused", "unknown"))
+        return OnceReport(tally.done, tally.failed, tally.blocked, unreachable, status.findings)
+
+    async def close(self) -> None:
+        """Stop the loops and let go of everything; queued work goes on at the next start."""
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        for task in self._tasks:
+            if task.get_name() != "transfers":
+                task.cancel()
+        await parts.runner.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await parts.close()
+
+    async def _open_online(self) -> None:
+        self._offline = False
+        if self._parts is None:
+            await self.open_offline()
+        parts = self._need()
+        parts.observing = await self._decide_observing(parts)
+        await parts.recovery.void_older_leases()
+
+    async def _decide_observing(self, parts: Parts) -> bool:
+        if self._observe is not None:
+            return self._observe
+        return await parts.store.meta_get(self._go_name()) is None
+
+    def _go_name(self) -> str:
+        return f"go:{self._config_path.resolve()}"
+
+    def _spawn(self, work: object, name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+        task.add_done_callback(self._part_ended)
+        self._tasks.append(task)
+
+    def _part_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self._parts is None:
+            return
+        error = task.exception()
+        cause = str(error) if error else "it ended by itself"
+        log.error("the engine's %s loop is down: %s", task.get_name(), cause, exc_info=error)
+        self._parts.board.part_down(task.get_name(), cause)
+
+    async def _scanned(self, node_id: str, outcome: ScanOutcome | None) -> None:
+        parts = self._parts
+        if parts is None:
+            return
+        if outcome is not None:
+            await parts.recovery.sweep(node_id, outcome.temporaries)
+        came_back = parts.note_reachability(node_id)
+        parts.planning.wake(full=came_back)
+        if came_back:
+            parts.runner.wake()
+        parts.board.touch()
+
+    async def _policy_changed(self, change: LoadedConfig | ConfigError) -> None:
+        parts = self._need()
+        if isinstance(change, ConfigError):
+            parts.board.config_refused(change)
+            log.error("the configuration was not taken, the old one stays in force: %s", change)
+        else:
+            parts.apply(change)
+            parts.keeper.start()
+            parts.planning.wake(full=True)
+            parts.runner.wake()
+            log.info("configuration %s taken", self._config_path)
+        parts.board.touch()
+
+    def _need(self) -> Parts:
+        if self._parts is None:
+            raise SyncdeckError(
+                "use", "the engine", "it is not open", "start it first", ErrorClass.BUG
+            )
+        return self._parts
+
+    # --- what is shown --------------------------------------------------------------------------------
+
+    async def wait_for_change(self, revision: int, timeout_seconds: float) -> int:
+        """Return the revision as soon as it differs from ``revision``, or after the timeout."""
+        return await self._need().board.wait_for_change(revision, timeout_seconds)
+
+    async def status(self) -> StatusView:
+        """Return the newest status view."""
+        return await self._need().board.status()
+
+    async def transfers(self, offset: int, count: int, text: str = "", history: bool = True) -> TransferPage:
+        """Return a window onto queue and history."""
+        return await self._need().board.transfers(offset, count, text, history)
+
+    async def plan(self) -> PlanView:
+        """Return what would move now and what would not."""
+        return await self._need().requests.plan_view()
+
+    async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
+        """Return a window onto the entries that match."""
+        return await self._need().shelf.window(query, offset, count)
+
+    async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
+        """Return the position of an entry in a query."""
+        return await self._need().shelf.rank(query, entry_id)
+
+    async def entry(self, key: str) -> EntryDetail | None:
+        """Return one entry with its copies and why it is where it is."""
+        return await self._need().shelf.entry(key)
+
+    async def health_check(self) -> StatusView:
+        """Return a status made now rather than the newest one."""
+        return await self._need().board.refresh()
+
+    # --- what is asked --------------------------------------------------------------------------------
+
+    async def preview(self, request: SyncRequest) -> SyncPreview:
+        """Return what a request would do."""
+        return await self._need().requests.preview(request)
+
+    async def sync(self, request: SyncRequest) -> ActionResult:
+        """Queue what the preview showed. Running transfers are joined, not repeated."""
+        parts = self._need()
+        result = await parts.requests.queue(request)
+        await parts.audit("emergency" if request.emergency else "sync", result.message)
+        parts.runner.wake()
+        parts.board.touch()
+        if self._offline or parts.observing or parts.paused:
+            why = "no engine runs" if self._offline else "it observes" if parts.observing else "it is paused"
+            return ActionResult(result.accepted, f"{result.message}; {why}: they wait until it moves data")
+        return result
+
+    async def request_sync(
+        self,
+        data_type: DataType | None = None,
+        config_key: str | None = None,
+        target_nodes: tuple[str, ...] = (),
+        priority: SyncPriority = SyncPriority.NORMAL,
+    ) -> ActionResult:
+        """Queue a sync of everything that matches; the users' own call."""
+        kind = data_type.value if data_type else None
+        request = SyncRequest((), kind, config_key, tuple(target_nodes), int(priority))
+        return await self.sync(request)
+
+    async def sync_all(self) -> ActionResult:
+        """Queue a sync of everything by the rules."""
+        return await self.sync(SyncRequest())
+
+    async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Stop starting transfers from and to nodes; with none, everywhere."""
+        return await self._need().pauses.pause(nodes)
+
+    async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Undo pause; on an observing engine with no nodes named, this is the operator's go."""
+        parts = self._need()
+        if parts.observing and not nodes:
+            parts.observing = False
+            await parts.store.meta_set(self._go_name(), str(self._clock.now()))
+            await parts.audit("go", f"the operator let the engine act on {self._config_path}")
+        result = await parts.pauses.resume(nodes)
+        parts.planning.wake(full=True)
+        parts.runner.wake()
+        return result
+
+    async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Cancel live transfers; nothing of them stays behind."""
+        parts = self._need()
+        count = await parts.runner.cancel(transfer_ids)
+        await parts.audit("cancel", f"transfers {', '.join(map(str, transfer_ids))}")
+        parts.board.touch()
+        return ActionResult(count, f"{count} of {len(transfer_ids)} cancelled")
+
+    async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Try blocked, failed or waiting transfers now."""
+        parts = self._need()
+        count = await parts.queue.release(list(transfer_ids))
+        await parts.audit("retry", f"transfers {', '.join(map(str, transfer_ids))}")
+        parts.runner.wake()
+        parts.board.touch()
+        return ActionResult(count, f"{count} of {len(transfer_ids)} will be tried now")
+
+    async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Look at nodes now."""
+        count = self._need().keeper.wake(nodes)
+        return ActionResult(count, f"{count} node{'' if count == 1 else 's'} will be looked at now")
+
+
+def get_data_plane(config_path: Path, state_dir: Path, observe: bool = False) -> UnifiedDataPlane:
+    """Return an engine over a configuration file and a state directory; ``start`` it, and ``close`` it."""
+    return UnifiedDataPlane(config_path, state_dir, SystemClock(), "embedded", observe)
+
+
+def _run_id() -> str:
+    """Return a fresh run id: 8 hex digits, never one of an earlier run but by a chance of 2**-32."""
+    return secrets.token_hex(4)
+
+

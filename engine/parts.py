@@ -1,0 +1,203 @@
+"""The engine's parts, put together for one configuration file and one state directory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.load import LoadedConfig
+from engine.board import StatusBoard
+from engine.catalog.catalog import DataCatalog
+from engine.clock import Clock
+from engine.execution.executor import Executor
+from engine.execution.progress import ProgressBoard
+from engine.execution.recovery import Recovery
+from engine.execution.runner import Runner
+from engine.execution.tools import Tools
+from engine.health.notify import FindingNotifier
+from engine.identity import own_node_id
+from engine.integrity.temporary import TemporaryNames
+from engine.inventory.fleet import Fleet, NodeStatus
+from engine.inventory.hasher import Hasher
+from engine.inventory.keeper import InventoryKeeper, OnScanned
+from engine.model import LocationState, NodeState
+from engine.pauses import EVERYWHERE, Pauses
+from engine.planning_loop import PlanningLoop
+from engine.queue.queue import TransferQueue
+from engine.reconcile import Reconciler
+from engine.remote.pool import SessionPool
+from engine.remote.types import SshOptions
+from engine.requests import Requests
+from engine.shelf import Shelf
+from engine.status_maker import EngineFacts, StatusMaker
+from engine.store.store import Store
+from engine.transport.manager import TransportManager
+from engine.transport.registry import build_transports
+
+STORE_NAME = "syncdeck.db"
+_ENGINE_ID = "engine-id"
+
+
+@dataclass
+class Parts:
+    """Everything of a running engine. Made by ``assemble``."""
+
+    loaded: LoadedConfig
+    run_id: str
+    run_started_at: float
+    clock: Clock
+    store: Store
+    catalog: DataCatalog
+    queue: TransferQueue
+    fleet: Fleet
+    pool: SessionPool
+    keeper: InventoryKeeper
+    reconciler: Reconciler
+    planning: PlanningLoop
+    runner: Runner
+    recovery: Recovery
+    requests: Requests
+    shelf: Shelf
+    pauses: Pauses
+    board: StatusBoard
+    facts: EngineFacts
+    notifier: FindingNotifier
+    _known_up: set[str] = field(default_factory=set)
+
+    @property
+    def observing(self) -> bool:
+        """Whether the engine only looks and plans."""
+        return self.facts.observing
+
+    @observing.setter
+    def observing(self, value: bool) -> None:
+        self.facts.observing = value
+
+    @property
+    def paused(self) -> bool:
+        """Whether everything is paused."""
+        return EVERYWHERE in self.fleet.paused
+
+    async def restore(self) -> None:
+        """Take over what an earlier run knew: pauses, and when each node was last seen."""
+        await self.pauses.restore()
+        for node, record in (await self.catalog.load_nodes()).items():
+            if node in self.fleet.policy.nodes and self.fleet.uses(node):
+                self.fleet.nodes[node] = NodeStatus(
+                    record.state, record.reason, record.remedy, record.last_seen_at
+                )
+        latest = await self.catalog.samples_since(self.clock.now() - 86_400.0)
+        for location, samples in latest.items():
+            if samples:
+                self.fleet.restore_usage(location, samples[-1])
+        for location, kept in (await self.catalog.load_locations()).items():
+            self.fleet.restore_state(location, kept.state or LocationState.UNKNOWN)
+
+    async def note_scanned(self, node_id: str) -> bool:
+        """Keep a node's state; return whether it has just come up (back)."""
+        status = self.fleet.status(node_id)
+        await self.catalog.save_node(
+            node_id, status.state, status.reason, remedy=status.remedy, last_seen_at=status.last_seen_at
+        )
+        for location, held in self.fleet.locations.items():
+            if location.split(":", 1)[0] == node_id:
+                await self.catalog.save_location(location, held.state, held.path, self.clock.now())
+        if status.state is NodeState.UP:
+            came_up = node_id not in self._known_up
+            self._known_up.add(node_id)
+            return came_up
+        self._known_up.discard(node_id)
+        return False
+
+    def apply(self, loaded: LoadedConfig) -> None:
+        """Put a new configuration into force."""
+        self.loaded = loaded
+        self.fleet.apply_policy(loaded.policy)
+        self.facts.config_refused = None
+
+    async def audit(self, action: str, detail: str) -> None:
+        """Write down an operator's act."""
+        await self.catalog.audit(_user(), action, self.fleet.own_node, detail)
+
+    async def close(self) -> None:
+        """Let go of everything, in the order in which parts depend on each other."""
+        await self.keeper.stop()
+        await self.pool.close()
+        await self.notifier.close()
+        await self.store.close()
+
+
+async def assemble(
+    loaded: LoadedConfig, state_dir: Path, clock: Clock, mode: str, on_scanned: OnScanned
+) -> Parts:
+    """Return the parts over an open store; raises StoreError."""
+    store = await Store.open(state_dir / STORE_NAME)
+    engine_id = await _engine_id(store)
+    run_id = secrets.token_hex(4)
+    policy = loaded.policy
+    fleet = Fleet(policy, own_node_id(policy, os.environ))
+    fleet.apply_policy(policy)
+    catalog, queue = DataCatalog(store, clock), TransferQueue(store, clock)
+    options = SshOptions(
+        control_dir=state_dir / "ssh",
+        known_hosts=policy.engine.ssh.known_hosts,
+        config_file=policy.engine.ssh.config,
+    )
+    pool = SessionPool(fleet.endpoint, options)
+    names = TemporaryNames(engine_id, run_id)
+    hasher = Hasher(catalog, pool.get, names, clock)
+    progress = ProgressBoard(clock)
+    transports = TransportManager(build_transports(pool.get, options, pool.links, clock), clock)
+    tools = Tools(queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress)
+    executor = Executor(tools)
+    runner = Runner(tools, executor, run_id, fleet)
+    reconciler = Reconciler(catalog, queue, fleet, hasher, clock)
+    facts = EngineFacts(mode, clock.now())
+    maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock)
+    notifier = FindingNotifier(clock)
+    board = StatusBoard(maker.make, clock, lambda findings: maker.announce(findings, notifier))
+    planning = PlanningLoop(reconciler, clock, lambda: not facts.observing, lambda _: (runner.wake(), board.touch())[-1])
+    maker.planning = planning
+    audit_as = fleet.own_node
+
+    async def audit(action: str, detail: str) -> None:
+        await catalog.audit(_user(), action, audit_as, detail)
+
+    return Parts(
+        loaded=loaded,
+        run_id=run_id,
+        run_started_at=clock.now(),
+        clock=clock,
+        store=store,
+        catalog=catalog,
+        queue=queue,
+        fleet=fleet,
+        pool=pool,
+        keeper=InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned),
+        reconciler=reconciler,
+        planning=planning,
+        runner=runner,
+        recovery=Recovery(tools, executor, run_id),
+        requests=Requests(reconciler, queue, fleet),
+        shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
+        pauses=Pauses(store, fleet, audit),
+        board=board,
+        facts=facts,
+        notifier=notifier,
+    )
+
+
+async def _engine_id(store: Store) -> str:
+    """Return this state directory's engine id: 8 hex digits, made once."""
+    kept = await store.meta_get(_ENGINE_ID)
+    if kept is None:
+        kept = await asyncio.to_thread(secrets.token_hex, 4)
+        await store.meta_set(_ENGINE_ID, kept)
+    return kept
+
+
+def _user() -> str:
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"

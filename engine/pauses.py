@@ -1,0 +1,62 @@
+"""Which nodes the operator has paused; kept in the store, so that a restart does not undo it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+from engine.errors import ErrorClass, SyncdeckError
+from engine.inventory.fleet import Fleet
+from engine.store.store import Store
+from engine.views import ActionResult
+
+EVERYWHERE = "*"
+_NAME = "paused"
+
+
+class Pauses:
+    """Pausing and resuming nodes, or everything (``*``)."""
+
+    def __init__(self, store: Store, fleet: Fleet, audit: Callable[[str, str], Awaitable[None]]) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._audit = audit
+
+    async def restore(self) -> None:
+        """Take over what an earlier run had paused."""
+        kept = await self._store.meta_get(_NAME)
+        self._fleet.paused = set(json.loads(kept)) if kept else set()
+
+    async def pause(self, nodes: tuple[str, ...]) -> ActionResult:
+        """Pause nodes, or everything when none is named. Raises SyncdeckError for an unknown node."""
+        chosen = self._chosen(nodes)
+        await self._keep(self._fleet.paused | chosen)
+        await self._audit("pause", ", ".join(sorted(chosen)))
+        return ActionResult(len(chosen), f"paused {_named(nodes)}; running transfers finish")
+
+    async def resume(self, nodes: tuple[str, ...]) -> ActionResult:
+        """Undo pause; with no node named, every pause."""
+        chosen = self._chosen(nodes) if nodes else set(self._fleet.paused)
+        await self._keep(self._fleet.paused - chosen)
+        await self._audit("resume", ", ".join(sorted(chosen)) or "everything")
+        return ActionResult(len(chosen), f"resumed {_named(nodes)}")
+
+    def _chosen(self, nodes: tuple[str, ...]) -> set[str]:
+        for node in nodes:
+            if node not in self._fleet.policy.nodes:
+                raise SyncdeckError(
+                    "pause or resume",
+                    node,
+                    "no host of that name in the configuration",
+                    "see the hosts with `syncdeck nodes ls`",
+                    ErrorClass.CONFIG,
+                )
+        return set(nodes) or {EVERYWHERE}
+
+    async def _keep(self, paused: set[str]) -> None:
+        await self._store.meta_set(_NAME, json.dumps(sorted(paused)))
+        self._fleet.paused = paused
+
+
+def _named(nodes: tuple[str, ...]) -> str:
+    return ", ".join(nodes) if nodes else "everything"

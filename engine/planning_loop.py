@@ -1,0 +1,85 @@
+"""When to plan: soon after something changed, and everything every so often."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from engine.clock import Clock
+from engine.errors import SyncdeckError
+from engine.model import Refusal
+from engine.reconcile import Reconciler
+
+log = logging.getLogger(__name__)
+
+FULL_PASS_SECONDS = 30.0
+FULL_PASS_SHARE = 0.05
+"""A full planning pass may take this share of the time: with many entries it runs less often."""
+
+
+class PlanningLoop:
+    """Plans what changed soon after it changed, and everything every so often. Refusals of the last pass are kept."""
+
+    def __init__(
+        self, reconciler: Reconciler, clock: Clock, may_queue: Callable[[], bool], on_planned: Callable[[int], None]
+    ) -> None:
+        self._reconciler = reconciler
+        self._clock = clock
+        self._may_queue = may_queue
+        self._on_planned = on_planned
+        self._wake = asyncio.Event()
+        self._full_due = True
+        self._sequence = 0
+        self.refused: tuple[Refusal, ...] = ()
+        self.wanted_while_observing = 0
+        self.failure: str | None = None
+
+    def wake(self, full: bool = False) -> None:
+        """Plan soon; ``full`` looks at every entry (a node came back, the policy changed)."""
+        self._full_due = self._full_due or full
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Plan for ever."""
+        next_full = self._clock.monotonic()
+        while True:
+            started = self._clock.monotonic()
+            full = self._full_due or started >= next_full
+            self._full_due = False
+            self._wake.clear()
+            try:
+                await self.once(full)
+                self.failure = None
+            except SyncdeckError as error:
+                self.failure = f"{error}; {error.remedy}"
+                log.error("planning failed: %s", self.failure)
+            if full:
+                took = self._clock.monotonic() - started
+                next_full = self._clock.monotonic() + max(FULL_PASS_SECONDS, took / FULL_PASS_SHARE)
+            try:
+                await asyncio.wait_for(self._wake.wait(), max(next_full - self._clock.monotonic(), 0.05))
+            except TimeoutError:
+                continue
+
+    async def once(self, full: bool) -> int:
+        """Plan once; return how many transfers were queued (none while observing)."""
+        since = None if full else self._sequence
+        if not self._may_queue():
+            return await self._observe()
+        report = await self._reconciler.reconcile(since)
+        if report.complete:
+            self._sequence = report.sequence
+        if full:
+            self.refused = report.refused
+        self._on_planned(report.queued)
+        return report.queued
+
+    async def _observe(self) -> int:
+        wanted = await self._reconciler.survey()
+        self.wanted_while_observing = wanted.queued
+        self.refused = wanted.refused
+        self._on_planned(0)
+        return 0
+
+

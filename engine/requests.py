@@ -1,0 +1,80 @@
+"""What an operator asks for by hand: previews first, then the same thing queued."""
+
+from __future__ import annotations
+
+from engine.errors import ErrorClass, SyncdeckError
+from engine.inventory.fleet import Fleet
+from engine.model import DataEntry, PlanResult
+from engine.planner.planner import PlanContext, SyncPlanner
+from engine.presentation.moves import plan_item, refusal_view
+from engine.queue.queue import TransferQueue
+from engine.reconcile import Reconciler
+from engine.views import ActionResult, PlanItem, RefusalView, SyncPreview, SyncRequest
+
+SHOWN_ITEMS = 500
+
+
+class Requests:
+    """Turns an operator's request into plans by the same planner that the engine uses on its own."""
+
+    def __init__(self, reconciler: Reconciler, queue: TransferQueue, fleet: Fleet) -> None:
+        self._reconciler = reconciler
+        self._queue = queue
+        self._fleet = fleet
+        self._planner = SyncPlanner()
+
+    async def preview(self, request: SyncRequest) -> SyncPreview:
+        """Return files, bytes, targets, refusals and, where rates are known, the time a request would take."""
+        self._check(request)
+        items: list[PlanItem] = []
+        refused: list[RefusalView] = []
+        targets: set[str] = set()
+        files, total, seconds, measured = 0, 0, 0.0, True
+        rates = (await self._reconciler.context()).link_rates
+        async for result in self._plan(request):
+            for plan in result.plans:
+                files += len(plan.entries) * len(plan.targets)
+                total += plan.bytes * len(plan.targets)
+                item = plan_item(plan)
+                targets.update(item.targets)
+                for target in plan.targets:
+                    rate = rates.get((plan.source, target))
+                    measured = measured and bool(rate)
+                    seconds += plan.bytes / rate if rate else 0.0
+                if len(items) < SHOWN_ITEMS:
+                    items.append(item)
+            room = SHOWN_ITEMS - len(refused)
+            refused += [refusal_view(refusal) for refusal in result.refused[: max(room, 0)]]
+        time = seconds / max(self._fleet.policy.engine.max_concurrent_syncs, 1) if measured and files else None
+        return SyncPreview(request, files, total, tuple(sorted(targets)), time, tuple(items), tuple(refused))
+
+    async def queue(self, request: SyncRequest) -> ActionResult:
+        """Queue what the preview showed, as it is now."""
+        self._check(request)
+        accepted, refused = 0, 0
+        async for result in self._plan(request):
+            new = self._reconciler.transfers(result, emergency=request.emergency)
+            accepted += len(await self._queue.enqueue(new)) if new else 0
+            refused += len(result.refused)
+        word = "emergency transfer" if request.emergency else "transfer"
+        message = f"{accepted} {word}{'' if accepted == 1 else 's'} queued"
+        return ActionResult(accepted, message + (f"; {refused} refused" if refused else ""))
+
+    def _plan(self, request: SyncRequest):  # type: ignore[no-untyped-def]
+        def plan(entries: list[DataEntry], context: PlanContext) -> PlanResult:
+            if request.emergency:
+                return self._planner.plan_emergency(entries, context, request.nodes, request.allow_fill)
+            return self._planner.plan_request(entries, context, request)
+
+        return self._reconciler.results(plan)
+
+    def _check(self, request: SyncRequest) -> None:
+        for node in (*request.targets, *request.nodes):
+            if node not in self._fleet.policy.nodes:
+                raise SyncdeckError(
+                    "sync",
+                    node,
+                    "no host of that name in the configuration",
+                    f"use one of: {', '.join(sorted(self._fleet.policy.nodes))}",
+                    ErrorClass.CONFIG,
+                )

@@ -1,0 +1,63 @@
+"""The catalog as a screen browses it: windows onto a million entries, and one entry in full."""
+
+from __future__ import annotations
+
+from engine.catalog.catalog import DataCatalog
+from engine.catalog.keys import parse_key
+from engine.clock import Clock
+from engine.execution.progress import ProgressBoard
+from engine.inventory.fleet import Fleet
+from engine.model import DataEntry
+from engine.presentation.entries import placement_views, replica_views
+from engine.presentation.moves import transfer_view
+from engine.queue.queue import TransferQueue
+from engine.reconcile import Reconciler
+from engine.routing.placement import off_site, wanted
+from engine.views import CatalogQuery, CatalogWindow, EntryDetail
+
+
+class Shelf:
+    """Reads the catalog for an operator."""
+
+    def __init__(
+        self,
+        catalog: DataCatalog,
+        queue: TransferQueue,
+        fleet: Fleet,
+        reconciler: Reconciler,
+        progress: ProgressBoard,
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._queue = queue
+        self._fleet = fleet
+        self._reconciler = reconciler
+        self._progress = progress
+        self._clock = clock
+
+    async def window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
+        """Return a window onto the entries that match."""
+        return await self._catalog.window(query, offset, count, self._reconciler.places())
+
+    async def rank(self, query: CatalogQuery, entry_id: int) -> int | None:
+        """Return the position of an entry in a query."""
+        return await self._catalog.rank(query, entry_id, self._reconciler.places())
+
+    async def entry(self, key: str) -> EntryDetail | None:
+        """Return one entry in full, or None when there is none; raises KeyMapError for a text that is no key."""
+        parsed = parse_key(key)
+        entry = await self._catalog.get(parsed)
+        if entry is None:
+            return None
+        row = await self._catalog.row(parsed, self._reconciler.places())
+        locations = self._reconciler.locations()
+        policy = self._fleet.policy
+        placement = wanted(entry, policy, locations, self._clock.now())
+        return EntryDetail(
+            row=row,
+            sha256=entry.current.sha256 if entry.current else None,
+            off_site=off_site(entry, policy, locations),
+            replicas=replica_views(entry, locations),
+            placements=placement_views(placement, await self._refusals(entry)),
+            transfers=await self._transfers(entry),
+        )

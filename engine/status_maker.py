@@ -1,0 +1,214 @@
+"""Makes the status view: asks every part what it knows, and keeps what is dear to compute while it still holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from config.errors import ConfigError
+from config.types import LintFinding
+from engine.catalog.catalog import DataCatalog
+from engine.catalog.values import FreshnessRow, HeldRow, NodeRisk, Places, Totals
+from engine.clock import Clock
+from engine.execution.progress import ProgressBoard
+from engine.health.findings import HealthInputs, diff, find
+from engine.health.notify import FindingNotifier
+from engine.inventory.fleet import Fleet
+from engine.model import StorageSample, Transfer, TransferState
+from engine.planning_loop import PlanningLoop
+from engine.presentation.freshness import age, freshness_views
+from engine.presentation.moves import transfer_view
+from engine.presentation.nodes import node_views, storage_views
+from engine.queue.queue import TransferQueue
+from engine.reconcile import Reconciler
+from engine.version import VERSION
+from engine.views import EngineView, FindingView, StatusView, ThroughputView, TransferView
+
+AGGREGATES_SECONDS = 2.0
+"""Copies, risks and freshness are counted again at most this often, and only when the catalog changed."""
+HISTORY_SECONDS = 3_600.0
+TREND_SECONDS = 6 * 3_600.0
+THROUGHPUT_STEP_SECONDS = 60.0
+BLOCKED_SHOWN = 200
+
+
+@dataclass
+class EngineFacts:
+    """What the engine knows of itself."""
+
+    mode: str
+    since: float
+    observing: bool = False
+    offline: bool = True
+    config_refused: ConfigError | None = None
+    lint: tuple[LintFinding, ...] = ()
+    parts_down: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Aggregates:
+    """What is dear to compute, and when it was."""
+
+    sequence: int
+    at: float
+    freshness: Sequence[FreshnessRow]
+    held: Sequence[HeldRow]
+    risks: Sequence[NodeRisk]
+    totals: Totals
+    places: Places
+
+
+class StatusMaker:
+    """``make`` returns a view; ``announce`` tells the operator's command what appeared and what recovered."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        catalog: DataCatalog,
+        queue: TransferQueue,
+        progress: ProgressBoard,
+        reconciler: Reconciler,
+        facts: EngineFacts,
+        clock: Clock,
+    ) -> None:
+        self._fleet = fleet
+        self._catalog = catalog
+        self._queue = queue
+        self._progress = progress
+        self._reconciler = reconciler
+        self._facts = facts
+        self._clock = clock
+        self._aggregates: _Aggregates | None = None
+        self._announced: tuple[FindingView, ...] = ()
+        self._first_seen: dict[str, float] = {}
+        self._unsaved_since: dict[str, float] = {}
+        self.planning: PlanningLoop | None = None
+
+    def announce(self, findings: tuple[FindingView, ...], notifier: FindingNotifier) -> None:
+        """Run the operator's command for what is new and for what is over."""
+        appeared, recovered = diff(self._announced, findings)
+        self._announced = findings
+        notifier.notify(self._fleet.policy.engine.on_finding, appeared, recovered)
+
+    async def make(self, revision: int) -> StatusView:
+        """Return the status as it is now."""
+        now = self._clock.now()
+        known = await self._known(now)
+        queue = await self._queue.counts()
+        running = await self._queue.running()
+        last_sync = await self._queue.last_done_by_node()
+        risks = {risk.node_id: (risk.entries, risk.bytes) for risk in known.risks}
+        lags = self._lags(risks, last_sync, now)
+        nodes = node_views(self._fleet, last_sync, lags, risks)
+        samples = await self._catalog.samples_since(now - TREND_SECONDS)
+        storage = storage_views(self._fleet, samples)
+        freshness = freshness_views(known.freshness, known.held, self._fleet.policy, known.places, now)
+        blocked = await self._queue.in_state(TransferState.BLOCKED, BLOCKED_SHOWN)
+        refused = self.planning.refused if self.planning is not None else ()
+        findings = find(
+            HealthInputs(
+                policy=self._fleet.policy,
+                now=now,
+                nodes=nodes,
+                storage=storage,
+                freshness=freshness,
+                samples=samples,
+                blocked=tuple(blocked),
+                refused=refused,
+                old_daemons={n: s.old_daemons for n, s in self._fleet.nodes.items() if s.old_daemons},
+                lint=self._facts.lint,
+                config_refused=self._facts.config_refused,
+                parts_down=dict(self._facts.parts_down),
+                observing=self._facts.observing,
+                waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,
+                counts=await self._catalog.state_counts(),
+            )
+        )
+        return StatusView(
+            at=now,
+            revision=revision,
+            engine=self._engine(queue),
+            nodes=nodes,
+            storage=storage,
+            freshness=freshness,
+            queue=tuple(sorted(queue.items())),
+            findings=self._dated(findings, now),
+            at_risk_bytes=sum(row.at_risk_bytes for row in known.freshness),
+            running=tuple(self._running(transfer, now) for transfer in running),
+            waiting_reasons=tuple(await self._queue.waiting_reasons()),
+            throughput=await self._throughput(now),
+            last_verified_at=await self._queue.last_verified_at(),
+            entries_total=known.totals.entries,
+            replicas_total=known.totals.replicas,
+        )
+
+    async def _known(self, now: float) -> _Aggregates:
+        sequence = await self._catalog.sequence()
+        kept = self._aggregates
+        places = self._reconciler.places()
+        if kept is not None and kept.places == places:
+            if kept.sequence == sequence or now - kept.at < AGGREGATES_SECONDS:
+                return kept
+        self._aggregates = _Aggregates(
+            sequence,
+            now,
+            await self._catalog.freshness(places),
+            await self._catalog.held(),
+            await self._catalog.at_risk(places),
+            await self._catalog.totals(),
+            places,
+        )
+        return self._aggregates
+
+    def _engine(self, queue: Mapping[str, int]) -> EngineView:
+        facts = self._facts
+        paused = "*" in self._fleet.paused
+        state = "offline" if facts.offline else "paused" if paused else "observing" if facts.observing else "running"
+        if facts.parts_down:
+            state = "failing"
+        return EngineView(
+            state=state,
+            mode=facts.mode,
+            pid=os.getpid(),
+            version=VERSION,
+            node_id=self._fleet.own_node,
+            config=self._fleet.policy.file,
+            since=facts.since,
+            detail="; ".join(f"{name}: {cause}" for name, cause in sorted(facts.parts_down.items())),
+        )
+
+    def _lags(
+        self, risks: Mapping[str, tuple[int, int]], last_sync: Mapping[str, float], now: float
+    ) -> dict[str, float]:
+        """Return for each node how long it has had something unsaved: since its last transfer at the earliest."""
+        lags: dict[str, float] = {}
+        for node, (entries, _) in risks.items():
+            if not entries:
+                self._unsaved_since.pop(node, None)
+                continue
+            since = self._unsaved_since.setdefault(node, now)
+            lags[node] = age(max(since, last_sync.get(node, since)), now)
+        return lags
+
+    def _running(self, transfer: Transfer, now: float) -> TransferView:
+        live = self._progress.of(transfer.id)
+        progress = (live.bytes_done, live.bytes_on_wire, live.bytes_per_second) if live is not None else None
+        return transfer_view(transfer, progress, now)
+
+    def _dated(self, findings: Sequence[FindingView], now: float) -> tuple[FindingView, ...]:
+        current = {finding.id for finding in findings}
+        self._first_seen = {i: at for i, at in self._first_seen.items() if i in current}
+        return tuple(replace(f, since=self._first_seen.setdefault(f.id, f.since or now)) for f in findings)
+
+    async def _throughput(self, now: float) -> ThroughputView:
+        since = now - HISTORY_SECONDS
+        settled = now // THROUGHPUT_STEP_SECONDS * THROUGHPUT_STEP_SECONDS
+        trend = await self._queue.throughput(settled - HISTORY_SECONDS, THROUGHPUT_STEP_SECONDS, settled)
+        return ThroughputView(
+            bytes_last_hour=await self._queue.bytes_moved(since),
+            first_attempt_rate=await self._queue.first_attempt_rate(since),
+            bytes_per_second=round(self._progress.total_rate()),
+            limit_bytes_per_second=self._fleet.policy.engine.bandwidth_bytes_per_second,
+            trend=tuple(trend),
+        )
