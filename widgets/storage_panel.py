@@ -22,6 +22,7 @@ class StoragePanel(Panel[StorageModel]):
 
     def lay_out(self, model: StorageModel, width: int) -> Sheet:
         """Return the disks at this width."""
+        rows: tuple[Row, ...]
         if not model.rows:
             rows = (Row(None, ((Span(model.empty, Tone.MUTED),),)),)
         else:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -27,6 +25,7 @@ from app.console.screens.base import ConsoleScreen
 from app.console.screens.catalog import CatalogScreen
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
+from app.console.terminal import EXIT_TERMINAL_LOST, terminal_is_there
 from app.console.themes import DARK, THEMES
 from engine.client import EngineClient
 from engine.clock import Clock
@@ -39,8 +38,6 @@ log = logging.getLogger("syncdeck.console")
 AGE_TICK_SECONDS = 1.0
 TERMINAL_CHECK_SECONDS = 5.0
 LIST_SECONDS = 2.0
-EXIT_TERMINAL_LOST = 129
-"""128 + SIGHUP, as a shell reports a program whose terminal went away."""
 
 Answer = TypeVar("Answer")
 
@@ -50,7 +47,7 @@ class SyncdeckApp(App[int]):
     long lists are fetched again while something changes."""
 
     TITLE = "syncdeck"
-    MODES: ClassVar[dict[str, type[Screen[object]]]] = {  # type: ignore[assignment]
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "dashboard": DashboardScreen,
         "catalog": CatalogScreen,
         "transfers": TransfersScreen,
@@ -106,7 +103,7 @@ class SyncdeckApp(App[int]):
         self.run_worker(self.feed.run(), group="feed", exit_on_error=False)
 
     def _leave_when_terminal_is_gone(self) -> None:
-        if sys.__stdin__ is None or not os.isatty(sys.__stdin__.fileno()):
+        if not terminal_is_there():
             self.exit(EXIT_TERMINAL_LOST)
 
     @property

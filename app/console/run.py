@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping
 
 from app.console.app import SyncdeckApp
+from app.console.terminal import EXIT_TERMINAL_LOST, terminal_is_there
 from app.console.themes import DARK
 from engine.client import EngineClient
 from engine.clock import Clock, SystemClock
@@ -34,6 +35,10 @@ async def _run(app: SyncdeckApp, client: EngineClient) -> int:
         loop.add_signal_handler(number, app.exit, 128 + number)
     try:
         code = await app.run_async()
+    except OSError:
+        if terminal_is_there():
+            raise
+        code = EXIT_TERMINAL_LOST
     finally:
         closing = asyncio.ensure_future(client.close())
         await asyncio.wait({closing}, timeout=CLOSE_SECONDS)

@@ -88,6 +88,12 @@ def transfer_lines(item: TransferView, now: float) -> list[Line]:
         heading(name_of(item)),
         fact("state", badge.text, badge.tone),
         fact("why", plain(item.reason) or "–"),
+    ]
+    if item.error_class:
+        lines.append(fact("error", plain(item.error_class), Tone.BAD))
+    if item.hint:
+        lines.append(fact("remedy", plain(item.hint), Tone.WARN))
+    lines += [
         fact("from", plain(item.source)),
         fact("to", plain(item.target)),
         fact("by", plain(item.transport or "not chosen yet")),
@@ -104,10 +110,6 @@ def transfer_lines(item: TransferView, now: float) -> list[Line]:
         fact("rule", f"{plain(item.rule)}{_at_line(item.line)}" if item.rule else "–"),
         fact("key", plain(item.key)),
     ]
-    if item.error_class:
-        lines.append(fact("error", plain(item.error_class), Tone.BAD))
-    if item.hint:
-        lines.append(fact("remedy", plain(item.hint), Tone.WARN))
     return lines
 
 

@@ -41,11 +41,11 @@ def freshness_model(view: StatusView) -> FreshnessModel:
 
 def _row(name: str, items: list[FreshnessView]) -> FreshnessRow:
     by_type = {item.data_type: item for item in items}
-    ages = [_age(by_type.get(data_type), data_type) for data_type in ("games", "npz", "models")]
+    games, npz, model = (_age(by_type.get(data_type), data_type) for data_type in ("games", "npz", "models"))
     copies, off_site, trainers, risk = _copies(items), _off_site(items), _trainers(items), _risk(items)
-    faults = [badge.tone for badge in (*ages, copies, trainers, risk)]
+    faults = [badge.tone for badge in (games, npz, model, copies, trainers, risk)]
     tone = Tone.BAD if Tone.BAD in faults else Tone.WARN if Tone.WARN in faults else Tone.GOOD
-    return FreshnessRow(name, plain(name, 40), tone, *ages, copies, off_site, trainers, risk)
+    return FreshnessRow(name, plain(name, 40), tone, games, npz, model, copies, off_site, trainers, risk)
 
 
 def _rank(items: list[FreshnessView]) -> tuple[float, ...]:

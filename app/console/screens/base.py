@@ -27,7 +27,7 @@ class ConsoleScreen(Screen[None]):
     """A screen of the console. Subclasses give ``NAME``, their body, and what to do with a new state."""
 
     NAME: ClassVar[str] = ""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it on instances
 
     DEFAULT_CSS = """
     ConsoleScreen {

@@ -27,7 +27,7 @@ class ListScreen(ConsoleScreen):
 
     AUTO_FOCUS: ClassVar[str | None] = "#table"
     COLUMNS: ClassVar[Sequence[Column]] = ()
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (116, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (116, "-wide")]  # noqa: RUF012 - Textual declares it on instances
 
     DEFAULT_CSS = """
     ListScreen {
