@@ -77,9 +77,7 @@ async def as_snapshot(
                 raise source_changed(taken.path)
             # The snapshot's own stat tells two snapshots apart that began at the same stat of the database.
             unique = content_id(key, read_stat, None)
-            yield Content(
-                taken.path, taken.size_bytes, unique, None, taken.source_stat, read_stat, taken.games_count
-            )
+            yield Content(taken.path, taken.size_bytes, unique, None, taken.source_stat, read_stat, taken.games_count)
     except SyncdeckError as error:
         if error.operation == "snapshot" and error.error_class is ErrorClass.CHECKSUM_MISMATCH:
             raise bad_source(source.path, error.cause) from error

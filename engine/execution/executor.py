@@ -157,9 +157,7 @@ class Executor:
             kind=work.source.kind,
             source_stat=content.read_stat,
             sha256=content.sha256,
-            bytes_per_second=tools.bandwidth.grant(
-                transfer.id, settings, work.source.node_id, work.target.node_id
-            ),
+            bytes_per_second=tools.bandwidth.grant(transfer.id, settings, work.source.node_id, work.target.node_id),
             stall_timeout_seconds=settings.stall_timeout_seconds,
             check_source=content.content_id not in tools.checked,
             target_root=work.target.root.path,
@@ -193,9 +191,7 @@ class Executor:
         if earlier is not None and earlier != temp_path:
             await work.target_agent.discard([earlier])
 
-    async def _verify_and_publish(
-        self, work: Work, landing: Landing, content: Content, outcome: StreamOutcome
-    ) -> None:
+    async def _verify_and_publish(self, work: Work, landing: Landing, content: Content, outcome: StreamOutcome) -> None:
         tools, transfer, source = self._tools, work.transfer, work.source
         evidence = f"sha256 {outcome.sha256} of {outcome.size_bytes} bytes read back at the target"
         await self._outcomes.enter(
@@ -215,9 +211,7 @@ class Executor:
             await self._clean(work)
             await self._record(work, version.sha256, PublishResult("already", decision.expected))
             return
-        await finish_anyway(
-            self._publish(work, landing, content, version, outcome, temp_path)
-        )
+        await finish_anyway(self._publish(work, landing, content, version, outcome, temp_path))
 
     async def _publish(
         self, work: Work, landing: Landing, content: Content, version: Version, outcome: StreamOutcome, temp_path: str

@@ -93,9 +93,7 @@ class Outcomes:
         else:
             await tools.queue.finish(transfer.id, TransferState.CANCELLED, error.cause, **about)
 
-    async def _record_attempt(
-        self, transfer: Transfer, delivery: Delivery | None, error: SyncdeckError | None
-    ) -> None:
+    async def _record_attempt(self, transfer: Transfer, delivery: Delivery | None, error: SyncdeckError | None) -> None:
         timeline = self._timelines[transfer.id]
         result = delivery.result if delivery is not None else None
         first_choice = transfer.transport_preference[0] if transfer.transport_preference else Transport.AGENT

@@ -47,7 +47,8 @@ def find_source(entry: DataEntry | None, key: EntryKey, location: str) -> Source
     """Return the copy to read. Raises Superseded when the location no longer holds one that may travel."""
     replica = replica_at(entry, location)
     if replica is None:
-        raise Superseded("find", str(key), f"{location} holds no copy any more", "it is planned anew from what is there")
+        cause = f"{location} holds no copy any more"
+        raise Superseded("find", str(key), cause, "it is planned anew from what is there")
     if replica.state in UNFIT:
         raise Superseded("find", str(key), f"the copy at {location} is {replica.state.value}", "it is planned anew")
     node_id = location_node(location)

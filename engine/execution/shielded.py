@@ -16,14 +16,11 @@ async def finish_anyway(work: Coroutine[Any, Any, None]) -> None:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait([task])
         except asyncio.CancelledError as cancellation:
-            if task.cancelled():
-                raise
             cancelled = cancellation
-        except BaseException:
-            break
     if cancelled is not None:
-        task.exception()
+        if not task.cancelled():
+            task.exception()
         raise cancelled
     task.result()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from engine.errors import SyncdeckError
+from engine.execution.shielded import finish_anyway
 from engine.model import FileStat
 from engine.remote.types import NodeAgent, SnapshotInfo
 
@@ -52,20 +53,11 @@ class SnapshotShare:
             if shared.users == 0:
                 if self._live.get(place) is shared:
                     del self._live[place]
-                await _finish(agent, shared)
-
-
-async def _finish(agent: NodeAgent, shared: _Shared) -> None:
-    """Remove a snapshot, waiting for one still being made: removed too early it would come back."""
-    cleaning = asyncio.get_running_loop().create_task(_remove(agent, shared))
-    try:
-        await asyncio.shield(cleaning)
-    except asyncio.CancelledError:
-        await asyncio.wait([cleaning])
-        raise
+                await finish_anyway(_remove(agent, shared))
 
 
 async def _remove(agent: NodeAgent, shared: _Shared) -> None:
+    """Remove a snapshot; one still being made is ended first, or it would come back."""
     shared.making.cancel()
     await asyncio.wait([shared.making])
     if not shared.making.cancelled():

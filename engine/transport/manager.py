@@ -167,9 +167,7 @@ class TransportManager:
         tries.append(TransportTry(adapter.name, started, self._clock.now(), done, wire, failure))
         return outcome
 
-    def _delivered(
-        self, outcome: StreamOutcome, tries: list[TransportTry], meter: _Meter, started: float
-    ) -> Delivery:
+    def _delivered(self, outcome: StreamOutcome, tries: list[TransportTry], meter: _Meter, started: float) -> Delivery:
         result = TransferResult(
             success=True,
             transport_used=tries[-1].transport,

@@ -95,9 +95,7 @@ class RsyncTransport:
         """Run rsync over the addresses of the remote end until one answers."""
         source_features, target_features = _features(source), _features(target)
         remote = job.target if job.source.local else job.source
-        near, far = (
-            (source_features, target_features) if remote is job.target else (target_features, source_features)
-        )
+        near, far = (source_features, target_features) if remote is job.target else (target_features, source_features)
         local_only = job.source.local and job.target.local
         addresses = (LOCAL_ADDRESS,) if local_only else self._links.addresses(remote)
         end: RsyncEnd | None = None
@@ -182,5 +180,3 @@ async def _settle(task: asyncio.Task[ContentInfo]) -> None:
         await asyncio.wait([task])
     if not task.cancelled():
         task.exception()
-
-

@@ -1,0 +1,41 @@
+"""Databases as selfplay writes them, and looks at what became of their copies."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+MIB = 1 << 20
+
+
+def make_database(path: Path, rows: int = 1000, journal_mode: str = "wal") -> None:
+    """A small games database as selfplay writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA journal_mode={journal_mode}")
+    connection.execute("CREATE TABLE games (game_id INTEGER PRIMARY KEY, moves TEXT)")
+    connection.executemany("INSERT INTO games (moves) VALUES (?)", [("m" * 200,) for _ in range(rows)])
+    connection.commit()
+    connection.close()
+
+
+def add_rows(path: Path, rows: int) -> None:
+    connection = sqlite3.connect(path)
+    connection.executemany("INSERT INTO games (moves) VALUES (?)", [("n" * 200,) for _ in range(rows)])
+    connection.commit()
+    connection.close()
+
+
+def read_copy(path: Path) -> tuple[str, int]:
+    """Return what integrity_check says and the number of games, leaving nothing beside the copy."""
+    connection = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    try:
+        check = connection.execute("PRAGMA integrity_check").fetchone()[0]
+        return check, connection.execute("SELECT count(*) FROM games").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def temporaries(*folders: Path) -> list[str]:
+    """Return every temporary file of ours below some folders."""
+    return sorted(str(path) for folder in folders for path in folder.rglob(".*.syncdeck-*"))
