@@ -1,0 +1,48 @@
+"""Which transports to try, in order: the users' own scenarios. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.errors import ErrorClass, SyncdeckError
+from engine.model import Transport
+
+CHAINS: Mapping[str, tuple[Transport, ...]] = {
+    "small_file": (Transport.P2P, Transport.HTTP, Transport.BASE64),
+    "large_file": (Transport.RSYNC, Transport.HTTP, Transport.BASE64),
+    "s3_backup": (Transport.S3, Transport.RSYNC),
+    "ephemeral_urgent": (Transport.RSYNC, Transport.BASE64),
+}
+"""The scenario chains of the users' design. The transport manager maps what is not built to what can serve."""
+
+
+def transport_chain(
+    size_bytes: int,
+    source_ephemeral: bool,
+    target_ephemeral: bool,
+    target_is_s3: bool,
+    via: Sequence[str],
+    large_threshold_bytes: int,
+) -> tuple[Transport, ...]:
+    """Return the transports to try, in order.
+
+    A rule's ``via`` is all there is; else the scenario (S3, then an ephemeral node at either end) wins over the
+    size, where only files above the threshold are large. Raises SyncdeckError for a transport nobody knows.
+    """
+    if via:
+        return tuple(_named(name) for name in via)
+    if target_is_s3:
+        return CHAINS["s3_backup"]
+    if source_ephemeral or target_ephemeral:
+        return CHAINS["ephemeral_urgent"]
+    return CHAINS["large_file" if size_bytes > large_threshold_bytes else "small_file"]
+
+
+def _named(name: str) -> Transport:
+    try:
+        return Transport(name)
+    except ValueError as error:
+        known = ", ".join(transport.value for transport in Transport)
+        raise SyncdeckError(
+            "choose", f"transport {name}", "no transport has this name", f"use one of {known}", ErrorClass.CONFIG
+        ) from error

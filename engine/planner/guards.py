@@ -1,0 +1,38 @@
+"""What may not be done to the file at a target: no loss by overwriting. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.model import DataEntry, ReplicaState
+from engine.planner.obstacles import Obstacle
+from engine.routing.holding import OBSTRUCTING, replica_at
+from engine.words import size_text
+
+_REASONS: Mapping[ReplicaState, tuple[str, str]] = {
+    ReplicaState.DIVERGED: (
+        "diverged: the copy there never was a version of this file",
+        "compare the two, keep what is worth keeping, move {path} away on {node}, then look again",
+    ),
+    ReplicaState.BAD: ("the copy there is damaged", "inspect {path} on {node} and move it away, then look again"),
+    ReplicaState.DELETING: ("the copy there is being deleted", "wait until it is gone"),
+    ReplicaState.ARCHIVED: ("the copy there is archived", "restore it from the archive"),
+    ReplicaState.UNHASHED: ("the content of the copy there is not known yet", "it is hashed first; nothing to do"),
+}
+
+
+def guard(entry: DataEntry, target: str, size_bytes: int) -> Obstacle | None:
+    """Return why a copy of ``size_bytes`` (at most) may not replace what is at the target, or None."""
+    there = replica_at(entry, target)
+    if there is None or there.state is ReplicaState.QUARANTINED:
+        return None
+    node = target.split(":", 1)[0]
+    if there.state in OBSTRUCTING:
+        reason, remedy = _REASONS[there.state]
+        return Obstacle(there.state.value, reason, remedy.format(path=there.path, node=node))
+    if size_bytes < there.stat.size_bytes:
+        sizes = size_text(size_bytes), size_text(there.stat.size_bytes)
+        reason = f"smaller: the new version has {sizes[0]}, the copy there {sizes[1]}"
+        remedy = f"see why it shrank; if the new one is right, move {there.path} away on {node}"
+        return Obstacle("smaller", reason, remedy)
+    return None
