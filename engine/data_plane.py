@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from config.errors import ConfigError
 from config.load import LoadedConfig, load
 from config.types import DataType
+from config.watch import watch
 from engine.clock import Clock, SystemClock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.scanner import ScanOutcome
@@ -72,19 +73,19 @@ class UnifiedDataPlane:
     async def open_offline(self) -> None:
         """Open configuration and store without touching a node; raises ConfigError or SyncdeckError."""
         loaded = await asyncio.to_thread(load, self._config_path)
-        self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, _run_id(), self._scanned)
+        self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, self._scanned)
         await self._parts.restore()
 
     async def start(self) -> None:
         """Open, recover what an earlier run left, and run the loops."""
         await self._open_online()
         parts = self._need()
-        await parts.recovery.resume_intents()
+        await parts.recovery.start()
         parts.keeper.start()
         self._spawn(parts.planning.run(), "plan")
         self._spawn(parts.runner.run(), "transfers")
         self._spawn(parts.board.run(), "status")
-        self._spawn(parts.follower.run(self._policy_changed), "configuration")
+        self._spawn(self._follow_configuration(), "configuration")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
 
     async def run_once(self) -> OnceReport:
@@ -93,12 +94,11 @@ class UnifiedDataPlane:
             await self._open_online()
         parts = self._need()
         await parts.keeper.look_at_all()
-        await parts.recovery.resume_intents()
-        await parts.recovery.sweep_all()
+        await parts.recovery.start()
         await parts.planning.once(full=True)
         if not parts.observing and not parts.paused:
             await parts.runner.drain()
-        await parts.recovery.sweep_all()
+            await parts.keeper.look_at_all()
         status = await parts.board.refresh()
         tally = await parts.queue.tally_of_run(parts.run_started_at)
         unreachable = tuple(n.node for n in status.nodes if n.state not in ("up", "unused", "unknown"))
@@ -123,7 +123,8 @@ class UnifiedDataPlane:
             await self.open_offline()
         parts = self._need()
         parts.observing = await self._decide_observing(parts)
-        await parts.recovery.void_older_leases()
+        parts.facts.lint = parts.loaded.findings
+        parts.facts.offline = False
 
     async def _decide_observing(self, parts: Parts) -> bool:
         if self._observe is not None:
@@ -133,8 +134,8 @@ class UnifiedDataPlane:
     def _go_name(self) -> str:
         return f"go:{self._config_path.resolve()}"
 
-    def _spawn(self, work: object, name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
         task.add_done_callback(self._part_ended)
         self._tasks.append(task)
 
@@ -144,7 +145,8 @@ class UnifiedDataPlane:
         error = task.exception()
         cause = str(error) if error else "it ended by itself"
         log.error("the engine's %s loop is down: %s", task.get_name(), cause, exc_info=error)
-        self._parts.board.part_down(task.get_name(), cause)
+        self._parts.facts.parts_down[task.get_name()] = cause
+        self._parts.board.touch()
 
     async def _scanned(self, node_id: str, outcome: ScanOutcome | None) -> None:
         parts = self._parts
@@ -152,16 +154,20 @@ class UnifiedDataPlane:
             return
         if outcome is not None:
             await parts.recovery.sweep(node_id, outcome.temporaries)
-        came_back = parts.note_reachability(node_id)
-        parts.planning.wake(full=came_back)
-        if came_back:
-            parts.runner.wake()
+        came_up = await parts.note_scanned(node_id)
+        parts.planning.wake(full=came_up)
+        if came_up:
+            await parts.runner.node_recovered(node_id)
         parts.board.touch()
+
+    async def _follow_configuration(self) -> None:
+        async for change in watch(self._config_path, self._need().loaded.policy.digest):
+            await self._policy_changed(change)
 
     async def _policy_changed(self, change: LoadedConfig | ConfigError) -> None:
         parts = self._need()
         if isinstance(change, ConfigError):
-            parts.board.config_refused(change)
+            parts.facts.config_refused = change
             log.error("the configuration was not taken, the old one stays in force: %s", change)
         else:
             parts.apply(change)
@@ -190,7 +196,9 @@ class UnifiedDataPlane:
 
     async def transfers(self, offset: int, count: int, text: str = "", history: bool = True) -> TransferPage:
         """Return a window onto queue and history."""
-        return await self._need().board.transfers(offset, count, text, history)
+        parts = self._need()
+        revision = (await parts.board.status()).revision
+        return await parts.shelf.transfers(offset, count, text, history, revision)
 
     async def plan(self) -> PlanView:
         """Return what would move now and what would not."""
@@ -288,10 +296,4 @@ class UnifiedDataPlane:
 def get_data_plane(config_path: Path, state_dir: Path, observe: bool = False) -> UnifiedDataPlane:
     """Return an engine over a configuration file and a state directory; ``start`` it, and ``close`` it."""
     return UnifiedDataPlane(config_path, state_dir, SystemClock(), "embedded", observe)
-
-
-def _run_id() -> str:
-    """Return a fresh run id: 8 hex digits, never one of an earlier run but by a chance of 2**-32."""
-    return secrets.token_hex(4)
-
 

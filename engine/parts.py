@@ -23,10 +23,10 @@ from engine.integrity.temporary import TemporaryNames
 from engine.inventory.fleet import Fleet, NodeStatus
 from engine.inventory.hasher import Hasher
 from engine.inventory.keeper import InventoryKeeper, OnScanned
-from engine.model import LocationState, NodeState
+from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
 from engine.planning_loop import PlanningLoop
-from engine.queue.queue import TransferQueue
+from engine.queue.queue import LEASE_SECONDS, TransferQueue
 from engine.reconcile import Reconciler
 from engine.remote.pool import SessionPool
 from engine.remote.types import SshOptions
@@ -94,7 +94,7 @@ class Parts:
             if samples:
                 self.fleet.restore_usage(location, samples[-1])
         for location, kept in (await self.catalog.load_locations()).items():
-            self.fleet.restore_state(location, kept.state or LocationState.UNKNOWN)
+            self.fleet.restore_location(location, kept.state, kept.root_path)
 
     async def note_scanned(self, node_id: str) -> bool:
         """Keep a node's state; return whether it has just come up (back)."""
@@ -102,7 +102,7 @@ class Parts:
         await self.catalog.save_node(
             node_id, status.state, status.reason, remedy=status.remedy, last_seen_at=status.last_seen_at
         )
-        for location, held in self.fleet.locations.items():
+        for location, held in list(self.fleet.locations.items()):
             if location.split(":", 1)[0] == node_id:
                 await self.catalog.save_location(location, held.state, held.path, self.clock.now())
         if status.state is NodeState.UP:
@@ -115,6 +115,7 @@ class Parts:
     def apply(self, loaded: LoadedConfig) -> None:
         """Put a new configuration into force."""
         self.loaded = loaded
+        self.facts.lint = loaded.findings
         self.fleet.apply_policy(loaded.policy)
         self.facts.config_refused = None
 
@@ -153,13 +154,18 @@ async def assemble(
     transports = TransportManager(build_transports(pool.get, options, pool.links, clock), clock)
     tools = Tools(queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress)
     executor = Executor(tools)
-    runner = Runner(tools, executor, run_id, fleet)
+    runner = Runner(tools, executor, fleet.closed_nodes)
     reconciler = Reconciler(catalog, queue, fleet, hasher, clock)
     facts = EngineFacts(mode, clock.now())
     maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock)
     notifier = FindingNotifier(clock)
     board = StatusBoard(maker.make, clock, lambda findings: maker.announce(findings, notifier))
-    planning = PlanningLoop(reconciler, clock, lambda: not facts.observing, lambda _: (runner.wake(), board.touch())[-1])
+
+    def planned(_queued: int) -> None:
+        runner.wake()
+        board.touch()
+
+    planning = PlanningLoop(reconciler, clock, lambda: not facts.observing, planned)
     maker.planning = planning
     audit_as = fleet.own_node
 
@@ -180,7 +186,7 @@ async def assemble(
         reconciler=reconciler,
         planning=planning,
         runner=runner,
-        recovery=Recovery(tools, executor, run_id),
+        recovery=Recovery(tools, executor, LEASE_SECONDS),
         requests=Requests(reconciler, queue, fleet),
         shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
         pauses=Pauses(store, fleet, audit),

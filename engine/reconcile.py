@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.values import Place, Places
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
 from engine.inventory.hasher import Hasher, replicas_to_hash
-from engine.model import DataEntry, LocationView, NodeState, PlanResult, Refusal
+from engine.model import DataEntry, DataType, LocationView, NodeState, PlanResult, Refusal
+from engine.planner.demands import FOR_TRAINING
 from engine.planner.planner import PlanContext, SyncPlanner
 from engine.queue.queue import NewTransfer, TransferQueue
+from engine.routing.matching import newest_mtime
+from engine.routing.router import Router
 
 PAGE_ENTRIES = 500
 MOST_QUEUED = 5_000
@@ -19,6 +23,24 @@ MOST_QUEUED = 5_000
 KEPT_REFUSALS = 2_000
 
 PlanPage = Callable[[Sequence[DataEntry], PlanContext], PlanResult]
+
+
+class NewestSeen:
+    """The newest training set and model of each config key, over all pages seen so far."""
+
+    def __init__(self) -> None:
+        self._best: dict[tuple[str, DataType], tuple[float, str]] = {}
+
+    def see(self, page: Sequence[DataEntry]) -> None:
+        """Take a page into account."""
+        for entry in page:
+            if entry.data_type in FOR_TRAINING and entry.config_key is not None:
+                group, found = (entry.config_key, entry.data_type), (newest_mtime(entry) or 0.0, str(entry.key))
+                self._best[group] = max(self._best.get(group, found), found)
+
+    def keys(self) -> frozenset[str]:
+        """Return the keys, as text."""
+        return frozenset(key for _, key in self._best.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +66,18 @@ class Reconciler:
         self._hasher = hasher
         self._clock = clock
         self._planner = SyncPlanner()
+        self._newest = NewestSeen()
 
     async def context(self) -> PlanContext:
         """Return what the planner may know, as of now."""
         return PlanContext(
             policy=self._fleet.policy,
             locations=self._fleet.location_views(self.failing()),
-            live=frozenset((str(key), target) for key, target in await self._queue.live()),
+            live=frozenset(await self._queue.live()),
             reserved_bytes=await self._queue.reserved_bytes(),
             link_rates=await self._catalog.link_rates(),
             now=self._clock.now(),
+            newest=self._newest.keys() or None,
         )
 
     def failing(self) -> frozenset[str]:
@@ -64,6 +88,12 @@ class Reconciler:
             for node in self._fleet.policy.nodes
             if self._fleet.status(node).state not in silent and self._fleet.status(node).last_seen_at is not None
         )
+
+    def places(self) -> Places:
+        """Return what counting copies must know of every location."""
+        views = self._fleet.location_views(self.failing()).values()
+        known = tuple(Place(v.location, v.node_id, v.durable and not v.failing, v.provider) for v in views)
+        return Places(known, self._fleet.policy.replication_target)
 
     def locations(self) -> dict[str, LocationView]:
         """Return every location as planned with."""
@@ -79,11 +109,13 @@ class Reconciler:
             after = page[-1][0]
             yield [entry for _, entry in page]
 
-    async def results(self, plan: PlanPage, changed_since: int | None = None) -> AsyncIterator[PlanResult]:
+    async def results(self, plan: PlanPage) -> AsyncIterator[PlanResult]:
         """Yield what a planning function decides, page by page, queueing nothing."""
         context = await self.context()
-        async for page in self.pages(changed_since):
-            yield plan(page, context)
+        async for page in self.pages():
+            result = plan(page, context)
+            context = context.after(result)
+            yield result
 
     async def reconcile(self, changed_since: int | None, settle: bool = True) -> ReconcileReport:
         """Settle unknown contents, plan, and queue. Stops early when the queue is full."""
@@ -96,6 +128,8 @@ class Reconciler:
             entries += len(page)
             if settle:
                 page = await self._settled(page)
+            self._newest.see(page)
+            await self._note_wanted(page, context)
             result = self._planner.plan_replication(page, context)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             new = self.transfers(result)
@@ -106,7 +140,7 @@ class Reconciler:
                 accepted = await self._queue.enqueue(new)
                 queued += len(accepted)
                 room -= len(accepted)
-                context = await self.context()
+                context = context.after(result)
             if not complete:
                 break
         return ReconcileReport(entries, queued, tuple(refused), sequence, complete)
@@ -119,6 +153,7 @@ class Reconciler:
         async for page in self.pages():
             entries += len(page)
             result = self._planner.plan_replication(await self._settled(page), context)
+            context = context.after(result)
             wanted += len(self.transfers(result))
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
         return ReconcileReport(entries, wanted, tuple(refused), await self._catalog.sequence(), True)
@@ -143,6 +178,13 @@ class Reconciler:
             for key in plan.entries
             for target in plan.targets
         ]
+
+    async def _note_wanted(self, page: Sequence[DataEntry], context: PlanContext) -> None:
+        """Tell the catalog how many copies are wanted, where rules of the file may say so entry by entry."""
+        if all(rule.line is None for rule in context.policy.rules):
+            return
+        router = Router(context.policy, context.locations)
+        await self._catalog.set_wanted({e.key: router.route(e, context.now).copies_wanted for e in page})
 
     async def _settled(self, page: list[DataEntry]) -> list[DataEntry]:
         settled: list[DataEntry] = []

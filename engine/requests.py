@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
 from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry, PlanResult
 from engine.planner.planner import PlanContext, SyncPlanner
-from engine.presentation.moves import plan_item, refusal_view
+from engine.presentation.moves import plan_item, plan_view, refusal_view
 from engine.queue.queue import TransferQueue
 from engine.reconcile import Reconciler
-from engine.views import ActionResult, PlanItem, RefusalView, SyncPreview, SyncRequest
+from engine.views import ActionResult, PlanItem, PlanView, RefusalView, SyncPreview, SyncRequest
 
 SHOWN_ITEMS = 500
 
@@ -60,13 +62,16 @@ class Requests:
         message = f"{accepted} {word}{'' if accepted == 1 else 's'} queued"
         return ActionResult(accepted, message + (f"; {refused} refused" if refused else ""))
 
-    def _plan(self, request: SyncRequest):  # type: ignore[no-untyped-def]
-        def plan(entries: list[DataEntry], context: PlanContext) -> PlanResult:
-            if request.emergency:
-                return self._planner.plan_emergency(entries, context, request.nodes, request.allow_fill)
+    def _plan(self, request: SyncRequest) -> AsyncIterator[PlanResult]:
+        def plan(entries: Sequence[DataEntry], context: PlanContext) -> PlanResult:
             return self._planner.plan_request(entries, context, request)
 
         return self._reconciler.results(plan)
+
+    async def plan_view(self) -> PlanView:
+        """Return everything that the rules want moved now, and everything that they want in vain."""
+        at = (await self._reconciler.context()).now
+        return plan_view([result async for result in self._reconciler.results(self._planner.plan_replication)], at)
 
     def _check(self, request: SyncRequest) -> None:
         for node in (*request.targets, *request.nodes):

@@ -8,12 +8,14 @@ from engine.clock import Clock
 from engine.execution.progress import ProgressBoard
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry
+from engine.planner.planner import SyncPlanner
 from engine.presentation.entries import placement_views, replica_views
 from engine.presentation.moves import transfer_view
 from engine.queue.queue import TransferQueue
 from engine.reconcile import Reconciler
-from engine.routing.placement import off_site, wanted
-from engine.views import CatalogQuery, CatalogWindow, EntryDetail
+from engine.routing.offsite import off_site
+from engine.routing.router import wanted
+from engine.views import CatalogQuery, CatalogWindow, EntryDetail, TransferPage, TransferView
 
 
 class Shelf:
@@ -34,6 +36,7 @@ class Shelf:
         self._reconciler = reconciler
         self._progress = progress
         self._clock = clock
+        self._planner = SyncPlanner()
 
     async def window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
         """Return a window onto the entries that match."""
@@ -47,9 +50,9 @@ class Shelf:
         """Return one entry in full, or None when there is none; raises KeyMapError for a text that is no key."""
         parsed = parse_key(key)
         entry = await self._catalog.get(parsed)
-        if entry is None:
-            return None
         row = await self._catalog.row(parsed, self._reconciler.places())
+        if entry is None or row is None:
+            return None
         locations = self._reconciler.locations()
         policy = self._fleet.policy
         placement = wanted(entry, policy, locations, self._clock.now())
@@ -58,6 +61,21 @@ class Shelf:
             sha256=entry.current.sha256 if entry.current else None,
             off_site=off_site(entry, policy, locations),
             replicas=replica_views(entry, locations),
-            placements=placement_views(placement, await self._refusals(entry)),
+            placements=placement_views(placement, locations, await self._refusals(entry)),
             transfers=await self._transfers(entry),
         )
+
+    async def _refusals(self, entry: DataEntry) -> dict[str, str]:
+        context = await self._reconciler.context()
+        result = self._planner.plan_replication([entry], context)
+        return {refusal.location: f"{refusal.reason}; {refusal.remedy}" for refusal in result.refused}
+
+    async def _transfers(self, entry: DataEntry) -> tuple[TransferView, ...]:
+        found = await self._queue.of_entry(str(entry.key))
+        return tuple(transfer_view(t, self._progress.of(t.id)) for t in found)
+
+    async def transfers(self, offset: int, count: int, text: str, history: bool, revision: int) -> TransferPage:
+        """Return a window onto queue and history."""
+        total, rows = await self._queue.page(offset, count, text, history)
+        views = tuple(transfer_view(row, self._progress.of(row.id)) for row in rows)
+        return TransferPage(revision, total, offset, views)

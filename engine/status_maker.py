@@ -122,7 +122,6 @@ class StatusMaker:
                 parts_down=dict(self._facts.parts_down),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,
-                counts=await self._catalog.state_counts(),
             )
         )
         return StatusView(
@@ -135,7 +134,7 @@ class StatusMaker:
             queue=tuple(sorted(queue.items())),
             findings=self._dated(findings, now),
             at_risk_bytes=sum(row.at_risk_bytes for row in known.freshness),
-            running=tuple(self._running(transfer, now) for transfer in running),
+            running=tuple(transfer_view(transfer, self._progress.of(transfer.id)) for transfer in running),
             waiting_reasons=tuple(await self._queue.waiting_reasons()),
             throughput=await self._throughput(now),
             last_verified_at=await self._queue.last_verified_at(),
@@ -155,7 +154,7 @@ class StatusMaker:
             now,
             await self._catalog.freshness(places),
             await self._catalog.held(),
-            await self._catalog.at_risk(places),
+            await self._catalog.node_risks(places),
             await self._catalog.totals(),
             places,
         )
@@ -190,11 +189,6 @@ class StatusMaker:
             since = self._unsaved_since.setdefault(node, now)
             lags[node] = age(max(since, last_sync.get(node, since)), now)
         return lags
-
-    def _running(self, transfer: Transfer, now: float) -> TransferView:
-        live = self._progress.of(transfer.id)
-        progress = (live.bytes_done, live.bytes_on_wire, live.bytes_per_second) if live is not None else None
-        return transfer_view(transfer, progress, now)
 
     def _dated(self, findings: Sequence[FindingView], now: float) -> tuple[FindingView, ...]:
         current = {finding.id for finding in findings}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from config.types import Policy
 from engine.catalog.roots import LocationRoot, roots_of
-from engine.model import LocationState, LocationView, NodeState
+from engine.model import LocationState, LocationView, NodeState, StorageSample
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
 
 
@@ -133,6 +133,31 @@ class Fleet:
                 failing=root.node_id in failing,
             )
         return views
+
+    def closed_nodes(self) -> dict[str, str]:
+        """Return the nodes that no transfer may be started with now, and why."""
+        closed: dict[str, str] = {}
+        for node_id in self.policy.nodes:
+            status = self.status(node_id)
+            if "*" in self.paused or node_id in self.paused:
+                closed[node_id] = f"{node_id} is paused" if node_id in self.paused else "everything is paused"
+            elif status.state is NodeState.UNUSED:
+                closed[node_id] = f"{node_id} is not in use: {status.reason}"
+            elif status.state not in (NodeState.UP, NodeState.UNKNOWN):
+                closed[node_id] = f"{node_id} is {status.state.value}: {status.reason}"
+        return closed
+
+    def restore_location(self, location: str, state: LocationState, path: str | None) -> None:
+        """Take over what the last look at a location found, for planning without any node."""
+        before = self.locations.get(location, LocationStatus())
+        self.locations[location] = replace(before, state=state, path=path or "")
+
+    def restore_usage(self, location: str, sample: StorageSample) -> None:
+        """Take over how full a location was when it was last looked at; its state stays unknown."""
+        before = self.locations.get(location, LocationStatus())
+        self.locations[location] = replace(
+            before, total_bytes=sample.total_bytes, used_bytes=sample.used_bytes, sampled_at=sample.at
+        )
 
     def endpoint(self, node_id: str) -> Endpoint:
         """Return how to start commands on a node; KeyError for a node that is not in the policy."""

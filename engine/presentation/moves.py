@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from config.classify import classify
+from engine.execution.progress import LiveProgress
 from engine.inventory.fleet import location_node
 from engine.model import PlanResult, Refusal, SyncPlan, Transfer, TransferState
 from engine.views import PlanItem, PlanView, RefusalView, TransferView
@@ -17,10 +18,12 @@ def shown_node(location: str, other: str = "") -> str:
 
 
 def transfer_view(
-    transfer: Transfer, progress: tuple[int, int, float | None] | None, at: float
+    transfer: Transfer, progress: LiveProgress | None = None
 ) -> TransferView:
-    """Return a transfer as shown. ``progress`` is (bytes done, bytes on wire, bytes per second) if it runs."""
-    done, wire, rate = progress or (transfer.bytes_done, transfer.bytes_on_wire, transfer.bytes_per_second)
+    """Return a transfer as shown, with its live progress if it runs."""
+    done, wire, rate = transfer.bytes_done, transfer.bytes_on_wire, transfer.bytes_per_second
+    if progress is not None:
+        done, wire, rate = progress.bytes_done, progress.bytes_on_wire, progress.bytes_per_second
     if transfer.state is TransferState.DONE:
         done = transfer.bytes_total
     left = max(transfer.bytes_total - done, 0)

@@ -145,6 +145,21 @@ class Reports(QueuePart):
         statement = select(func.max(transfers.c.finished_at)).where(transfers.c.state == _DONE)
         return await self._store.query(lambda c: c.execute(statement).scalar_one())
 
+    async def last_done_by_node(self) -> dict[str, float]:
+        """Return for each node when a transfer from or to it was last done."""
+        done = transfers.c.state == _DONE
+        ends = (transfers.c.source_node, transfers.c.target_node)
+
+        def look(connection: Connection) -> dict[str, float]:
+            latest: dict[str, float] = {}
+            for end in ends:
+                statement = select(end, func.max(transfers.c.finished_at)).where(done).group_by(end)
+                for node, at in connection.execute(statement).tuples():
+                    latest[node] = max(at, latest.get(node, at))
+            return latest
+
+        return await self._store.query(look)
+
     async def tally_of_run(self, since: float) -> Tally:
         """Return how many transfers were done and failed since then, and how many are blocked now."""
 
