@@ -11,6 +11,7 @@ from typing import Optional, Tuple
 from engine.remote.agent.failures import Failure
 
 HEADER = struct.Struct(">cII")  # kind, payload bytes, CRC-32 of the payload
+BEGIN = b"B"
 DATA = b"D"
 END = b"E"
 CHUNK_BYTES = 1 << 20

@@ -5,9 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, Callable, List
+import tempfile
+from typing import Any, Callable, Iterator
 
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.machine import find_tool
@@ -43,70 +42,89 @@ def widen_pipe(fd: int) -> None:
         return
 
 
-class Zstd:
-    """A running zstd: what ``feed`` is given comes out at ``take``, in full chunks, on a thread of its own."""
+def _tool() -> str:
+    tool = find_tool("zstd")
+    if tool is None:
+        raise Failure("unsupported", "there is no zstd any more", "install zstd, or switch compression off")
+    return tool
 
-    def __init__(self, arguments: List[str], chunk_bytes: int, take: Callable[[memoryview], None]) -> None:
-        tool = find_tool("zstd")
-        if tool is None:
-            raise Failure("unsupported", "there is no zstd any more", "install zstd, or switch compression off")
+
+class Compressor:
+    """zstd reading a file by itself, from an offset on; no byte of the file passes through Python."""
+
+    def __init__(self, path: str, offset: int) -> None:
+        # Open in both processes, so its position tells how far zstd has read.
+        self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        os.lseek(self._fd, offset, os.SEEK_SET)
         self._process = subprocess.Popen(
-            [tool, "-q", "-c", *arguments],
-            stdin=subprocess.PIPE,
+            [_tool(), "-q", "-c", "-1", "-T1"],
+            stdin=self._fd,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._stdin: Any = self._process.stdin
+        assert self._process.stdout is not None
         self._stdout: Any = self._process.stdout
-        widen_pipe(self._stdin.fileno())
         widen_pipe(self._stdout.fileno())
-        self._chunk_bytes = chunk_bytes
-        self._take = take
-        self._drained = ThreadPoolExecutor(1).submit(self._drain)
+
+    def position(self) -> int:
+        """Return how much of the file was read."""
+        return os.lseek(self._fd, 0, os.SEEK_CUR)
+
+    def running(self) -> bool:
+        """Return whether there may be more."""
+        return self._process.poll() is None
+
+    def chunks(self, chunk_bytes: int) -> Iterator[memoryview]:
+        """Yield the output in full chunks, each valid until the next; raise Failure when zstd failed."""
+        buffer = bytearray(chunk_bytes)
+        filled = 0
+        while True:
+            count = self._stdout.readinto(memoryview(buffer)[filled:])
+            filled += count
+            if filled and (filled == chunk_bytes or not count):
+                yield memoryview(buffer)[:filled]
+                filled = 0
+            if not count:
+                break
+        if self._process.wait() != 0:
+            raise Failure("transient-network", "zstd ended early", "it is resumed by itself")
+
+
+class Decompressor:
+    """zstd writing to a file by itself, at the file's position."""
+
+    def __init__(self, fd: int) -> None:
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
+        self._process = subprocess.Popen(
+            [_tool(), "-q", "-c", "-d", "--no-sparse"], stdin=subprocess.PIPE, stdout=fd, stderr=self._words, bufsize=0
+        )
+        assert self._process.stdin is not None
+        self._stdin: Any = self._process.stdin
+        widen_pipe(self._stdin.fileno())
 
     def feed(self, data: memoryview) -> None:
-        """Write all of ``data``; raise what went wrong at the other side when that ended."""
+        """Write all of ``data``; raise what zstd failed with when it ended."""
         view = memoryview(data)
         try:
             while view:
                 view = view[self._stdin.write(view) :]
         except BrokenPipeError:
-            self._drained.result()
-            raise broken() from None
+            self.finish(lambda: None)
 
     def finish(self, waiting: Callable[[], None]) -> None:
-        """Say that everything was fed, and return when everything was taken; ``waiting`` is called meanwhile."""
+        """Return when everything fed was written; ``waiting`` is called meanwhile."""
         self._stdin.close()
         while True:
             try:
-                return self._drained.result(WAIT_SECONDS)
-            except FutureTimeout:
+                code = self._process.wait(WAIT_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
                 waiting()
-
-    def _drain(self) -> None:
-        try:
-            self._hand_over()
-        except BaseException:
-            self._process.kill()  # Else whoever feeds would wait for ever.
-            raise
-        if self._process.wait() != 0:
-            raise broken()
-
-    def _hand_over(self) -> None:
-        buffer = bytearray(self._chunk_bytes)
-        filled = 0
-        while True:
-            count = self._stdout.readinto(memoryview(buffer)[filled:])
-            filled += count
-            if filled and (filled == self._chunk_bytes or not count):
-                self._take(memoryview(buffer)[:filled])
-                filled = 0
-            if not count:
-                return
-
-
-def broken() -> Failure:
-    """Return the failure of a zstd that ended with an error."""
-    return Failure("transient-network", "zstd could not go on with the stream", "it is resumed by itself")
+        if code == 0:
+            return
+        self._words.seek(0)
+        words = self._words.read(2000).decode("utf-8", "replace").strip()
+        if "No space left" in words:
+            raise Failure("no-space", words, "free some space on this file system")
+        raise Failure("transient-network", words or "zstd ended early", "it is resumed by itself")

@@ -18,6 +18,8 @@ from engine.remote.agent.stats import pack_stat, usage
 LOCK_SECONDS = 10.0
 # Written back while the rest arrives, so that the last flush is short and a full disk shows early.
 FLUSH_EVERY_BYTES = 32 << 20
+# How soon the growth of a file that another process writes is seen.
+LOOK_AGAIN_SECONDS = 0.004
 # Below this a reservation costs more than it tells.
 RESERVE_FROM_BYTES = 16 << 20
 KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h: the size stays the mark up to which chunks were verified
@@ -43,6 +45,7 @@ class PartialFile:
         self._digest = hashlib.sha256()
         self._moved = threading.Condition()
         self._complete = False
+        self._filled_by_another = False
         self._failure: Optional[BaseException] = None
         self._reserve()
         self._flush_wanted = threading.Event()
@@ -94,8 +97,14 @@ class PartialFile:
         with self._moved:
             self.written = position
             self._moved.notify_all()
-        if position // FLUSH_EVERY_BYTES != (position - len(chunk)) // FLUSH_EVERY_BYTES:
-            self._flush_wanted.set()
+
+    def filled_by_another(self) -> int:
+        """Return a descriptor for a process that appends by itself; its progress is the file's size from now on."""
+        os.lseek(self.fd, self.written, os.SEEK_SET)
+        self._filled_by_another = True
+        with self._moved:
+            self._moved.notify_all()
+        return self.fd
 
     def finish(self, waiting: Callable[[], None]) -> dict[str, Any]:
         """Flush, and return {sha256, size, stat, synced} of what was read back; ``waiting`` is called meanwhile."""
@@ -123,18 +132,29 @@ class PartialFile:
             self._failure = error
 
     def _read_back(self) -> None:
+        """Follow the writing with the hash, a chunk behind at most, and have every so many bytes flushed."""
         buffer = bytearray(CHUNK_BYTES)
         while True:
-            with self._moved:
-                while self.hashed == self.written and not self._complete:
-                    self._moved.wait()
-                ready = self.written - self.hashed
+            ready = self._wait_for_more()
             if not ready:
                 return
             view = memoryview(buffer)[: min(ready, CHUNK_BYTES)]
             count = os.preadv(self.fd, [view], self.hashed) if hasattr(os, "preadv") else self._pread(view)
             self._digest.update(view[:count])
             self.hashed += count
+            if self.hashed // FLUSH_EVERY_BYTES != (self.hashed - count) // FLUSH_EVERY_BYTES:
+                self._flush_wanted.set()
+
+    def _wait_for_more(self) -> int:
+        """Return how many bytes are written and not hashed yet; 0 when that was all."""
+        with self._moved:
+            while True:
+                if self._filled_by_another:
+                    self.written = os.fstat(self.fd).st_size
+                ready = self.written - self.hashed
+                if ready or self._complete:
+                    return ready
+                self._moved.wait(LOOK_AGAIN_SECONDS if self._filled_by_another else None)
 
     def _pread(self, view: memoryview) -> int:
         """macOS before 11 has no preadv."""

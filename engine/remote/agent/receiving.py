@@ -8,8 +8,8 @@ import sys
 import time
 from typing import Any, Callable, Dict
 
-from engine.remote.agent.chunks import CHUNK_BYTES, DATA, END, ChunkReader
-from engine.remote.agent.compression import Zstd, widen_pipe
+from engine.remote.agent.chunks import DATA, END, ChunkReader
+from engine.remote.agent.compression import Decompressor, widen_pipe
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.frames import LineWriter, read_frame, skip_to_marker
 from engine.remote.agent.machine import find_tool
@@ -59,7 +59,7 @@ class Receiver:
             self._report()
 
     def _receive_compressed(self) -> Any:
-        zstd = Zstd(["-d"], CHUNK_BYTES, self.file.append)
+        zstd = Decompressor(self.file.filled_by_another())
         promise = self._receive(zstd.feed)
         zstd.finish(self._report)
         return promise

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional
 
 from engine.remote.agent import compression
 from engine.remote.agent.checks import check_file
-from engine.remote.agent.chunks import CHUNK_BYTES, DATA, END, ChunkWriter
+from engine.remote.agent.chunks import BEGIN, CHUNK_BYTES, DATA, END, ChunkWriter
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.frames import MARKER, LineWriter, read_frame, write_all
 from engine.remote.agent.pacing import Pacer
@@ -26,7 +26,7 @@ BUFFERS = 4
 REPORT_SECONDS = 0.25
 # Smaller than a plain chunk: each one stands for several times as much of the file.
 COMPRESSED_CHUNK_BYTES = 256 << 10
-ZSTD_ARGUMENTS = ["-1", "-T1"]
+LOOK_AGAIN_SECONDS = 0.004
 
 
 class Reporter:
@@ -109,6 +109,11 @@ class Wire:
         self._reporter = reporter
         self.pacer = Pacer(job["bytes_per_second"], time.monotonic, time.sleep)
 
+    def begin(self, header: dict[str, Any]) -> None:
+        """Send the marker and how to read what follows."""
+        write_all(1, MARKER)
+        self._writer.write(BEGIN, json.dumps(header).encode("ascii"))
+
     def data(self, chunk: memoryview) -> None:
         """Send file content."""
         count = self._writer.write(DATA, chunk)
@@ -122,28 +127,31 @@ class Wire:
 
 
 def send(job: dict[str, Any], orders: "queue.Queue[dict[str, Any]]", wire: Wire, reporter: Reporter) -> dict[str, Any]:
-    """Send the file from the offset that the engine orders; return {sha256, size, compressed}."""
+    """Send the file from the offset that the engine orders; return {sha256, size, compressed}.
+
+    The helper threads are not waited for when this raises: the process ends then.
+    """
     source = Source(job)
     reporter.write({"hello": 1})
     order = orders.get()
-    with ThreadPoolExecutor(1) as beside:
-        verdict: Optional[Future[Optional[str]]] = None
-        if job["check_source"]:
-            verdict = beside.submit(check_file, source.path, job["kind"], reporter.check)
-        offset: int = order["offset"]
-        _hash_prefix(source, offset, reporter)
-        compressed = bool(order["zstd"]) and compression.pays(source.fd, offset, source.size)
-        write_all(1, MARKER)
-        wire_header = {"zstd": compressed}
-        ChunkWriter(1, job["encoding"]).write(b"H", json.dumps(wire_header).encode("ascii"))
-        (_send_compressed if compressed else _send_plain)(source, wire, reporter)
-        sha256 = source.finish()
-        source.ensure_unchanged()
-        if reporter.read != source.size:
-            raise Failure("source-changed", "%s changed while it was read" % source.path, "the next scan sees it")
-        problem = verdict.result() if verdict is not None else None
-        if problem is not None:
-            raise Failure("checksum-mismatch", "the source is damaged: %s" % problem, "move it aside or restore it")
+    verdict: Optional[Future[Optional[str]]] = None
+    if job["check_source"]:
+        verdict = ThreadPoolExecutor(1).submit(check_file, source.path, job["kind"], reporter.check)
+    offset: int = order["offset"]
+    _hash_prefix(source, offset, reporter)
+    compressed = bool(order["zstd"]) and compression.pays(source.fd, offset, source.size)
+    wire.begin({"zstd": compressed})
+    if compressed:
+        _send_compressed(source, compression.Compressor(source.path, offset), wire, reporter)
+    else:
+        _send_plain(source, wire, reporter)
+    sha256 = source.finish()
+    source.ensure_unchanged()
+    if reporter.read != source.size:
+        raise Failure("source-changed", "%s changed while it was read" % source.path, "the next scan sees it")
+    problem = verdict.result() if verdict is not None else None
+    if problem is not None:
+        raise Failure("checksum-mismatch", "the source is damaged: %s" % problem, "move it aside or restore it")
     wire.end({"sha256": sha256, "size": source.size})
     return {"sha256": sha256, "size": source.size, "compressed": compressed}
 
@@ -167,15 +175,27 @@ def _send_plain(source: Source, wire: Wire, reporter: Reporter) -> None:
         wire.data(chunk)
 
 
-def _send_compressed(source: Source, wire: Wire, reporter: Reporter) -> None:
-    zstd = compression.Zstd(ZSTD_ARGUMENTS, wire.pacer.chunk_bytes(COMPRESSED_CHUNK_BYTES), wire.data)
+def _send_compressed(source: Source, zstd: compression.Compressor, wire: Wire, reporter: Reporter) -> None:
+    hashed = ThreadPoolExecutor(1).submit(_hash_behind, source, zstd, reporter)
+    for chunk in zstd.chunks(wire.pacer.chunk_bytes(COMPRESSED_CHUNK_BYTES)):
+        wire.data(chunk)
+    hashed.result()
+
+
+def _hash_behind(source: Source, zstd: compression.Compressor, reporter: Reporter) -> None:
+    """Hash what zstd has just read: never ahead of it, so that a file larger than memory is read from disk once."""
     while True:
-        chunk = source.read(CHUNK_BYTES)
-        if not chunk:
-            return zstd.finish(reporter.tell)
-        reporter.read += len(chunk)
-        zstd.feed(chunk)
-        reporter.tell()
+        running = zstd.running()
+        ready = zstd.position() - reporter.read
+        if ready > 0:
+            chunk = source.read(min(CHUNK_BYTES, ready))
+            if not chunk:
+                return
+            reporter.read += len(chunk)
+        elif running:
+            time.sleep(LOOK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _obey(orders: "queue.Queue[dict[str, Any]]", pacer: Pacer) -> None:
