@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from engine.inventory.scanner import NodeScanner, ScanOutcome
 from engine.model import DataEntry, EntryKey, SyncPriority, Transfer, TransferState, Transport
 from engine.queue.queue import LEASE_SECONDS, NewTransfer, TransferQueue
 from engine.remote.pool import SessionPool
+from engine.remote.types import SshOptions
 from engine.store.store import Store
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
@@ -36,7 +37,6 @@ ENGINE_ID = "0123abcd"
 class World:
     """One engine's moving parts, without its loops."""
 
-    nodes: Fleet
     known: KnownFleet
     store: Store
     catalog: DataCatalog
@@ -46,7 +46,13 @@ class World:
     executor: Executor
     runner: Runner
     recovery: Recovery
-    closed: dict[str, str] = field(default_factory=dict)
+    closed: dict[str, str]
+    fleet: Fleet | None = None
+
+    @property
+    def nodes(self) -> Fleet:
+        assert self.fleet is not None
+        return self.fleet
 
     def use_policy(self, policy: Policy) -> None:
         self.known.apply_policy(policy)
@@ -58,7 +64,7 @@ class World:
 
     async def scan(self, *names: str) -> dict[str, ScanOutcome]:
         scanner = NodeScanner(self.catalog, self.known, self.tools.clock)
-        chosen = names or tuple(node.name for node in self.nodes.nodes)
+        chosen = names or tuple(self.known.policy.nodes)
         return {name: await scanner.scan(name, await self.pool.get(name)) for name in chosen}
 
     async def ask(self, key: EntryKey, source: str, target: str, *chain: Transport, emergency: bool = False) -> int:
@@ -91,25 +97,42 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    nodes: Fleet,
+    nodes: Fleet, state_file: Path, run_id: str, *, settings: Mapping[str, Any] | None = None
+) -> AsyncIterator[World]:
+    """An engine on node-0 of a fleet, with its store at ``state_file``."""
+    hosts = write_hosts(nodes)
+    async with assemble(hosts, nodes.options(), state_file, run_id, settings=settings) as world:
+        world.fleet = nodes
+        yield world
+
+
+def write_hosts(nodes: Fleet) -> Path:
+    """Write a hosts file that lets the disk of the machine under test be as full as it is."""
+    permissive = {"max_disk_usage_percent": 99, "target_disk_usage_percent": 98, "min_free_disk_percent": 1}
+    return nodes.write_hosts(extra={"sync_routing": permissive})
+
+
+@asynccontextmanager
+async def assemble(
+    hosts: Path,
+    options: SshOptions,
     state_file: Path,
     run_id: str,
     *,
-    extra: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    queue_type: type[TransferQueue] = TransferQueue,
+    catalog_type: type[DataCatalog] = DataCatalog,
 ) -> AsyncIterator[World]:
-    """An engine on node-0 of a fleet, with its store at ``state_file``."""
-    permissive = {"max_disk_usage_percent": 99, "target_disk_usage_percent": 98, "min_free_disk_percent": 1}
-    hosts = nodes.write_hosts(extra={"sync_routing": permissive, **(extra or {})})
+    """An engine on the node that a hosts file names, with its store at ``state_file``."""
     policy = load(hosts).policy
     if settings:
         policy = replace(policy, engine=replace(policy.engine, **settings))
-    known = KnownFleet(policy, nodes[0].name)
+    assert policy.engine.node_id is not None
+    known = KnownFleet(policy, policy.engine.node_id)
     clock = SystemClock()
     store = await Store.open(state_file)
-    options = nodes.options()
     pool = SessionPool(known.endpoint, options)
-    catalog, queue = DataCatalog(store, clock), TransferQueue(store, clock)
+    catalog, queue = catalog_type(store, clock), queue_type(store, clock)
     tools = Tools(
         queue=queue,
         catalog=catalog,
@@ -126,7 +149,7 @@ async def open_world(
     closed: dict[str, str] = {}
     runner = Runner(tools, executor, lambda: closed)
     recovery = Recovery(tools, executor, LEASE_SECONDS)
-    world = World(nodes, known, store, catalog, queue, pool, tools, executor, runner, recovery, closed)
+    world = World(known, store, catalog, queue, pool, tools, executor, runner, recovery, closed)
     try:
         yield world
     finally:

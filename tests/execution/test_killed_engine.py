@@ -1,0 +1,85 @@
+"""Kill -9 at every edge of a transfer: after a restart everything is there, and nothing is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.execution.data import MIB, make_database, read_copy, temporaries
+from tests.execution.world import write_hosts
+from tests.fleet import Fleet
+
+REPOSITORY = Path(__file__).parents[2]
+MOMENTS = ["claimed", "snapshotting", "transferring", "moving", "verifying", "publishing", "published", "done"]
+
+
+async def drive(fleet: Fleet, state: Path, run_id: str, moment: str, wanted: list[Any]) -> tuple[int, str]:
+    """Run the driver; return its exit code and what it printed."""
+    job = {
+        "hosts": str(write_hosts(fleet)),
+        "control": str(fleet.options().control_dir),
+        "known_hosts": str(fleet.known_hosts),
+        "state": str(state),
+        "run_id": run_id,
+        "moment": moment,
+        "wanted": wanted,
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.execution.driver", json.dumps(job)),
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 120)
+    code = process.returncode
+    assert code in (0, -signal.SIGKILL), errors.decode()
+    return code, output.decode()
+
+
+def engine_children(mark: str) -> list[str]:
+    """Return the command lines of processes that still work on a transfer's files."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if mark in line and "tests.execution.driver" not in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_killed_at_any_edge_a_restart_finishes_the_work_and_leaves_nothing(
+    fleet: Fleet, tmp_path: Path, moment: str
+) -> None:
+    make_database(fleet["node-1"].games / "selfplay.db", 2000)
+    fleet["node-2"].games.joinpath("games_hex8.jsonl").write_bytes(os.urandom(24 * MIB))
+    wanted = [
+        ["games:selfplay.db@node-1", "node-1", "node-0", ["rsync"]],
+        ["games:selfplay.db@node-1", "node-1", "node-2", ["agent"]],
+        ["games:games_hex8.jsonl@node-2", "node-2", "node-0", ["rsync"]],
+    ]
+    state = tmp_path / "state.db"
+    code, _ = await drive(fleet, state, "00000001", moment, wanted)
+    assert code == -signal.SIGKILL
+    # What the killed engine had started ends by itself: its pipe is gone.
+    while engine_children("syncdeck-0123abcd-00000001"):
+        await asyncio.sleep(0.05)
+    code, output = await drive(fleet, state, "00000002", "never", wanted)
+    assert code == 0
+    assert set(json.loads(output)) == {"done"}, output
+    for node in ("node-0", "node-2"):
+        assert read_copy(fleet[node].games / "synced" / "node-1" / "selfplay.db") == ("ok", 2000)
+    copy = fleet["node-0"].games / "synced" / "node-2" / "games_hex8.jsonl"
+    assert copy.read_bytes() == (fleet["node-2"].games / "games_hex8.jsonl").read_bytes()
+    assert temporaries(*(node.root for node in fleet.nodes)) == []
