@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
-from engine.catalog.part import SEQUENCE, CatalogPart
-from engine.catalog.rows import load
+from engine.catalog.part import CatalogPart
+from engine.catalog.rows import id_of, load, sequence_in
 from engine.catalog.values import EntryFilter, Totals
 from engine.model import DataEntry, DataType, EntryKey, ReplicaState
-from engine.store.schema import counters, entries, locations, replicas
+from engine.store.schema import entries, locations, replicas
 
 FEW_CHANGES = 5_000
 """Up to this many changed entries are found through their sequence and sorted; more are met in passing."""
@@ -25,20 +25,14 @@ class Queries(CatalogPart):
 
     async def sequence(self) -> int:
         """Return the number of the newest change; entries that change later have higher ones."""
-
-        def look(connection: Connection) -> int:
-            statement = select(counters.c.value).where(counters.c.name == SEQUENCE)
-            sequence: int = connection.execute(statement).scalar_one()
-            return sequence
-
-        return await self._store.query(look)
+        return await self._store.query(sequence_in)
 
     async def get(self, key: EntryKey) -> DataEntry | None:
         """Return one entry with all its copies, or None."""
 
         def look(connection: Connection) -> DataEntry | None:
-            found = connection.execute(select(entries.c.id).where(entries.c.key == str(key))).scalars().all()
-            return next((entry for _, entry in load(connection, found)), None)
+            found = id_of(connection, key)
+            return None if found is None else load(connection, [found])[0][1]
 
         return await self._store.query(look)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
-from engine.store.schema import entries, locations, replicas, versions
+from engine.store.schema import counters, entries, locations, replicas, versions
 
 _ENTRY = (
     entries.c.id,
@@ -42,6 +42,20 @@ _REPLICA = (
 )
 IDS_AT_ONCE = 500
 """Row ids bound per statement, far below SQLite's limit of 32,766 parameters."""
+
+
+def sequence_in(connection: Connection) -> int:
+    """Return the number of the newest change."""
+    statement = select(counters.c.value).where(counters.c.name == "catalog")
+    sequence: int = connection.execute(statement).scalar_one()
+    return sequence
+
+
+def id_of(connection: Connection, key: EntryKey) -> int | None:
+    """Return an entry's row id, or None."""
+    statement = select(entries.c.id).where(entries.c.key == str(key))
+    found: int | None = connection.execute(statement).scalar_one_or_none()
+    return found
 
 
 def load(connection: Connection, ids: Sequence[int]) -> list[tuple[int, DataEntry]]:

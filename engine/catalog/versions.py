@@ -52,7 +52,7 @@ async def settle(
     if outcome is Outcome.DIVERGES:
         return None
     former: int | None = entry.current_version_id
-    row = _row(entry.id, version, None, at)
+    row = version_row(entry.id, version, None, at)
     new: int = (await connection.execute(insert(versions).values(row).returning(versions.c.id))).scalar_one()
     if outcome is Outcome.SUCCEEDS:
         await _retire(connection, entry.id, former)
@@ -70,7 +70,8 @@ async def settle(
     return new
 
 
-def _row(entry_id: int, version: Version, alias_of: int | None, at: float) -> dict[str, Any]:
+def version_row(entry_id: int, version: Version, alias_of: int | None, at: float) -> dict[str, Any]:
+    """Return a version as a row of its table."""
     return {
         "entry_id": entry_id,
         "sha256": version.sha256,
@@ -89,7 +90,7 @@ async def _remember_alias(
     """Remember other bytes of a known version, so that copies of just these bytes are evidence too."""
     if match is None or await version_id_of(connection, entry_id, version.sha256) is not None:
         return
-    await connection.execute(insert(versions).values(_row(entry_id, version, match, at)))
+    await connection.execute(insert(versions).values(version_row(entry_id, version, match, at)))
     await _prune(connection, entry_id, match)
 
 

@@ -1,0 +1,165 @@
+"""A catalog query as SQL: which entries, in which order, and what is shown of each. Runs in reading threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, select
+
+from engine.catalog.queries import at, has_state, missing_on
+from engine.catalog.standing import UNHASHED, ground, holdings, unsaved
+from engine.catalog.values import Places
+from engine.model import ReplicaState
+from engine.store.schema import entries, replicas
+from engine.views import CatalogQuery, CatalogRow
+
+GONE, AT_RISK, DIVERGED, SHORT = "gone", "at-risk", "diverged", "under-replicated"
+WORDS = (GONE, AT_RISK, DIVERGED, SHORT, "stale", "unhashed", "ok")
+"""What may be true of an entry, the worst first."""
+
+_PLAIN_ORDER: Mapping[str, ColumnElement[Any]] = {
+    "key": entries.c.key,
+    "path": entries.c.path,
+    "data_type": entries.c.data_type,
+    "config_key": entries.c.config_key,
+    "origin": entries.c.origin,
+    "size_bytes": entries.c.size_bytes,
+    "mtime": entries.c.mtime,
+    "id": entries.c.id,
+}
+
+
+def ids_of(connection: Connection, query: CatalogQuery, places: Places) -> Select[Any]:
+    """Return the statement for the row ids of a query in its order. An unknown column orders by key."""
+    statement = select(entries.c.id)
+    short, risky = query.show == SHORT, query.show == AT_RISK
+    by_standing = query.order in ("copies", "wanted", "states")
+    order: ColumnElement[Any]
+    if short or risky or by_standing:
+        land = ground(connection, places)
+        holding = holdings(land)
+        statement = statement.join(holding, holding.c.entry_id == entries.c.id, isouter=True)
+        need = func.coalesce(entries.c.wanted, places.wanted_copies)
+        if short:
+            statement = statement.where(func.coalesce(holding.c.copies, 0) < need)
+        if risky or query.order == "states":
+            risk = unsaved(land, holding)
+            statement = statement.join(risk, risk.c.entry_id == entries.c.id, isouter=not risky)
+    if query.order == "copies":
+        order = func.coalesce(holding.c.copies, 0)
+    elif query.order == "wanted":
+        order = need
+    elif query.order == "states":
+        order = _severity(holding.c.replicas, risk.c.bytes, holding.c.copies, need)
+    else:
+        order = _PLAIN_ORDER.get(query.order, entries.c.key)
+    directed = (order.desc(), entries.c.id.desc()) if query.descending else (order.asc(), entries.c.id.asc())
+    return statement.where(*_conditions(query)).order_by(*directed)
+
+
+def count_of(connection: Connection, ids: Select[Any]) -> int:
+    """Return how many entries a statement of ``ids_of`` finds."""
+    unordered = ids.order_by(None).subquery()
+    return int(connection.execute(select(func.count()).select_from(unordered)).scalar_one())
+
+
+def rows_of(connection: Connection, ids: Sequence[int], places: Places) -> tuple[CatalogRow, ...]:
+    """Return what is shown of entries, in the order of ``ids``."""
+    land = ground(connection, places)
+    holding = holdings(land, ids)
+    risk = unsaved(land, holding, ids)
+    states = _states(ids)
+    statement = (
+        select(
+            entries,
+            holding.c.copies.label("durable_copies"),
+            holding.c.replicas,
+            risk.c.bytes.label("at_risk_bytes"),
+            states.c.stale,
+            states.c.diverged,
+            states.c.unhashed,
+        )
+        .select_from(entries)
+        .join(holding, holding.c.entry_id == entries.c.id, isouter=True)
+        .join(risk, risk.c.entry_id == entries.c.id, isouter=True)
+        .join(states, states.c.entry_id == entries.c.id, isouter=True)
+        .where(entries.c.id.in_(list(ids)))
+    )
+    found = {row.id: _row(row, places.wanted_copies) for row in connection.execute(statement)}
+    return tuple(found[entry_id] for entry_id in ids if entry_id in found)
+
+
+def _conditions(query: CatalogQuery) -> list[ColumnElement[bool]]:
+    found = [entries.c.key.icontains(word, autoescape=True) for word in query.text.split()]
+    if query.data_type is not None:
+        found.append(entries.c.data_type == query.data_type)
+    if query.config_key is not None:
+        found.append(entries.c.config_key == query.config_key)
+    if query.show == "missing":
+        found += missing_on(query.node) if query.node else [~exists().where(replicas.c.entry_id == entries.c.id)]
+    elif query.node is not None:
+        there = exists().where(replicas.c.entry_id == entries.c.id, replicas.c.location_id.in_(at(query.node)))
+        found.append(there)
+    if query.show in ("stale", DIVERGED):
+        found.append(has_state(ReplicaState(query.show)))
+    return found
+
+
+def _states(ids: Sequence[int]) -> Any:
+    def number(state: str) -> ColumnElement[int]:
+        return func.sum(case((replicas.c.state == state, 1), else_=0)).label(state)
+
+    wanted = (number(state) for state in ("stale", DIVERGED, UNHASHED))
+    statement = select(replicas.c.entry_id, *wanted).where(replicas.c.entry_id.in_(list(ids)))
+    return statement.group_by(replicas.c.entry_id).cte("states")
+
+
+def _severity(
+    held: ColumnElement[Any], risk: ColumnElement[Any], copies: ColumnElement[Any], need: ColumnElement[Any]
+) -> ColumnElement[int]:
+    """Return the position of an entry's word in WORDS, as ``_word`` finds it."""
+
+    def has(state: str) -> ColumnElement[bool]:
+        return exists().where(replicas.c.entry_id == entries.c.id, replicas.c.state == state)
+
+    return case(
+        (~exists().where(replicas.c.entry_id == entries.c.id), WORDS.index(GONE)),
+        (risk > 0, WORDS.index(AT_RISK)),
+        (has(DIVERGED), WORDS.index(DIVERGED)),
+        (func.coalesce(copies, 0) < need, WORDS.index(SHORT)),
+        (has("stale"), WORDS.index("stale")),
+        (has(UNHASHED), WORDS.index("unhashed")),
+        else_=WORDS.index("ok"),
+    )
+
+
+def _row(row: Any, wanted_copies: int) -> CatalogRow:
+    wanted = wanted_copies if row.wanted is None else row.wanted
+    copies = row.durable_copies or 0
+    return CatalogRow(
+        id=row.id,
+        key=row.key,
+        path=row.path,
+        data_type=row.data_type,
+        config_key=row.config_key,
+        origin=row.origin,
+        size_bytes=row.size_bytes,
+        mtime=row.mtime or None,
+        copies=copies,
+        wanted=wanted,
+        states=_word(row, copies, wanted),
+    )
+
+
+def _word(row: Any, copies: int, wanted: int) -> str:
+    found = {
+        GONE: row.stale is None,
+        AT_RISK: bool(row.at_risk_bytes),
+        DIVERGED: bool(row.diverged),
+        SHORT: copies < wanted,
+        "stale": bool(row.stale),
+        "unhashed": bool(row.unhashed),
+        "ok": True,
+    }
+    return next(word for word in WORDS if found[word])
