@@ -106,7 +106,7 @@ class Admission:
         room = room_bytes(view, reserved, self._percent)
         if room is None:
             reason = f"the free space of {target} is not known yet"
-            return Obstacle("unmeasured", reason, "wait for the next look at it, or press r to look now")
+            return Obstacle("unmeasured", reason, "wait for the next look at it, or look now (n)")
         return None if source.size_bytes <= room else self._full(view, reserved, source.size_bytes)
 
     def _full(self, view: LocationView, reserved: int, size_bytes: int) -> Obstacle:

@@ -19,7 +19,7 @@ class Obstacle:
 
 
 _NODES: Mapping[NodeState, str] = {
-    NodeState.UNKNOWN: "wait for the first look at it, or press r to look now",
+    NodeState.UNKNOWN: "wait for the first look at it, or look now (n)",
     NodeState.AUTH_FAILED: "check ssh_user and ssh_key of {node}, then `syncdeck nodes test {node}`",
     NodeState.HOST_KEY_UNKNOWN: "compare its fingerprint and run `syncdeck nodes enrol {node}`",
     NodeState.HOST_KEY_CHANGED: "find out why; if the machine was replaced run `syncdeck nodes enrol {node}`",
@@ -35,7 +35,7 @@ _LOCATIONS: Mapping[LocationState, tuple[str, str]] = {
     LocationState.NOT_MOUNTED: ("is not mounted", "mount the drive on {node}"),
     LocationState.MISSING: ("does not exist", "create the folder on {node}, or mend its path in the configuration"),
     LocationState.DENIED: ("may not be read", "give {node}'s user access (on macOS: Full Disk Access)"),
-    LocationState.UNKNOWN: ("was not looked at yet", "wait for the first look at it, or press r to look now"),
+    LocationState.UNKNOWN: ("was not looked at yet", "wait for the first look at it, or look now (n)"),
 }
 
 

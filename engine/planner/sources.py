@@ -95,4 +95,4 @@ def _none(entry: DataEntry, unsaved: Replica | None, context: PlanContext) -> Ob
         return Obstacle("interval", f"snapshotted just now; again in {span_text(due)}", "nothing to do: it follows")
     if any(replica.state is ReplicaState.UNHASHED for replica in entry.replicas):
         return Obstacle("unhashed", "it is not known yet which copy is the current one", "it is hashed first")
-    return Obstacle("no-source", "no good copy is left anywhere", "restore it from a backup, or accept the loss")
+    return Obstacle("gone", "no good copy is left anywhere", "restore it from a backup, or accept the loss")

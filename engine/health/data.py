@@ -1,0 +1,133 @@
+"""Findings about data: too few copies, old training data, blocked transfers, copies that contradict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from config.types import DataType
+from engine.health.inputs import HealthInputs
+from engine.health.levels import CRITICAL, KEY_CATALOG, KEY_SYNC, KEY_TRANSFERS, WARNING
+from engine.model import NodeState, Refusal, Transfer
+from engine.views import FindingView, FreshnessView
+from engine.words import counted, span_text
+
+_SHOWN = 2
+_CONTRADICTING = {
+    "diverged": ("differing from every known version", "compare them, keep what is worth keeping, move them away"),
+    "bad": ("damaged", "inspect them and move them away: good copies follow"),
+    "smaller": ("larger than the new version", "see why the new version shrank before anything replaces them"),
+}
+
+
+def data_findings(inputs: HealthInputs) -> Iterator[FindingView]:
+    """Yield what is wrong with data."""
+    yield from _gone(inputs.refused)
+    yield from _contradicting(inputs.refused)
+    yield from _few_copies(inputs)
+    yield from _old_training_data(inputs)
+    yield from _blocked(inputs.blocked)
+
+
+def _gone(refused: Sequence[Refusal]) -> Iterator[FindingView]:
+    keys = sorted({str(refusal.key) for refusal in refused if refusal.code == "gone"})
+    if keys:
+        yield FindingView(
+            id="gone",
+            severity=CRITICAL,
+            subject="catalog",
+            message=f"no good copy is left of {counted(len(keys), 'file')}: {_some(keys)}",
+            remedy="restore them from a backup, or find out who deleted them; Catalog shows where they were",
+            key=KEY_CATALOG,
+        )
+
+
+def _contradicting(refused: Sequence[Refusal]) -> Iterator[FindingView]:
+    for code, (what, remedy) in _CONTRADICTING.items():
+        found = sorted({f"{refusal.key} on {refusal.location}" for refusal in refused if refusal.code == code})
+        if found:
+            yield FindingView(
+                id=f"refused:{code}",
+                severity=WARNING,
+                subject="catalog",
+                message=f"{counted(len(found), 'copy', 'copies')} {what}, not replaced: {_some(found)}",
+                remedy=remedy,
+                key=KEY_CATALOG,
+            )
+
+
+def _few_copies(inputs: HealthInputs) -> Iterator[FindingView]:
+    """Yield one finding for all config keys; what is newer than the allowed lag may still be on its way."""
+    allowed = inputs.policy.thresholds.lag_warning_seconds
+    short = [
+        view
+        for view in inputs.freshness
+        if view.copies < view.wanted and view.newest_age_seconds is not None and view.newest_age_seconds >= allowed
+    ]
+    if not short:
+        return
+    worst = sorted(short, key=lambda v: (v.copies - v.wanted, -v.at_risk_bytes, v.config_key, v.data_type))
+    names = [f"{v.config_key} {v.data_type} {v.copies}/{v.wanted}" for v in worst]
+    yield FindingView(
+        id="copies",
+        severity=WARNING,
+        subject="catalog",
+        message=f"{counted(len(short), 'config key')} with too few durable copies for over {span_text(allowed)}:"
+        f" {_some(names)}",
+        remedy="sync now; `syncdeck plan` says what is refused and why",
+        key=KEY_SYNC,
+        at_risk_bytes=sum(view.at_risk_bytes for view in short),
+    )
+
+
+def _old_training_data(inputs: HealthInputs) -> Iterator[FindingView]:
+    up = {node.node for node in inputs.nodes if node.state == NodeState.UP.value}
+    stale: dict[str, list[tuple[float, str, bool]]] = {}
+    for view in inputs.freshness:
+        if view.data_type != DataType.NPZ.value or view.newest_age_seconds is None:
+            continue
+        for trainer in view.trainers:
+            held = trainer.held_age_seconds
+            old = held is None or held >= inputs.policy.thresholds.training_data_warning_seconds
+            if old and trainer.node in up:
+                age = float("inf") if held is None else held
+                stale.setdefault(trainer.node, []).append((-age, _held_text(view, held), trainer.current))
+    for node, found in sorted(stale.items()):
+        yield _old_on_trainer(node, sorted(found), inputs.policy.thresholds.training_data_warning_seconds)
+
+
+def _held_text(view: FreshnessView, held_age_seconds: float | None) -> str:
+    return f"{view.config_key} {'none' if held_age_seconds is None else span_text(held_age_seconds)}"
+
+
+def _old_on_trainer(node: str, found: list[tuple[float, str, bool]], limit_seconds: float) -> FindingView:
+    newest = all(current for _, _, current in found)
+    remedy = "it is the newest there is: export new training data" if newest else "sync the newest NPZ to it"
+    return FindingView(
+        id=f"training:{node}",
+        severity=WARNING,
+        subject=node,
+        message=f"{node} trains on data older than {span_text(limit_seconds)}: {_some([text for _, text, _ in found])}",
+        remedy=remedy,
+        key=None if newest else KEY_SYNC,
+    )
+
+
+def _blocked(blocked: Sequence[Transfer]) -> Iterator[FindingView]:
+    groups: dict[str, list[Transfer]] = {}
+    for transfer in blocked:
+        groups.setdefault(transfer.error_class.value if transfer.error_class else "refused", []).append(transfer)
+    for name, transfers in sorted(groups.items()):
+        first = transfers[0]
+        yield FindingView(
+            id=f"blocked:{name}",
+            severity=WARNING,
+            subject="transfers",
+            message=f"{counted(len(transfers), 'transfer')} blocked ({name}): {first.reason}",
+            remedy=first.hint or "open Transfers for the reason of each, mend it, then retry",
+            key=KEY_TRANSFERS,
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

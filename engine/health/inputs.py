@@ -1,0 +1,35 @@
+"""What findings are made of: the views of one moment, and what the engine knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from config.errors import ConfigError
+from config.types import LintFinding, Policy
+from engine.model import Refusal, StorageSample, Transfer
+from engine.views import FreshnessView, NodeView, StorageView
+
+
+@dataclass(frozen=True, slots=True)
+class HealthInputs:
+    """Everything that a finding may be about. ``parts_down`` is the cause by name of the part.
+
+    ``blocked`` are blocked transfers, ``refused`` what planning refused, ``old_daemons`` command names by node,
+    ``waiting_for_go`` how many transfers an observing engine would have queued.
+    """
+
+    policy: Policy
+    now: float
+    nodes: Sequence[NodeView] = ()
+    storage: Sequence[StorageView] = ()
+    freshness: Sequence[FreshnessView] = ()
+    samples: Mapping[str, Sequence[StorageSample]] = field(default_factory=dict)
+    blocked: Sequence[Transfer] = ()
+    refused: Sequence[Refusal] = ()
+    old_daemons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lint: Sequence[LintFinding] = ()
+    config_refused: ConfigError | None = None
+    parts_down: Mapping[str, str] = field(default_factory=dict)
+    observing: bool = False
+    waiting_for_go: int = 0
