@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
+from engine.clock import SystemClock
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, PublishRequest
 from engine.transport.agent import AgentTransport
-from engine.transport.rsync.adapter import RsyncTransport
+from engine.transport.rsync import RsyncTransport
 from engine.transport.types import TransferJob, TransportAdapter
 from tests.bench.data import MIB, games_database, live_writer, random_file
 from tests.bench.report import Row, faster, figure
@@ -58,11 +59,19 @@ class Mover:
             bytes_per_second=None,
             stall_timeout_seconds=60.0,
             check_source=kind is FileKind.SQLITE,
+            target_root=str(final.parent),
         )
         outcome = await self._adapter.copy(job, lambda done, wire: None)
         published = await here.publish(
             PublishRequest(
-                job.temp_path, str(final), outcome.sha256, outcome.size_bytes, stat.mtime_ns, outcome.temp_stat, None
+                job.temp_path,
+                str(final),
+                outcome.sha256,
+                outcome.size_bytes,
+                stat.mtime_ns,
+                outcome.temp_stat,
+                None,
+                root=str(final.parent),
             )
         )
         assert published.outcome == "published", published
@@ -83,8 +92,8 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
             endpoints = {node.name: node.endpoint, HERE.node_id: HERE}
             pool = SessionPool(endpoints.__getitem__, fleet.options())
             sessions.push_async_callback(pool.close)
-            rsync = Mover(node, pool, RsyncTransport(pool.get, fleet.options()))
-            agent = Mover(node, pool, AgentTransport(fleet.options()))
+            rsync = Mover(node, pool, RsyncTransport(pool.get, fleet.options(), pool.links, SystemClock()))
+            agent = Mover(node, pool, AgentTransport(pool.get, fleet.options(), pool.links))
             rows += await _compare(folder, fleet, node, big, FileKind.PLAIN, "1 GiB random", rsync, agent, runs)
             with live_writer(database):
                 rows += await _compare(
