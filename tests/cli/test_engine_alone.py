@@ -73,15 +73,16 @@ def started(site: Site, wait_until: WaitUntil) -> Callable[..., subprocess.Popen
 
 
 def test_commands_reach_the_running_engine(
-    site: Site, started: Callable[..., subprocess.Popen[str]], syncdeck: Syncdeck
+    site: Site, started: Callable[..., subprocess.Popen[str]], syncdeck: Syncdeck, wait_until: WaitUntil
 ) -> None:
     engine = started()
     status = json.loads(syncdeck("status", "--state", site.state, "--json").out)
     assert (status["engine"]["pid"], status["engine"]["mode"]) == (engine.pid, "headless")
     assert [node["node"] for node in status["nodes"]] == ["here"]
     assert syncdeck("pause", "--state", site.state).code == 0
-    paused = json.loads(syncdeck("status", "--state", site.state, "--json").out)
-    assert paused["engine"]["state"] == "paused"
+    wait_until(lambda: _state(syncdeck, site) == "paused")
+    assert syncdeck("resume", "--state", site.state).code == 0
+    wait_until(lambda: _state(syncdeck, site) == "running")
 
 
 def test_a_second_engine_is_refused_and_the_first_goes_on(
@@ -116,6 +117,10 @@ def test_a_killed_engines_state_is_taken_over_at_once(
     assert syncdeck(*site.options, "catalog", "ls").code == 0
     again = site.spawn()
     wait_until(lambda: _answers(syncdeck, site) == again.pid)
+
+
+def _state(syncdeck: Syncdeck, site: Site) -> str:
+    return str(json.loads(syncdeck("status", "--state", site.state, "--json").out)["engine"]["state"])
 
 
 def _answers(syncdeck: Syncdeck, site: Site) -> int | None:

@@ -63,7 +63,11 @@ def _on_lab(settings: Settings, options: ConsoleOptions) -> int:
     clock = SystemClock()
     with ExitStack() as stack:
         # Short on purpose: control sockets lie below it.
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="syncdeck-lab-", dir="/tmp")))
+        folder = Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="syncdeck-lab-", dir="/tmp", ignore_cleanup_errors=True)
+            )
+        )
         lab = Lab.create(folder)
         stack.callback(lab.stop)
         lock = stack.enter_context(StateLock.acquire(lab.state_dir, clock, HolderKind.ENGINE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,14 +36,9 @@ class Offer:
     before: tuple[HostKey, ...]
 
     @property
-    def fingerprints(self) -> frozenset[str]:
-        """The SHA-256 fingerprints on offer."""
-        return frozenset(key.fingerprint for key in self.keys)
-
-    @property
-    def trusted_already(self) -> bool:
-        """Whether every key on offer is trusted and nothing else is."""
-        return self.fingerprints == frozenset(key.fingerprint for key in self.before)
+    def changed(self) -> bool:
+        """Whether something was trusted there that is no longer shown."""
+        return not _fingerprints(self.before) <= _fingerprints(self.keys)
 
 
 def nodes_enrol(
@@ -80,16 +76,17 @@ def _enrol(access: FleetAccess, node: str, expected: frozenset[str], yes: bool, 
     file = Path(os.path.expanduser(access.policy.engine.ssh.known_hosts or USERS_KNOWN_HOSTS))
     for offer in asyncio.run(_offers(access, node, file)):
         _show(offer)
-        if offer.trusted_already:
-            continue
         trusted = _matching(offer, expected)
+        if not offer.changed and _fingerprints(trusted) <= _fingerprints(offer.before):
+            output.text(f"{node}: trusted already")
+            continue
         confirm("enrol", _question(offer), yes)
-        enrol(offer.address, list(trusted), file)
+        asyncio.run(enrol(offer.address, trusted, file))
         detail: dict[str, object] = {
             "address": f"{offer.address.host}:{offer.address.port}",
             "file": str(file),
-            "trusted": sorted(key.fingerprint for key in trusted),
-            "replaced": sorted(key.fingerprint for key in offer.before),
+            "trusted": sorted(_fingerprints(trusted)),
+            "replaced": sorted(_fingerprints(offer.before)),
         }
         audit.record(access.state_dir, clock, "enrol", node, detail)
         output.text(f"{node}: {human.count(len(trusted), 'key')} written to {file}")
@@ -108,7 +105,7 @@ async def _offers(access: FleetAccess, node: str, file: Path) -> list[Offer]:
         elif isinstance(keys, BaseException):
             raise keys
         elif keys:
-            offers.append(Offer(node, address, tuple(keys), tuple(known(address, file))))
+            offers.append(Offer(node, address, tuple(keys), tuple(await known(address, file))))
     if not offers:
         cause = failures[0].cause if failures else "none of its addresses shows a host key"
         remedy = failures[0].remedy if failures else "see whether it is up: `syncdeck nodes test`"
@@ -119,9 +116,9 @@ async def _offers(access: FleetAccess, node: str, file: Path) -> list[Offer]:
 def _show(offer: Offer) -> None:
     output.text(f"{offer.node} at {offer.address.host} port {offer.address.port}")
     for key in offer.keys:
-        output.text(f"  offers   {key.kind:<22} {key.fingerprint}")
+        output.text(f"  offers   {key.key_type:<22} {key.fingerprint}")
     for key in offer.before:
-        output.text(f"  trusted  {key.kind:<22} {key.fingerprint}")
+        output.text(f"  trusted  {key.key_type:<22} {key.fingerprint}")
 
 
 def _matching(offer: Offer, expected: frozenset[str]) -> tuple[HostKey, ...]:
@@ -140,7 +137,11 @@ def _matching(offer: Offer, expected: frozenset[str]) -> tuple[HostKey, ...]:
     return chosen
 
 
+def _fingerprints(keys: Iterable[HostKey]) -> frozenset[str]:
+    return frozenset(key.fingerprint for key in keys)
+
+
 def _question(offer: Offer) -> str:
-    if offer.before:
+    if offer.changed:
         return f"The key of {offer.node} CHANGED. Replace the trusted one? Only if the machine was replaced."
     return f"Trust {offer.node} by these fingerprints?"
