@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
 from engine.errors import ErrorClass
 from engine.store.errors import StoreClosed, explain
@@ -124,13 +124,20 @@ class Writer:
         try:
             job.value = await job.unit(connection)
         except DBAPIError as error:
-            await savepoint.rollback()
             job.fail(explain("write to the state database", self._path, error))
+            await self._undo(savepoint, error)
         except Exception as error:  # noqa: BLE001 - whatever it was belongs to the caller, who gets it
-            await savepoint.rollback()
             job.fail(error)
+            await self._undo(savepoint, error)
         else:
             await savepoint.commit()
+
+    async def _undo(self, savepoint: AsyncTransaction, cause: Exception) -> None:
+        """Undo one unit. Some errors (a full disk) end SQLite's whole transaction: then that error is everyone's."""
+        try:
+            await savepoint.rollback()
+        except DBAPIError as error:
+            raise (cause if isinstance(cause, DBAPIError) else error) from error
 
     async def _drop_connection(self) -> None:
         """Throw away a connection whose transaction failed as a whole: its state cannot be known."""
