@@ -14,7 +14,7 @@ from engine.errors import ErrorClass, SyncdeckError
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One location that receives a data type."""
+    """One location, as rules and choosing see it."""
 
     location: str
     node_id: str
@@ -26,10 +26,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SelectedPlace:
-    """One place of a rule with the candidates that its selector picks."""
+    """One place of a rule: the candidates that its selector picks, and all the locations that it matches.
+
+    The latter may hold a copy that counts although they receive none, as an excluded origin does.
+    """
 
     place: RulePlace
     members: tuple[Candidate, ...]
+    matching: frozenset[str]
 
     @property
     def counts_only_durable(self) -> bool:
@@ -37,16 +41,20 @@ class SelectedPlace:
         return not self.members or any(member.durable for member in self.members)
 
 
-def candidates(policy: Policy, data_type: DataType) -> tuple[Candidate, ...]:
-    """Return the landing locations of every host that receives a type: its drives, else its own folders."""
-    landing = {location for node_id in policy.nodes for location in landing_locations(policy, node_id, data_type)}
+def all_locations(policy: Policy) -> tuple[Candidate, ...]:
+    """Return every location of a policy, whatever it receives."""
     found = []
     for node, drive in places(policy):
         location = node.node_id if drive is None else location_of_drive(drive)
-        if location in landing:
-            attributes = attributes_of(node, drive)
-            found.append(Candidate(location, node.node_id, node.provider, node.durable, node.priority, attributes))
+        attributes = attributes_of(node, drive)
+        found.append(Candidate(location, node.node_id, node.provider, node.durable, node.priority, attributes))
     return tuple(found)
+
+
+def candidates(policy: Policy, everywhere: tuple[Candidate, ...], data_type: DataType) -> tuple[Candidate, ...]:
+    """Return the landing locations of every host that receives a type: its drives, else its own folders."""
+    landing = {location for node_id in policy.nodes for location in landing_locations(policy, node_id, data_type)}
+    return tuple(candidate for candidate in everywhere if candidate.location in landing)
 
 
 def refusals(policy: Policy, data_type: DataType) -> dict[str, tuple[str, int | None]]:
@@ -67,12 +75,15 @@ def refusals(policy: Policy, data_type: DataType) -> dict[str, tuple[str, int | 
     return found
 
 
-def select(rule: RuleSpec, pool: tuple[Candidate, ...]) -> tuple[SelectedPlace, ...]:
+def select(
+    rule: RuleSpec, pool: tuple[Candidate, ...], everywhere: tuple[Candidate, ...]
+) -> tuple[SelectedPlace, ...]:
     """Return the places of a rule with their members. Raises SyncdeckError for a selector that cannot be read."""
     selected = []
     for place in rule.place:
         selector = _parsed(rule, place)
-        selected.append(SelectedPlace(place, tuple(c for c in pool if selector.matches(c.attributes))))
+        matching = frozenset(c.location for c in everywhere if selector.matches(c.attributes))
+        selected.append(SelectedPlace(place, tuple(c for c in pool if c.location in matching), matching))
     return tuple(selected)
 
 
@@ -90,7 +101,8 @@ class RoutingTable:
     def __init__(self, policy: Policy) -> None:
         """Raises SyncdeckError (later, in ``places``) for a selector that cannot be read."""
         self.policy = policy
-        self._candidates = {data_type: candidates(policy, data_type) for data_type in DataType}
+        self._everywhere = all_locations(policy)
+        self._candidates = {kind: candidates(policy, self._everywhere, kind) for kind in DataType}
         self._by_location = {kind: {c.location: c for c in found} for kind, found in self._candidates.items()}
         self._refusals = {data_type: refusals(policy, data_type) for data_type in DataType}
         self._selected: dict[tuple[int, DataType], tuple[SelectedPlace, ...]] = {}
@@ -114,5 +126,5 @@ class RoutingTable:
         """Return the places of a rule of this policy with the locations that they pick."""
         slot = (id(rule), data_type)
         if slot not in self._selected:
-            self._selected[slot] = select(rule, self._candidates[data_type])
+            self._selected[slot] = select(rule, self._candidates[data_type], self._everywhere)
         return self._selected[slot]

@@ -58,7 +58,7 @@ class Router:
         for selected in self.table.places(rule, entry.data_type):
             if selected.place.copies is not None:
                 copies = max(copies, selected.place.copies)
-                self._add_copies(entry, rule, selected, reasons, counting, in_flight)
+                self._add_copies(entry, rule, selected, reasons, in_flight)
         held = holding(entry)
         slots = tuple(Slot(loc, True, loc in held, *reasons[loc]) for loc in sorted(reasons))
         if not copies:
@@ -98,16 +98,14 @@ class Router:
         rule: RuleSpec,
         selected: SelectedPlace,
         reasons: dict[str, tuple[str, int | None]],
-        counting: frozenset[str],
         in_flight: Set[str],
     ) -> None:
-        """Add the locations that make up ``copies`` in all: those that count, those wanted anyway, chosen ones."""
+        """Add locations until ``copies`` of what the selector matches hold the entry: first those that do or will."""
         copies = selected.place.copies or 0
         any_counts = not selected.counts_only_durable
         held, blocked, size = holding(entry), obstructed(entry), entry.size_bytes
-        counted = set(held) if any_counts else set(counting)
         expected = {loc for loc in reasons if loc not in blocked and self._usable(loc, size)}
-        counted |= {loc for loc in expected if any_counts or self._durable(loc)}
+        counted = {loc for loc in (held | expected) & selected.matching if any_counts or self._durable(loc)}
         because = (f"rule {rule.name}: {copies} copies on {selected.place.selector}", self._line_of(rule))
         for member in selected.members:
             if member.location in held:
