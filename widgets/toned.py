@@ -71,7 +71,9 @@ class TonedView(ScrollView):
         base = self.rich_style
         if cursor:
             under = self.get_component_rich_style("line--cursor")
-            base += Style(bgcolor=under.bgcolor, reverse=under.reverse)
+            if under.reverse:  # themes of the terminal's own colours: reversed tones would make a patchwork
+                return base + Style(reverse=True, bold=style.bold)
+            base += Style(bgcolor=under.bgcolor)
         if span.on is not None:
             field = self.get_component_rich_style(f"tone--{span.on.value}")
             style = Style(color=self.rich_style.bgcolor, bgcolor=field.color, bold=True)

@@ -70,9 +70,10 @@ class Commands:
         files = sum(len(item.entries) * len(item.targets) for item in plan.plans)
         size = sum(item.bytes for item in plan.plans)
         pause = self._app.state.keys.shown(BY_ID["pause_engine"])
+        refused = f"{plural(len(plan.refused), 'copy', 'copies')} stay refused, each with its reason in the catalog."
         lines: list[Line] = [
             (Span(f"{plural(files, 'copy', 'copies')}, {bytes_text(size)}, would start to move now.", bold=True),),
-            (Span(f"{plural(len(plan.refused), 'copy', 'copies')} stay refused.", Tone.MUTED),),
+            *([(Span(refused, Tone.WARN),)] if plan.refused else []),
             (
                 Span(
                     f"From here on the engine keeps every file where the rules want it. {pause} pauses it.", Tone.MUTED

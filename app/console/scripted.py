@@ -53,9 +53,15 @@ class ScriptedClient:
         self._preview_of = preview_of
         self._error: SyncdeckError | None = None
         self._changed = asyncio.Event()
+        self._served: dict[str, CatalogRow] = {}
         self._sorted: dict[CatalogQuery, list[CatalogRow]] = {}
 
     # -- the script -------------------------------------------------------------------------------
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the script lets the engine not start, or not answer."""
+        return self._error is not None or self.start_error is not None
 
     def show(self, view: StatusView) -> None:
         """Let the engine be in another state."""
@@ -135,9 +141,13 @@ class ScriptedClient:
         self._answer()
         if query == CatalogQuery() and self._entry_at is not None:
             rows = [self._entry_at(index) for index in range(offset, min(self._count, offset + count))]
-            return CatalogWindow(self.view.revision, self._count, offset, tuple(rows))
+            return self._serve(self._count, offset, rows)
         found = self._matching(query)
-        return CatalogWindow(self.view.revision, len(found), offset, tuple(found[offset : offset + count]))
+        return self._serve(len(found), offset, found[offset : offset + count])
+
+    def _serve(self, total: int, offset: int, rows: list[CatalogRow]) -> CatalogWindow:
+        self._served.update({row.key: row for row in rows})
+        return CatalogWindow(self.view.revision, total, offset, tuple(rows))
 
     async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
         """Return where an entry is in a query."""
@@ -160,7 +170,7 @@ class ScriptedClient:
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry."""
         self._answer()
-        row = next((row for row in self._matching(CatalogQuery()) if row.key == key), None)
+        row = self._served.get(key)
         return self._detail_of(row) if row is not None and self._detail_of is not None else None
 
     async def preview(self, request: SyncRequest) -> SyncPreview:

@@ -28,17 +28,21 @@ async def settle(pilot: Pilot[int]) -> None:
     quiet = 0
     for _ in range(MOST_LOOKS):
         await pilot.pause()
-        known = app.state.view is not None or bool(app.state.error)
-        current = app.state.error or app.feed.paused or (app.state.view is not None and app.state.view is _view_of(app))
-        quiet = quiet + 1 if known and current and getattr(app.screen, "settled", True) and not _acting(app) else 0
-        if quiet >= 3:
+        shown = _is_current(app) and getattr(app.screen, "settled", True) and not _acting(app)
+        quiet = quiet + 1 if shown else 0
+        if quiet >= 2:
             return
     raise TimeoutError(f"{app.screen} did not settle")
 
 
-def _view_of(app: SyncdeckApp) -> object:
+def _is_current(app: SyncdeckApp) -> bool:
+    """Return whether the console knows what its script says by now."""
     assert isinstance(app.client, ScriptedClient)
-    return app.client.view
+    if app.feed.paused:
+        return True
+    if app.client.is_failing:
+        return bool(app.state.error)
+    return app.state.view is app.client.view and not app.state.error
 
 
 def _acting(app: SyncdeckApp) -> bool:

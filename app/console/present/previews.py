@@ -27,7 +27,7 @@ def preview_lines(preview: SyncPreview) -> list[Line]:
         for item in preview.items[:MOST_ITEMS]:
             route = f"{plain(item.source, 60)} → {', '.join(plain(target, 60) for target in item.targets)}"
             size = f"{plural(len(item.entries), 'file')}, {bytes_text(item.bytes)}"
-            lines.append((Span("→ ", Tone.ACCENT), Span(route, bold=True), Span(f"  {size}", Tone.MUTED)))
+            lines.append((Span("→ ", Tone.ACCENT), Span(f"{size}  ", bold=True), Span(route)))
         if len(preview.items) > MOST_ITEMS:
             lines.append((Span(f"and {len(preview.items) - MOST_ITEMS} more", Tone.MUTED),))
     if preview.refused:

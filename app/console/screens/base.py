@@ -92,13 +92,18 @@ class ConsoleScreen(Screen[None]):
 
     def update_state(self) -> None:
         """Show the console's newest state."""
-        self.update_age()
-        self.show_state(self.console.state)
+        if self.update_age():
+            self.show_state(self.console.state)
 
-    def update_age(self) -> None:
-        """Show how old the data is; draws only when the words change."""
+    def update_age(self) -> bool:
+        """Show how old the data is, drawing only when the words change; return False for a screen that is only
+        just coming or already going."""
         console = self.console
-        self.query_one(StatusLine).show(status_model(console.state, console.clock.now()))
+        line = self.query_one_optional(StatusLine)
+        if line is None:
+            return False
+        line.show(status_model(console.state, console.clock.now()))
+        return True
 
     def refresh_keys(self) -> None:
         """Show the keys that work here now."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
+from textual.message import Message
 from textual.widget import Widget
 
 from app.console.actions import DASHBOARD, bindings_for
@@ -30,6 +31,17 @@ from widgets.throughput_panel import ThroughputPanel
 from widgets.transfers_panel import TransfersPanel
 
 
+class PanelColumn(VerticalScroll):
+    """The scrolling column of panels; says when it has another size, be it that a banner came or went."""
+
+    class Sized(Message):
+        """There are more or fewer lines to share."""
+
+    def on_resize(self) -> None:
+        """Tell the screen."""
+        self.post_message(self.Sized())
+
+
 class DashboardScreen(ConsoleScreen):
     """The dashboard. Enter opens what the cursor is on; moving past the end of a panel goes to the next."""
 
@@ -50,7 +62,7 @@ class DashboardScreen(ConsoleScreen):
 
     def compose_body(self) -> Iterable[Widget]:
         """Return the panels."""
-        with VerticalScroll(id="panels", can_focus=False):
+        with PanelColumn(id="panels", can_focus=False):
             yield FindingsPanel(id="findings")
             with Container(id="middle"):
                 yield StoragePanel(id="storage")
@@ -69,18 +81,14 @@ class DashboardScreen(ConsoleScreen):
         self.query_one(ThroughputPanel).show(throughput_model(state.view))
 
     @on(Panel.Laid)
-    def _panel_laid_out(self) -> None:
-        self.call_next(self._share_lines)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Share the lines of the new size."""
-        super().on_resize(event)
+    @on(PanelColumn.Sized)
+    def _lines_changed(self) -> None:
         self.call_next(self._share_lines)
 
     def _share_lines(self) -> None:
         panels = {name: self.query_one(f"#{name}", Panel) for name in ("findings", "storage", "freshness", "transfers")}
         wanted = Heights(**{name: panel.wanted_height() for name, panel in panels.items()})
-        available = self.query_one("#body").size.height
+        available = self.query_one("#panels").size.height
         heights = stacked(wanted) if self.has_class("-narrow") else side_by_side(available, wanted)
         for name, panel in panels.items():
             height = getattr(heights, name)
@@ -128,7 +136,7 @@ class DashboardScreen(ConsoleScreen):
             return [(Span("✓ This is mended.", Tone.GOOD),)]
         action = self._finding_action(key)
         shown = state.keys.action_for(finding.key) if action and finding.key else None
-        return finding_lines(finding, now, f"Press {state.keys.shown(shown)} to {shown.label}." if shown else "")
+        return finding_lines(finding, now, f"Press {state.keys.shown(shown)} for {shown.label}." if shown else "")
 
     def _node_lines(self, key: str) -> list[Line]:
         view = self.console.state.view

@@ -1,0 +1,58 @@
+"""What the console's tests share: the scripted engine, the scenes, and looking at what is on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual.pilot import Pilot
+
+from app.console.scenes import NOW, empty_view, failing_view, normal_view, scripted_client
+from app.console.scripted import ScriptedClient
+from app.console.stage import settle, staged_app
+from engine.clock import ManualClock
+from engine.errors import ErrorClass, SyncdeckError
+from engine.views import StatusView
+
+__all__ = [
+    "NOW",
+    "ScriptedClient",
+    "advance",
+    "empty_view",
+    "failing_view",
+    "normal_view",
+    "observing_view",
+    "screen_text",
+    "scripted_client",
+    "settle",
+    "staged_app",
+    "unreachable",
+]  # fmt: skip
+
+
+def observing_view() -> StatusView:
+    """Return a fleet in trouble on an engine that only looks."""
+    view = failing_view()
+    return replace(view, running=(), queue=(("queued", 12),), engine=replace(view.engine, state="observing"))
+
+
+def unreachable() -> SyncdeckError:
+    """Return what a client raises when its engine is gone."""
+    return SyncdeckError(
+        "reach", "the engine", "the control socket is closed", "Start it again: syncdeck --no-ui",
+        ErrorClass.TRANSIENT_NETWORK,
+    )  # fmt: skip
+
+
+def advance(pilot: Pilot[int], seconds: float) -> None:
+    """Move the console's clock and let it look at the time, as its own timer does every second."""
+    clock = pilot.app.clock  # type: ignore[attr-defined]
+    assert isinstance(clock, ManualClock)
+    clock.advance(seconds)
+    pilot.app._tick()  # type: ignore[attr-defined]
+
+
+def screen_text(pilot: Pilot[int]) -> str:
+    """Return the characters on the terminal, one line each."""
+    width = pilot.app.size.width
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.ljust(width)[:width] for strip in lines)
