@@ -38,6 +38,11 @@ class Shot:
     size: tuple[int, int] = (120, 40)
     theme: str = DARK
 
+    @property
+    def file_name(self) -> str:
+        """The name of its files: ``dashboard-120x40-dark``."""
+        return f"{self.name}-{self.size[0]}x{self.size[1]}-{self.theme.removeprefix('syncdeck-')}"
+
 
 def shots() -> tuple[Shot, ...]:
     """Return the pictures."""
@@ -45,8 +50,8 @@ def shots() -> tuple[Shot, ...]:
     return (
         Shot("dashboard", failing),
         Shot("dashboard-calm", normal_view()),
-        Shot("dashboard-light", failing, theme=LIGHT),
-        Shot("dashboard-80x24", failing, size=(80, 24)),
+        Shot("dashboard", failing, theme=LIGHT),
+        Shot("dashboard", failing, size=(80, 24)),
         Shot("catalog", failing, ("2", "down", "down", "down")),
         Shot("transfers", failing, ("3", "down", "down", "down", "down")),
         Shot("emergency", failing, ("e",)),
@@ -105,9 +110,9 @@ def main(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for shot in shots():
         svg = asyncio.run(picture(shot))
-        (folder / f"{shot.name}.svg").write_text(svg, encoding="utf-8")
-        (folder / f"{shot.name}.png").write_bytes(to_png(svg))
-        sys.stdout.write(f"{folder / shot.name}.svg .png\n")
+        (folder / f"{shot.file_name}.svg").write_text(svg, encoding="utf-8")
+        (folder / f"{shot.file_name}.png").write_bytes(to_png(svg))
+        sys.stdout.write(f"{folder / shot.file_name}.svg .png\n")
     return 0
 
 
