@@ -88,23 +88,26 @@ def _safe_targets(
     percent = limit_percent(context.policy.thresholds, allow_fill)
     unsaved = unsaved_replica(entry)
     wanted = {slot.location for slot in placement.wanted}
+    in_flight = context.in_flight(str(entry.key))
     groups: tuple[list[Option], list[Option]] = ([], [])
     for candidate in table.candidates(entry.data_type):
         location = candidate.location
         current = location in held and (unsaved is None or location == unsaved.location)
         if candidate.durable and not endangered(location) and not current:
-            option = _option(candidate, context, entry.size_bytes, percent, location in blocked)
+            settled = location in in_flight
+            option = _option(candidate, context, entry.size_bytes, percent, location in blocked, settled)
             groups[location not in wanted].append(option)
-    in_flight = context.in_flight(str(entry.key))
-    chosen = [choose(options, len(options), str(entry.key), in_flight, set()) for options in groups]
+    chosen = [choose(options, len(options), str(entry.key), set()) for options in groups]
     usable = {option.location for options in groups for option in options if option.usable}
     ordered = [*chosen[0], *chosen[1]]
     return tuple(sorted(ordered, key=lambda location: (location not in in_flight, location not in usable)))
 
 
-def _option(c: Candidate, context: PlanContext, size_bytes: int, percent: float, blocked: bool) -> Option:
+def _option(
+    c: Candidate, context: PlanContext, size_bytes: int, percent: float, blocked: bool, settled: bool
+) -> Option:
     view: LocationView | None = context.locations.get(c.location)
     room = None if view is None else room_bytes(view, context.reserved_bytes.get(c.location, 0), percent)
     fits = room is not None and size_bytes <= room
     usable = fits and not blocked and obstacle(view, c.location) is None
-    return Option(c.location, c.provider, usable, c.priority, room)
+    return Option(c.location, c.provider, usable, c.priority, room, settled)

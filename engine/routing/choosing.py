@@ -13,20 +13,26 @@ _UNMEASURED_BYTES = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One location that could take one more copy, as far as choosing is concerned."""
+    """One location that could hold one of the copies, as far as choosing is concerned.
+
+    ``settled``: it holds the entry, or a copy is on its way. ``known``: it holds an earlier version.
+    """
 
     location: str
     provider: str
     usable: bool
     priority: bool
     free_bytes: int | None
+    settled: bool = False
+    known: bool = False
 
 
-def choose(options: Iterable[Option], count: int, key: str, in_flight: Set[str], providers: Set[str]) -> list[str]:
+def choose(options: Iterable[Option], count: int, key: str, providers: Set[str]) -> list[str]:
     """Return up to ``count`` locations, best first.
 
-    A copy that is on its way stays chosen; then comes what can take it now, then a provider that has no copy yet
-    (so the second copy is off-site where that is possible), then priority hosts, then weighted rendezvous.
+    A copy that is there or on its way stays chosen; then comes what can take it now, then what holds an earlier
+    version, then a provider that is not among ``providers`` (so the second copy is off-site where that is
+    possible), then priority hosts, then weighted rendezvous.
     """
     left, seen, chosen = list(options), set(providers), list[str]()
     scores = {option.location: _score(option, key) for option in left}
@@ -34,8 +40,9 @@ def choose(options: Iterable[Option], count: int, key: str, in_flight: Set[str],
         best = min(
             left,
             key=lambda o: (
-                o.location not in in_flight,
+                not o.settled,
                 not o.usable,
+                not o.known,
                 o.provider in seen,
                 not o.priority,
                 -scores[o.location],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from config.types import Policy, RuleSpec
-from engine.model import DataEntry, LocationState, LocationView, NodeState
+from engine.model import DataEntry, LocationState, LocationView, NodeState, ReplicaState
 from engine.routing.candidates import Candidate, RoutingTable, SelectedPlace
 from engine.routing.choosing import Option, choose
-from engine.routing.holding import holding, obstructed
+from engine.routing.holding import holding, obstructed, origin_replica, replica_at
 from engine.routing.matching import deciding_rule
 from engine.routing.placement import Placement, Slot
 from engine.routing.space import limit_percent, room_bytes
@@ -104,24 +104,21 @@ class Router:
         copies = selected.place.copies or 0
         any_counts = not selected.counts_only_durable
         held, blocked, size = holding(entry), obstructed(entry), entry.size_bytes
-        expected = {loc for loc in reasons if loc not in blocked and self._usable(loc, size)}
-        counted = {loc for loc in (held | expected) & selected.matching if any_counts or self._durable(loc)}
+        own = origin_replica(entry)
+        members = {member.location for member in selected.members}
+        certain = {loc for loc in reasons if loc in held or (loc not in blocked and self._usable(loc, size))}
+        certain |= {loc for loc in held if loc not in members or (own is not None and loc == own.location)}
+        counted = {loc for loc in certain & selected.matching if any_counts or self._durable(loc)}
         because = (f"rule {rule.name}: {copies} copies on {selected.place.selector}", self._line_of(rule))
-        for member in selected.members:
-            if member.location in held:
-                reasons.setdefault(member.location, because)
-        if len(counted) >= copies:
-            return
+        for location in counted & members:
+            reasons.setdefault(location, because)
         options = [
-            self._option(member, size, member.location in blocked)
+            self._option(member, entry, member.location in in_flight, held, blocked)
             for member in selected.members
             if member.location not in counted and member.location not in reasons and (any_counts or member.durable)
         ]
         providers = {self._provider(loc) for loc in counted}
-        origin = self._policy.nodes.get(entry.key.origin)
-        if origin is not None:
-            providers.add(origin.provider)
-        for location in choose(options, copies - len(counted), str(entry.key), in_flight, providers):
+        for location in choose(options, max(copies - len(counted), 0), str(entry.key), providers):
             reasons[location] = because
 
     def _line_of(self, rule: RuleSpec) -> int | None:
@@ -131,11 +128,20 @@ class Router:
         view = self._locations.get(location)
         return view.provider if view is not None else ""
 
-    def _option(self, member: Candidate, size_bytes: int, blocked: bool) -> Option:
-        view = self._locations.get(member.location)
-        free = None if view is None else room_bytes(view, self._reserved.get(member.location, 0), self._percent)
-        usable = not blocked and self._usable(member.location, size_bytes)
-        return Option(member.location, member.provider, usable, member.priority, free)
+    def _option(
+        self, member: Candidate, entry: DataEntry, coming: bool, held: Set[str], blocked: Set[str]
+    ) -> Option:
+        location = member.location
+        view, there = self._locations.get(location), replica_at(entry, location)
+        return Option(
+            location,
+            member.provider,
+            usable=location not in blocked and self._usable(location, entry.size_bytes),
+            priority=member.priority,
+            free_bytes=None if view is None else room_bytes(view, self._reserved.get(location, 0), self._percent),
+            settled=coming or location in held,
+            known=there is not None and there.state is ReplicaState.STALE,
+        )
 
     def _usable(self, location: str, size_bytes: int) -> bool:
         """Return whether a location can take this copy now, as far as is known; not looked at yet is no refusal."""

@@ -117,6 +117,18 @@ def test_a_copy_on_its_way_stays_chosen_when_free_space_changes() -> None:
         assert way in _wanted(Router(FLEET, VIEWS).route(made, NOW, frozenset({way})))
 
 
+def test_a_surplus_copy_is_neither_wanted_nor_refreshed() -> None:
+    copies = [replica(loc) for loc in (DRIVE, "lambda-1", "lambda-2", "nebius-1", "hetzner-1")]
+    found = wanted(entry("c.ckpt", *copies, data_type=DataType.CHECKPOINT), FLEET, VIEWS, NOW)
+    assert (len(_wanted(found)), found.missing, found.copies_counted) == (3, (), 5)
+
+
+def test_a_place_with_an_earlier_version_is_kept_when_the_content_changes() -> None:
+    for stale in ("lambda-2", "nebius-1", "hetzner-1"):
+        made = entry("c.ckpt", replica("lambda-1"), replica(stale, ReplicaState.STALE), data_type=DataType.CHECKPOINT)
+        assert stale in _wanted(wanted(made, FLEET, VIEWS, NOW))
+
+
 def test_copies_spread_over_providers_before_they_double_up() -> None:
     for number in range(20):
         made = entry(f"{number}.ckpt", replica("lambda-1"), data_type=DataType.CHECKPOINT)
@@ -222,14 +234,14 @@ def test_a_fleet_of_one_provider_has_no_off_site_to_wait_for() -> None:
 @given(st.integers(0, 12), st.integers(0, 6), st.text(min_size=1, max_size=8))
 def test_choosing_is_deterministic_and_never_picks_twice(size: int, count: int, key: str) -> None:
     options = [Option(f"n{i}", f"p{i % 3}", i % 4 != 0, i % 5 == 0, i * GB or None) for i in range(size)]
-    chosen = choose(options, count, key, frozenset(), frozenset())
-    assert chosen == choose(list(reversed(options)), count, key, frozenset(), frozenset())
+    chosen = choose(options, count, key, frozenset())
+    assert chosen == choose(list(reversed(options)), count, key, frozenset())
     assert len(chosen) == len(set(chosen)) == min(size, count)
 
 
 @given(st.text(min_size=1, max_size=8))
 def test_losing_a_place_moves_only_the_copies_that_were_there(key: str) -> None:
     options = [Option(f"n{i}", "p", True, False, 500 * GB) for i in range(8)]
-    before = choose(options, 3, key, frozenset(), frozenset())
-    after = choose([o for o in options if o.location != before[0]], 3, key, frozenset(), frozenset())
+    before = choose(options, 3, key, frozenset())
+    after = choose([o for o in options if o.location != before[0]], 3, key, frozenset())
     assert set(before[1:]) <= set(after)
