@@ -53,7 +53,7 @@ async def look(agent: NodeAgent, source: Source) -> FileStat:
 
 @asynccontextmanager
 async def as_file(key: EntryKey, source: Source, stat: FileStat) -> AsyncIterator[Content]:
-    """Give a quiet file as it is. Raises source-changed when it is no longer what the plan was made for."""
+    """Give a quiet file as it is; its hash is known where it did not change since it was hashed."""
     replica = source.replica
     unchanged = not replica.changed and replica.stat.same_content_as(stat)
     sha256 = replica.sha256 if unchanged else None

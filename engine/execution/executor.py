@@ -181,9 +181,12 @@ class Executor:
         if work.delivery.outcome is None:
             assert work.delivery.error is not None
             raise work.delivery.error
+        outcome = work.delivery.outcome
         tools.checked.add(content.content_id)
-        tools.checked.add(work.delivery.outcome.sha256)
-        return work.delivery.outcome
+        tools.checked.add(outcome.sha256)
+        moved = outcome.size_bytes - outcome.resumed_bytes
+        await tools.catalog.record_link(transfer.source, transfer.target, moved, outcome.duration_seconds)
+        return outcome
 
     async def _drop_other_partials(self, work: Work, temp_path: str) -> None:
         """A partial of an earlier content of this transfer is of no more use."""

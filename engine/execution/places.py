@@ -69,9 +69,11 @@ async def find_target(policy: Policy, agent: NodeAgent, key: EntryKey, location:
 
     Raises Superseded when the location may not or cannot receive it now: the next plan says so, visibly.
     """
+    decision = policy.receives(location_node(location), key.data_type)
     root = landing_root(policy, location, key.data_type)
-    if root is None:
-        cause = f"{location} does not receive {key.data_type.value} any more"
+    if root is None or not decision.receives:
+        because = decision.because if not decision.receives else "the location is not configured"
+        cause = f"{location} does not receive {key.data_type.value} any more: {because}"
         raise Superseded("place", str(key), cause, "see `syncdeck config effective`")
     status = await root_status(agent, root)
     if status.state is not LocationState.AVAILABLE:

@@ -46,8 +46,15 @@ class Runner:
     """Runs transfers until stopped. One per engine; owned by the event loop."""
 
     def __init__(
-        self, tools: Tools, executor: Executor, closed_nodes: ClosedNodes, lease_seconds: float = LEASE_SECONDS
+        self,
+        tools: Tools,
+        executor: Executor,
+        closed_nodes: ClosedNodes,
+        lease_seconds: float = LEASE_SECONDS,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_change`` hears, on the event loop, that a transfer began or ended."""
+        self._on_change = on_change
         self._tools = tools
         self._executor = executor
         self._closed_nodes = closed_nodes
@@ -157,6 +164,7 @@ class Runner:
         task = asyncio.get_running_loop().create_task(self._executor.run(transfer), name=f"transfer {transfer.id}")
         self._running[transfer.id] = _Running(transfer, task)
         task.add_done_callback(lambda done: self._reap(transfer.id, done))
+        self._on_change()
 
     def _reap(self, transfer_id: int, task: asyncio.Task[None]) -> None:
         self._running.pop(transfer_id, None)
@@ -164,6 +172,7 @@ class Runner:
         if error is not None:
             self._crashed[transfer_id] = error
         self._wake.set()
+        self._on_change()
 
     async def _bury_crashed(self) -> None:
         """A transfer that ended by a fault of ours is blocked with it: never lost, never tried in a circle."""
@@ -179,11 +188,19 @@ class Runner:
     async def _explain(self, closed: Mapping[str, str]) -> None:
         """Say of what could be claimed but for a closed node why it waits."""
         for state in (TransferState.QUEUED, TransferState.RETRY_AT):
-            for transfer in await self._tools.queue.in_state(state, EXPLAINED_AT_ONCE):
-                ends = (location_node(transfer.source), location_node(transfer.target))
-                reason = next((closed[node] for node in ends if node in closed), None)
-                if reason is not None:
-                    await self._tools.queue.wait(transfer.id, reason)
+            while await self._explain_page(state, closed) == EXPLAINED_AT_ONCE:
+                continue
+
+    async def _explain_page(self, state: TransferState, closed: Mapping[str, str]) -> int:
+        """Explain the most urgent transfers of a state; return how many wait now."""
+        explained = 0
+        for transfer in await self._tools.queue.in_state(state, EXPLAINED_AT_ONCE):
+            ends = (location_node(transfer.source), location_node(transfer.target))
+            reason = next((closed[node] for node in ends if node in closed), None)
+            if reason is not None:
+                await self._tools.queue.wait(transfer.id, reason)
+                explained += 1
+        return explained
 
     async def _end(self, ended: Sequence[_Running]) -> None:
         for running in ended:

@@ -75,7 +75,11 @@ async def main(job: dict[str, Any]) -> None:
         live = await world.queue.live()
         wanted = [
             NewTransfer(
-                parse_key(key), source, target, SyncPriority.NORMAL, "driver",
+                parse_key(key),
+                source,
+                target,
+                SyncPriority.NORMAL,
+                "driver",
                 transport_preference=tuple(Transport(name) for name in chain),
             )
             for key, source, target, chain in job["wanted"]

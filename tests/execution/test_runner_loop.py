@@ -9,7 +9,9 @@ from pathlib import Path
 
 from config.types import DataType
 from engine.errors import ErrorClass
-from engine.model import EntryKey, TransferState, Transport
+from engine.execution.executor import Executor
+from engine.execution.runner import Runner
+from engine.model import EntryKey, Transfer, TransferState, Transport
 from tests.execution.data import MIB, make_database, read_copy, temporaries
 from tests.execution.world import World, open_world
 from tests.fleet import Fleet
@@ -169,3 +171,24 @@ async def test_what_a_refused_login_blocked_goes_on_when_the_node_answers_again(
     assert await world.runner.node_recovered("node-2") == 1
     await world.runner.drain()
     assert (await world.transfer(transfer_id)).state is S.DONE
+
+
+async def test_a_fault_of_ours_blocks_its_transfer_visibly_and_the_others_go_on(world: World) -> None:
+    for name in ("one.pth", "two.pth"):
+        (world.nodes["node-0"].models / name).write_bytes(os.urandom(1000))
+    await world.scan()
+    faulty = await world.ask(model("one.pth"), "node-0", "node-2", Transport.RSYNC)
+    sound = await world.ask(model("two.pth"), "node-0", "node-2", Transport.RSYNC)
+
+    class FaultyExecutor(Executor):
+        async def run(self, transfer: Transfer) -> None:
+            if transfer.id == faulty:
+                raise ZeroDivisionError("a fault of ours")
+            await super().run(transfer)
+
+    runner = Runner(world.tools, FaultyExecutor(world.tools), dict)
+    await runner.drain()
+    blocked = await world.transfer(faulty)
+    assert (blocked.state, blocked.error_class) == (S.BLOCKED, ErrorClass.BUG)
+    assert "ZeroDivisionError" in blocked.reason
+    assert (await world.transfer(sound)).state is S.DONE
