@@ -110,7 +110,7 @@ def diagnose(node_id: str, exit_code: int | None, stderr: str) -> Diagnosis:
     if state is NodeState.HOST_KEY_CHANGED:
         cause = "its host key is not the one that was enrolled"
     else:
-        cause = _last_line(words) or _bare_cause(state, exit_code)
+        cause = _missing_key(words) or _last_line(words) or _bare_cause(state, exit_code)
     return Diagnosis(state, ERROR_CLASSES[state], cause, remedy_for(state, node_id))
 
 
@@ -132,6 +132,11 @@ def _meaningful(stderr: str) -> str:
     noise = ("mux_client", "controlsocket", "control socket", "pseudo-terminal", "warning: permanently added")
     lines = (line.strip() for line in stderr.replace("\r", "").splitlines())
     return "\n".join(line for line in lines if line and not line.lower().startswith(noise))
+
+
+def _missing_key(words: str) -> str:
+    """Return ssh's warning about the key file: it tries others then, and only their refusal comes last."""
+    return next((line for line in words.splitlines() if "Identity file" in line and "not accessible" in line), "")
 
 
 def _last_line(words: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +78,7 @@ async def test_a_killed_node_fails_running_calls_and_is_reached_again_when_it_is
         pool = SessionPool(lambda node_id: fleet[node_id].endpoint, fleet.options())
         session = await pool.get("node-0")
         blocker = tmp_path / "fifo"
-        __import__("os").mkfifo(blocker)
+        os.mkfifo(blocker)
         running = asyncio.create_task(session.check(str(blocker), FileKind.PLAIN))
         assert await session.stat("/nonexistent") is None  # the check was sent before
         fleet[0].kill()
@@ -131,8 +133,6 @@ async def test_each_reason_not_to_answer_is_a_state_of_its_own(fleet: Fleet, tmp
 
 
 async def test_a_silent_address_times_out(fleet: Fleet) -> None:
-    import socket
-
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1)
