@@ -52,6 +52,10 @@ class EngineClient(Protocol):
         """Return the position of an entry in a query, or None when it is not in it (any more)."""
         ...
 
+    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        """Return a window's entries with their copies, without placements and transfers; for long listings."""
+        ...
+
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry with its copies and why it is where it is."""
         ...

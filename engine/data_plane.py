@@ -212,6 +212,10 @@ class UnifiedDataPlane:
         """Return the position of an entry in a query."""
         return await self._need().shelf.rank(query, entry_id)
 
+    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        """Return a window's entries with their copies."""
+        return await self._need().shelf.entries(query, offset, count)
+
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry with its copies and why it is where it is."""
         return await self._need().shelf.entry(key)
@@ -261,7 +265,7 @@ class UnifiedDataPlane:
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Undo pause; on an observing engine with no nodes named, this is the operator's go."""
         parts = self._need()
-        if parts.observing and not nodes:
+        if not nodes and (parts.observing or self._offline):
             parts.observing = False
             await parts.store.meta_set(self._go_name(), str(self._clock.now()))
             await parts.audit("go", f"the operator let the engine act on {self._config_path}")

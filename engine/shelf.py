@@ -46,6 +46,23 @@ class Shelf:
         """Return the position of an entry in a query."""
         return await self._catalog.rank(query, entry_id, self._reconciler.places())
 
+    async def entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        """Return a window's entries with their copies; nothing is planned for them."""
+        window = await self.window(query, offset, count)
+        found = dict(await self._catalog.by_ids([row.id for row in window.rows]))
+        locations, policy = self._reconciler.locations(), self._fleet.policy
+        return tuple(
+            EntryDetail(
+                row=row,
+                sha256=entry.current.sha256 if entry.current else None,
+                off_site=off_site(entry, policy, locations),
+                replicas=replica_views(entry, locations),
+                placements=(),
+            )
+            for row in window.rows
+            if (entry := found.get(row.id)) is not None
+        )
+
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry in full, or None when there is none; raises KeyMapError for a text that is no key."""
         parsed = parse_key(key)

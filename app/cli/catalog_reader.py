@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from engine.client import EngineClient
 from engine.views import CatalogQuery, CatalogRow, CatalogWindow, EntryDetail
 
 PAGE_ROWS = 500
-DETAILS_AT_ONCE = 8
 
 
 async def pages(engine: EngineClient, query: CatalogQuery, limit: int | None = None) -> AsyncIterator[CatalogWindow]:
@@ -35,11 +33,5 @@ async def rows(engine: EngineClient, query: CatalogQuery, limit: int | None = No
 async def details(engine: EngineClient, query: CatalogQuery, limit: int | None = None) -> AsyncIterator[EntryDetail]:
     """Yield the entries of a query with their copies, in order; one that vanished meanwhile is left out."""
     async for window in pages(engine, query, limit):
-        for start in range(0, len(window.rows), DETAILS_AT_ONCE):
-            for detail in await _details(engine, window.rows[start : start + DETAILS_AT_ONCE]):
-                if detail is not None:
-                    yield detail
-
-
-async def _details(engine: EngineClient, chosen: Sequence[CatalogRow]) -> list[EntryDetail | None]:
-    return await asyncio.gather(*(engine.entry(row.key) for row in chosen))
+        for detail in await engine.catalog_entries(query, window.offset, len(window.rows)):
+            yield detail

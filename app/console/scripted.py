@@ -167,6 +167,12 @@ class ScriptedClient:
             self._sorted[query] = rows
         return self._sorted[query]
 
+    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        """Return a window's entries in full."""
+        window = await self.catalog_window(query, offset, count)
+        found = [await self.entry(row.key) for row in window.rows]
+        return tuple(detail for detail in found if detail is not None)
+
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry."""
         self._answer()

@@ -76,6 +76,11 @@ class SocketClient:
         """See EngineClient."""
         return cast("int | None", await self._call("catalog_rank", {"query": query, "entry_id": entry_id}))
 
+    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        """See EngineClient."""
+        params = {"query": query, "offset": offset, "count": count}
+        return cast("tuple[EntryDetail, ...]", await self._call("catalog_entries", params))
+
     async def entry(self, key: str) -> EntryDetail | None:
         """See EngineClient."""
         return cast("EntryDetail | None", await self._call("entry", {"key": key}))

@@ -88,6 +88,10 @@ class ServedEngine:
         """See EngineClient."""
         return await self._engine.catalog_rank(query, entry_id)
 
+    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        """See EngineClient."""
+        return await self._engine.catalog_entries(query, offset, count)
+
     async def entry(self, key: str) -> EntryDetail | None:
         """See EngineClient."""
         return await self._engine.entry(key)

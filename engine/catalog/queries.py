@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -35,6 +35,10 @@ class Queries(CatalogPart):
             return None if found is None else load(connection, [found])[0][1]
 
         return await self._store.query(look)
+
+    async def by_ids(self, ids: Sequence[int]) -> list[tuple[int, DataEntry]]:
+        """Return entries by row id, in the order given; unknown ids are left out."""
+        return await self._store.query(lambda connection: load(connection, ids))
 
     async def iter_entries(
         self, after_id: int = 0, limit: int = 500, changed_since: int | None = None

@@ -153,6 +153,10 @@ class ScriptedEngine:
     async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
         return entry_id if entry_id < self.entries else None
 
+    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
+        window = await self.catalog_window(query, offset, count)
+        return tuple(a_detail(row) for row in window.rows)
+
     async def entry(self, key: str) -> EntryDetail | None:
         rows = [a_row(number) for number in range(self.entries) if a_row(number).key == key]
         return a_detail(rows[0]) if rows else None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli import human, json_views, output
-from app.cli.catalog_reader import details
+from app.cli.catalog_reader import rows
 from app.cli.engine_access import engine_for
 from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, settings_of
@@ -86,8 +86,10 @@ class _Found:
         if exact is not None:
             yield exact
             return
-        async for detail in details(self._engine, CatalogQuery(text=text)):
-            yield detail
+        async for row in rows(self._engine, CatalogQuery(text=text)):
+            detail = await self._engine.entry(row.key)
+            if detail is not None:
+                yield detail
 
 
 async def _as_json(found: _Found) -> AsyncIterator[dict[str, Any]]:
