@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 from config.types import DataType
 from engine.catalog.catalog import DataCatalog, ScannedRecord
+from engine.catalog.values import Place, Places
 from engine.model import EntryKey, FileKind, FileStat, Replica, ReplicaState, Version
+
+DRIVE = "mac-studio:/Volumes/drive"
+PLACES = Places(
+    (
+        Place("vast-1", "vast-1", False, "vast"),
+        Place("vast-2", "vast-2", False, "vast"),
+        Place("mac-studio", "mac-studio", True, "local"),
+        Place(DRIVE, "mac-studio", True, "local"),
+        Place("hetzner-1", "hetzner-1", True, "hetzner"),
+    ),
+    wanted_copies=2,
+)
 
 
 def games(name: str = "a.db", origin: str = "vast-1") -> EntryKey:

@@ -50,7 +50,7 @@ class Ground:
 
 def ground(connection: Connection, places: Places) -> Ground:
     """Return the places that the catalog has heard of."""
-    ids = {name: row_id for row_id, name in connection.execute(select(locations.c.id, locations.c.name)).tuples()}
+    ids = {name: row_id for row_id, name in connection.execute(select(locations.c.id, locations.c.name))}
     named = [(ids[place.location], place) for place in places.places if place.location in ids]
     by_provider: dict[str, list[int]] = {}
     for row_id, place in named:

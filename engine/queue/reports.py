@@ -50,7 +50,7 @@ class Reports(QueuePart):
 
         def count(connection: Connection) -> dict[str, int]:
             statement = select(transfers.c.state, func.count()).group_by(transfers.c.state)
-            return dict(connection.execute(statement).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(statement)}
 
         return await self._store.query(count)
 
@@ -61,7 +61,7 @@ class Reports(QueuePart):
             number = func.count()
             statement = select(transfers.c.reason, number).where(transfers.c.state.in_(_HELD))
             statement = statement.group_by(transfers.c.reason).order_by(number.desc(), transfers.c.reason)
-            return [(reason, held) for reason, held in connection.execute(statement).tuples()]
+            return [(reason, held) for reason, held in connection.execute(statement)]
 
         return await self._store.query(count)
 
@@ -100,7 +100,7 @@ class Reports(QueuePart):
     async def live(self) -> set[tuple[str, str]]:
         """Return (key, target) of every live transfer: what need not be planned again."""
         statement = select(transfers.c.key, transfers.c.target).where(_LIVE)
-        return await self._store.query(lambda c: {(key, target) for key, target in c.execute(statement).tuples()})
+        return await self._store.query(lambda c: {(key, target) for key, target in c.execute(statement)})
 
     async def reserved_bytes(self) -> dict[str, int]:
         """Return for each target the bytes that queued and running transfers will still put there."""
@@ -116,7 +116,7 @@ class Reports(QueuePart):
         statement = select(func.count(), first).where(transfers.c.state.in_(ended), transfers.c.finished_at >= since)
 
         def look(connection: Connection) -> float | None:
-            total, good = connection.execute(statement).tuples().one()
+            total, good = connection.execute(statement).one()
             return good / total if total else None
 
         return await self._store.query(look)
@@ -134,7 +134,7 @@ class Reports(QueuePart):
 
         def look(connection: Connection) -> list[float]:
             moved = [0.0] * slots
-            for finished_at, done in connection.execute(statement).tuples():
+            for finished_at, done in connection.execute(statement):
                 moved[min(slots - 1, int((finished_at - since) / interval_seconds))] += done
             return [total / interval_seconds for total in moved]
 
@@ -154,7 +154,7 @@ class Reports(QueuePart):
             latest: dict[str, float] = {}
             for end in ends:
                 statement = select(end, func.max(transfers.c.finished_at)).where(done).group_by(end)
-                for node, at in connection.execute(statement).tuples():
+                for node, at in connection.execute(statement):
                     latest[node] = max(at, latest.get(node, at))
             return latest
 

@@ -11,7 +11,20 @@ from engine.catalog.values import CatalogError
 from engine.catalog.versions import KEPT_VERSIONS
 from engine.model import ReplicaState
 from engine.store.schema import versions
-from tests.catalog_samples import current, games, holds, model, path_of, replica, scan, sha, stat, states, synced, version
+from tests.catalog_samples import (
+    current,
+    games,
+    holds,
+    model,
+    path_of,
+    replica,
+    scan,
+    sha,
+    stat,
+    states,
+    synced,
+    version,
+)
 from tests.catalog_samples import record as scanned
 
 S = ReplicaState

@@ -5,7 +5,20 @@ from __future__ import annotations
 from engine.catalog.catalog import DataCatalog
 from engine.clock import ManualClock
 from engine.model import EntryKey, ReplicaState
-from tests.catalog_samples import games, holds, model, path_of, record, replica, scan, sha, stat, states, synced, version
+from tests.catalog_samples import (
+    games,
+    holds,
+    model,
+    path_of,
+    record,
+    replica,
+    scan,
+    sha,
+    stat,
+    states,
+    synced,
+    version,
+)
 
 S = ReplicaState
 
