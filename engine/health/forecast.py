@@ -11,8 +11,8 @@ from engine.model import StorageSample
 LEAST_SAMPLES = 5
 LEAST_SPAN_SECONDS = 600.0
 """With less to go by there is no forecast."""
-MOST_SAMPLES = 20
-"""Evenly chosen among more: 190 slopes are fitted in well under a millisecond."""
+MOST_SAMPLES = 13
+"""Evenly chosen among more: 78 slopes per disk cost a fleet of fifty about a millisecond."""
 FARTHEST_SECONDS = 365 * 86_400.0
 """Beyond a year a straight line says nothing."""
 
@@ -24,13 +24,13 @@ def full_in_seconds(samples: Sequence[StorageSample], max_percent: float) -> flo
     Theil-Sen estimator, the median of the slopes of all pairs (Theil 1950; Sen 1968): a burst of writing or a
     clean-up among the samples hardly bends it.
     """
-    points = [(s.at, 100.0 * s.used_bytes / s.total_bytes) for s in samples if s.total_bytes > 0]
+    points = [(s.at, 100.0 * s.used_bytes / s.total_bytes) for s in _thinned(samples) if s.total_bytes > 0]
     if not points:
         return None
     missing = max_percent - points[-1][1]
     if missing <= 0:
         return 0.0
-    slope = theil_sen_slope(_thinned(points))
+    slope = theil_sen_slope(points)
     if slope is None or slope <= 0:
         return None
     seconds = missing / slope
@@ -45,8 +45,9 @@ def theil_sen_slope(points: Sequence[tuple[float, float]]) -> float | None:
     return median(slopes) if slopes else None
 
 
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    if len(points) <= MOST_SAMPLES:
-        return points
-    step = (len(points) - 1) / (MOST_SAMPLES - 1)
-    return [points[round(index * step)] for index in range(MOST_SAMPLES)]
+def _thinned(samples: Sequence[StorageSample]) -> Sequence[StorageSample]:
+    """Return at most ``MOST_SAMPLES``, evenly chosen, with the first and the last."""
+    if len(samples) <= MOST_SAMPLES:
+        return samples
+    step = (len(samples) - 1) / (MOST_SAMPLES - 1)
+    return [samples[round(index * step)] for index in range(MOST_SAMPLES)]

@@ -84,7 +84,8 @@ def _safe_targets(
     allow_fill: bool,
 ) -> tuple[str, ...]:
     """Return safe locations, best first: where the rules want the entry anyway, then any that receives its type."""
-    blocked, held = obstructed(entry), holding(entry)
+    held = holding(entry)
+    blocked = obstructed(entry, held)
     percent = limit_percent(context.policy.thresholds, allow_fill)
     unsaved = unsaved_replica(entry)
     wanted = {slot.location for slot in placement.wanted}

@@ -63,7 +63,6 @@ def replica_at(entry: DataEntry, location: str) -> Replica | None:
     return next((replica for replica in entry.replicas if replica.location == location), None)
 
 
-def obstructed(entry: DataEntry) -> frozenset[str]:
-    """Return the locations where a file lies that must not be overwritten as it is."""
-    held = holding(entry)
+def obstructed(entry: DataEntry, held: frozenset[str]) -> frozenset[str]:
+    """Return the locations, other than those in ``held``, where a file lies that must not be overwritten as it is."""
     return frozenset(r.location for r in entry.replicas if r.state in OBSTRUCTING and r.location not in held)

@@ -45,7 +45,8 @@ class Router:
         ``in_flight`` are the locations to which a copy is already on its way.
         """
         rule = deciding_rule(entry, self._policy, now)
-        counting = self.counting(entry)
+        held = holding(entry)
+        counting = frozenset(loc for loc in held if self._durable(loc))
         if rule is None:
             return Placement("", None, None, (), 0, counting)
         reasons: dict[str, tuple[str, int | None]] = {}
@@ -58,8 +59,7 @@ class Router:
         for selected in self.table.places(rule, entry.data_type):
             if selected.place.copies is not None:
                 copies = max(copies, selected.place.copies)
-                self._add_copies(entry, rule, selected, reasons, in_flight)
-        held = holding(entry)
+                self._add_copies(entry, rule, selected, reasons, held, in_flight)
         slots = tuple(Slot(loc, True, loc in held, *reasons[loc]) for loc in sorted(reasons))
         if not copies:
             durable = {loc for loc in reasons if self._durable(loc)}
@@ -84,10 +84,6 @@ class Router:
         spec, counting = placement.spec, placement.counting
         return Placement(placement.rule, placement.line, spec, ordered, placement.copies_wanted, counting)
 
-    def counting(self, entry: DataEntry) -> frozenset[str]:
-        """Return the durable locations of the fleet whose copy counts: current ones, and the origin's own file."""
-        return frozenset(loc for loc in holding(entry) if self._durable(loc))
-
     def _durable(self, location: str) -> bool:
         view = self._locations.get(location)
         return view is not None and view.durable
@@ -98,12 +94,13 @@ class Router:
         rule: RuleSpec,
         selected: SelectedPlace,
         reasons: dict[str, tuple[str, int | None]],
+        held: frozenset[str],
         in_flight: Set[str],
     ) -> None:
         """Add locations until ``copies`` of what the selector matches hold the entry: first those that do or will."""
         copies = selected.place.copies or 0
         any_counts = not selected.counts_only_durable
-        held, blocked, size = holding(entry), obstructed(entry), entry.size_bytes
+        blocked, size = obstructed(entry, held), entry.size_bytes
         own = origin_replica(entry)
         members = {member.location for member in selected.members}
         certain = {loc for loc in reasons if loc in held or (loc not in blocked and self._usable(loc, size))}
@@ -112,13 +109,15 @@ class Router:
         because = (f"rule {rule.name}: {copies} copies on {selected.place.selector}", self._line_of(rule))
         for location in counted & members:
             reasons.setdefault(location, because)
+        if len(counted) >= copies:
+            return
         options = [
             self._option(member, entry, member.location in in_flight, held, blocked)
             for member in selected.members
             if member.location not in counted and member.location not in reasons and (any_counts or member.durable)
         ]
         providers = {self._provider(loc) for loc in counted}
-        for location in choose(options, max(copies - len(counted), 0), str(entry.key), providers):
+        for location in choose(options, copies - len(counted), str(entry.key), providers):
             reasons[location] = because
 
     def _line_of(self, rule: RuleSpec) -> int | None:

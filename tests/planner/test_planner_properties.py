@@ -28,7 +28,7 @@ NAMES = ["alpha-1", "alpha-2", "beta-1", "beta-2", "vast-1", "vast-2", "hub"]
 STATES = st.sampled_from([NodeState.UP] * 4 + [NodeState.TIMED_OUT, NodeState.UNKNOWN])
 PLACES = st.sampled_from([LocationState.AVAILABLE] * 5 + [LocationState.NOT_MOUNTED])
 COPIES = st.sampled_from([*[ReplicaState.CURRENT] * 3, *list(ReplicaState)])
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
