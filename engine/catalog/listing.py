@@ -18,6 +18,7 @@ GONE, AT_RISK, DIVERGED, SHORT = "gone", "at-risk", "diverged", "under-replicate
 WORDS = (GONE, AT_RISK, DIVERGED, SHORT, "stale", "unhashed", "ok")
 """What may be true of an entry, the worst first."""
 
+_BY_STANDING = ("copies", "wanted", "states")
 _PLAIN_ORDER: Mapping[str, ColumnElement[Any]] = {
     "key": entries.c.key,
     "path": entries.c.path,
@@ -34,9 +35,8 @@ def ids_of(connection: Connection, query: CatalogQuery, places: Places) -> Selec
     """Return the statement for the row ids of a query in its order. An unknown column orders by key."""
     statement = select(entries.c.id)
     short, risky = query.show == SHORT, query.show == AT_RISK
-    by_standing = query.order in ("copies", "wanted", "states")
     order: ColumnElement[Any]
-    if short or risky or by_standing:
+    if depends_on_places(query):
         land = ground(connection, places)
         holding = holdings(land)
         statement = statement.join(holding, holding.c.entry_id == entries.c.id, isouter=True)
@@ -56,6 +56,11 @@ def ids_of(connection: Connection, query: CatalogQuery, places: Places) -> Selec
         order = _PLAIN_ORDER.get(query.order, entries.c.key)
     directed = (order.desc(), entries.c.id.desc()) if query.descending else (order.asc(), entries.c.id.asc())
     return statement.where(*_conditions(query)).order_by(*directed)
+
+
+def depends_on_places(query: CatalogQuery) -> bool:
+    """Return whether which entries are found, or their order, depends on what counts as durable."""
+    return query.show in (SHORT, AT_RISK) or query.order in _BY_STANDING
 
 
 def count_of(connection: Connection, ids: Select[Any]) -> int:

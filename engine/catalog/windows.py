@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.catalog.listing import count_of, ids_of, rows_of
+from engine.catalog.listing import count_of, depends_on_places, ids_of, rows_of
 from engine.catalog.part import CatalogPart
 from engine.catalog.rows import id_of, sequence_in
 from engine.catalog.values import Places
@@ -52,7 +52,7 @@ class Windows(CatalogPart):
 
     async def window(self, query: CatalogQuery, offset: int, count: int, places: Places) -> CatalogWindow:
         """Return the rows at ``offset`` of a query, how many there are in all, and the sequence they are ranked by."""
-        ranking = await self._ranking((query, places), wait_seconds=FIRST_WAIT_SECONDS)
+        ranking = await self._ranking(_name(query, places), wait_seconds=FIRST_WAIT_SECONDS)
         if ranking is None:
             return await self._unranked(query, offset, count, places)
         ids = ranking.ids[offset : offset + count].tolist()
@@ -61,7 +61,7 @@ class Windows(CatalogPart):
 
     async def rank(self, query: CatalogQuery, entry_id: int, places: Places) -> int | None:
         """Return the position of an entry in a query, or None when it is not in it (any more)."""
-        ranking = await self._ranking((query, places), wait_seconds=None)
+        ranking = await self._ranking(_name(query, places), wait_seconds=None)
         if ranking is None:
             return None
         return await asyncio.to_thread(_index, ranking.ids, entry_id)
@@ -137,6 +137,11 @@ class Windows(CatalogPart):
             return CatalogWindow(sequence, total, offset, rows_of(connection, ids, places))
 
         return await self._store.query(look)
+
+
+def _name(query: CatalogQuery, places: Places) -> _Name:
+    """Return what a ranking depends on: a node that comes or goes must not throw away the others."""
+    return query, places if depends_on_places(query) else Places(())
 
 
 def _index(ids: array[int], entry_id: int) -> int | None:

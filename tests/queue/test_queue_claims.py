@@ -1,0 +1,99 @@
+"""Out of the queue: the most urgent first, under a lease, never for a node that is closed or busy."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.clock import ManualClock
+from engine.model import SyncPriority, TransferState
+from engine.queue.errors import LeaseLost
+from engine.queue.queue import TransferQueue
+from tests.queue_samples import claimed, new
+
+P, S = SyncPriority, TransferState
+
+
+async def test_higher_priority_then_earlier_deadline_then_age_decides(queue: TransferQueue) -> None:
+    await queue.enqueue(
+        [
+            new("old.db"),
+            new("none.db", priority=P.HIGH),
+            new("late.db", priority=P.HIGH, deadline=200.0),
+            new("soon.db", priority=P.HIGH, deadline=100.0),
+            new("first.db", priority=P.CRITICAL),
+            new("young.db"),
+        ]
+    )
+    order = [transfer.key.path for transfer in await queue.claim("run-1", limit=10)]
+    assert order == ["first.db", "soon.db", "late.db", "none.db", "old.db", "young.db"]
+
+
+async def test_nothing_is_claimed_twice(queue: TransferQueue) -> None:
+    await queue.enqueue([new(f"{number}.db") for number in range(20)])
+    parts = await asyncio.gather(*(queue.claim("run-1", limit=3) for _ in range(10)))
+    ids = [transfer.id for part in parts for transfer in part]
+    assert len(ids) == len(set(ids)) == 20
+
+
+async def test_nodes_that_are_excluded_are_left_alone_as_source_and_as_target(queue: TransferQueue) -> None:
+    await queue.enqueue(
+        [new("a.db", source="vast-1"), new("b.db", target="vast-1", source="x"), new("c.db", source="vast-2")]
+    )
+    assert [t.key.path for t in await queue.claim("run-1", limit=9, exclude_nodes=["vast-1"])] == ["c.db"]
+
+
+async def test_a_drive_belongs_to_its_node(queue: TransferQueue) -> None:
+    await queue.enqueue([new(target="mac-studio:/Volumes/drive")])
+    assert await queue.claim("run-1", exclude_nodes=["mac-studio"]) == []
+
+
+async def test_no_node_takes_part_in_more_than_its_limit(queue: TransferQueue) -> None:
+    await queue.enqueue([new(f"{n}.db", source="vast-1", target=f"t{n}") for n in range(5)])
+    await queue.enqueue([new(f"{n}.db", source="vast-2", target="t9") for n in range(2)])
+    first = await queue.claim("run-1", limit=10, per_node_limit=2)
+    assert sorted(transfer.source for transfer in first) == ["vast-1", "vast-1", "vast-2", "vast-2"]
+    assert await queue.claim("run-1", limit=10, per_node_limit=2) == []
+    await queue.cancel([first[0].id])
+    assert [t.source for t in await queue.claim("run-1", limit=10, per_node_limit=2)] == [first[0].source]
+
+
+async def test_a_retry_is_left_alone_until_its_time(queue: TransferQueue, clock: ManualClock) -> None:
+    (transfer,) = await claimed(queue, new())
+    await queue.retry_at(transfer.id, clock.now() + 30, "connection reset")
+    assert await queue.next_retry_at() == clock.now() + 30
+    assert await queue.claim("run-1") == []
+    clock.advance(30)
+    assert [found.id for found in await queue.claim("run-1")] == [transfer.id]
+
+
+async def test_what_waits_is_claimed_as_soon_as_nothing_is_in_its_way(queue: TransferQueue) -> None:
+    (transfer_id,) = await queue.enqueue([new()])
+    await queue.wait(transfer_id, "vast-1 is paused")
+    assert await queue.waiting_reasons() == [("vast-1 is paused", 1)]
+    assert [found.id for found in await queue.claim("run-1")] == [transfer_id]
+
+
+async def test_blocked_transfers_stay_until_they_are_released(queue: TransferQueue) -> None:
+    (transfer,) = await claimed(queue, new())
+    blocked = await queue.block(transfer.id, "the target holds a larger file", hint="look at both")
+    assert (blocked.state, blocked.hint, blocked.run_id) == (S.BLOCKED, "look at both", None)
+    assert await queue.claim("run-1") == []
+    assert await queue.enqueue([new()]) == [transfer.id]
+    assert await queue.release([transfer.id]) == 1
+    assert [found.id for found in await queue.claim("run-1")] == [transfer.id]
+
+
+async def test_a_run_that_lost_its_lease_changes_nothing(queue: TransferQueue) -> None:
+    (transfer,) = await claimed(queue, new(), run="old")
+    await queue.void_leases("new")
+    await queue.claim("new")
+    with pytest.raises(LeaseLost):
+        await queue.transition(transfer.id, S.TRANSFERRING, "late", by_run="old")
+
+
+async def test_leases_are_renewed_for_what_runs(queue: TransferQueue) -> None:
+    await claimed(queue, new("a.db"), new("b.db"))
+    assert await queue.heartbeat("run-1") == 2
+    assert await queue.heartbeat("another") == 0
