@@ -68,6 +68,11 @@ def fit(text: str, width: int, align: str = "left") -> str:
     return padding + text if align == "right" else text + padding
 
 
+def shortened(text: str, width: int) -> str:
+    """Return ``text`` in at most ``width`` cells, its end cut with an ellipsis."""
+    return fit(text, min(width, cell_len(text)))
+
+
 def fit_middle(text: str, width: int) -> str:
     """Return ``text`` in exactly ``width`` cells, its middle cut: the ends of file names tell them apart."""
     if cell_len(text) <= width or width < 8:

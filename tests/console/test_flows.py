@@ -394,3 +394,14 @@ async def test_idle_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
             client.show(client.view)
             await settle(pilot)
         assert drawn == []
+
+
+async def test_changes_that_come_while_a_screen_is_being_made_are_not_lost() -> None:
+    client = scripted_client(failing_view())
+    async with console(client) as pilot:
+        for number in range(8):
+            await pilot.press("32"[number % 2])
+            client.show(client.view)
+        await settle(pilot)
+        assert catalog(pilot).table.total == 48_211
+        assert not pilot.app._notifications

@@ -6,7 +6,7 @@ from app.console.present.findings import finding_text
 from app.console.present.tables import STATE_TONES
 from app.console.present.transfers import name_of, percent_done, state_badge, when_text
 from app.console.present.units import age_text, ago_text, bytes_text, left_text, plural, rate_text, used_text
-from engine.views import EntryDetail, FindingView, NodeView, StorageView, TransferView
+from engine.views import EntryDetail, FindingView, NodeView, PlacementView, StorageView, TransferView
 from widgets.text import Line, Span, Tone, plain
 
 LABEL_WIDTH = 12
@@ -50,8 +50,7 @@ def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
     lines += [(), heading("Why")]
     for placement in detail.placements:
         lines += _placement_lines(placement.location, placement.wanted, placement.held, placement.blocked)
-        where = f" ({plain(placement.rule)}{_at_line(placement.line)})" if placement.rule else ""
-        lines.append((Span("  "), Span(f"{plain(placement.because)}{where}", Tone.MUTED)))
+        lines.append((Span("  "), Span(_because(placement), Tone.MUTED)))
     lines += [(), fact("sha-256", plain(detail.sha256) if detail.sha256 else "not hashed yet")]
     if detail.transfers:
         lines += [(), heading("Transfers")]
@@ -63,6 +62,13 @@ def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
 
 def _at_line(line: int | None) -> str:
     return "" if line is None else f":{line}"
+
+
+def _because(placement: PlacementView) -> str:
+    """Return why, with the rule (unless that is named already) and the line of the configuration."""
+    because, rule = plain(placement.because), plain(placement.rule)
+    named = "" if not rule or rule in because else f" ({rule})"
+    return f"{because}{named}" + ("" if placement.line is None else f", line {placement.line}")
 
 
 def _placement_lines(location: str, wanted: bool, held: bool, blocked: str | None) -> list[Line]:

@@ -18,13 +18,13 @@ CATALOG_COLUMNS = (
     Column("copies", "copies", 7, "right"),
     Column("states", "state", 12),
 )
-SORTABLE = ("key", "data_type", "config_key", "origin", "size_bytes", "mtime", "copies")
+SORTABLE = ("key", "data_type", "config_key", "origin", "size_bytes", "mtime", "copies", "states")
 LARGE_FIRST = frozenset({"size_bytes", "mtime"})
 """Columns whose first order is downwards: the largest, the newest."""
 
 TRANSFER_COLUMNS = (
     Column("state", "state", 15),
-    Column("name", "file", 14, share=3, cut="middle"),
+    Column("name", "file", 14, share=2, cut="middle"),
     Column("source", "from", 10, share=2, cut="middle"),
     Column("target", "to", 10, share=2, cut="middle"),
     Column("transport", "by", 6, dropped=2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.console.present.units import age_text, ago_text, bytes_text, left_text, rate_text
 from engine.views import StatusView, ThroughputView, TransferView
 from widgets.models import Badge, ThroughputModel, TransferRow, TransfersModel
-from widgets.text import Tone, plain
+from widgets.text import Tone, plain, shortened
 
 _WORDS: dict[str, tuple[str, Tone]] = {
     "queued": ("queued", Tone.MUTED),
@@ -22,6 +22,7 @@ _WORDS: dict[str, tuple[str, Tone]] = {
     "failed": ("✗ failed", Tone.BAD),
 }
 RUNNING = frozenset({"claimed", "snapshotting", "transferring", "verifying", "publishing"})
+LONGEST_REASON = 40
 OVER = frozenset({"done", "cancelled", "failed"})
 
 
@@ -87,11 +88,15 @@ def _waiting(view: StatusView) -> tuple[Badge, ...]:
     badges = []
     if view.waiting_reasons:
         badges.append(Badge("waiting", Tone.MUTED))
-        badges += [Badge(f"{count} {plain(reason, 60)}", Tone.TEXT) for reason, count in view.waiting_reasons]
+        badges += [Badge(f"{count} {_short(reason)}", Tone.TEXT) for reason, count in view.waiting_reasons]
     for state, words, tone in (("blocked", "✗ {} blocked", Tone.BAD), ("failed", "✗ {} failed", Tone.BAD)):
         if queue.get(state):
             badges.append(Badge(words.format(queue[state]), tone))
     return tuple(badges)
+
+
+def _short(reason: str) -> str:
+    return shortened(plain(reason), LONGEST_REASON)
 
 
 def _limit(throughput: ThroughputView) -> str:

@@ -39,6 +39,9 @@ class ConsoleScreen(Screen[None]):
     }
     """
 
+    ready = False
+    """Whether all widgets are there."""
+
     @property
     def console(self) -> SyncdeckApp:
         """The app, by its own type."""
@@ -75,6 +78,7 @@ class ConsoleScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what is known already."""
+        self.ready = True
         self.refresh_keys()
         self.update_state()
 
@@ -91,19 +95,17 @@ class ConsoleScreen(Screen[None]):
             self.query_one(TooSmall).tell(width, height)
 
     def update_state(self) -> None:
-        """Show the console's newest state."""
-        if self.update_age():
+        """Show the console's newest state, unless the screen is only just coming or already going."""
+        if self.ready and self.is_attached:
+            self.update_age()
             self.show_state(self.console.state)
 
-    def update_age(self) -> bool:
-        """Show how old the data is, drawing only when the words change; return False for a screen that is only
-        just coming or already going."""
+    def update_age(self) -> None:
+        """Show how old the data is; draws only when the words change."""
         console = self.console
         line = self.query_one_optional(StatusLine)
-        if line is None:
-            return False
-        line.show(status_model(console.state, console.clock.now()))
-        return True
+        if line is not None:
+            line.show(status_model(console.state, console.clock.now()))
 
     def refresh_keys(self) -> None:
         """Show the keys that work here now."""

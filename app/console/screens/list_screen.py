@@ -67,10 +67,9 @@ class ListScreen(ConsoleScreen):
         return self.query_one("#table", PagedTable)
 
     def on_mount(self) -> None:
-        """Show the list."""
+        """Set up what cannot be said in the style sheet (the base class's own handler runs after this one)."""
         self.query_one("#filter", Input).cursor_blink = False
         self.query_one("#detail").border_title = "Detail"
-        super().on_mount()
 
     def apply_query(self) -> None:
         """Give the table its rows by filter, order and switches."""
