@@ -15,7 +15,7 @@ from engine.execution.progress import ProgressBoard
 from engine.health.findings import HealthInputs, diff, find
 from engine.health.notify import FindingNotifier
 from engine.inventory.fleet import Fleet
-from engine.model import StorageSample, Transfer, TransferState
+from engine.model import TransferState
 from engine.planning_loop import PlanningLoop
 from engine.presentation.freshness import age, freshness_views
 from engine.presentation.moves import transfer_view
@@ -23,7 +23,7 @@ from engine.presentation.nodes import node_views, storage_views
 from engine.queue.queue import TransferQueue
 from engine.reconcile import Reconciler
 from engine.version import VERSION
-from engine.views import EngineView, FindingView, StatusView, ThroughputView, TransferView
+from engine.views import EngineView, FindingView, StatusView, ThroughputView
 
 AGGREGATES_SECONDS = 2.0
 """Copies, risks and freshness are counted again at most this often, and only when the catalog changed."""
@@ -57,6 +57,7 @@ class _Aggregates:
     risks: Sequence[NodeRisk]
     totals: Totals
     places: Places
+    doubtful: Sequence[tuple[str, ReplicaState, int]]
 
 
 class StatusMaker:
@@ -116,6 +117,8 @@ class StatusMaker:
                 samples=samples,
                 blocked=tuple(blocked),
                 refused=refused,
+                unreadable=self._fleet.unreadable_folders(),
+                doubtful=known.doubtful,
                 old_daemons={n: s.old_daemons for n, s in self._fleet.nodes.items() if s.old_daemons},
                 lint=self._facts.lint,
                 config_refused=self._facts.config_refused,
@@ -146,9 +149,10 @@ class StatusMaker:
         sequence = await self._catalog.sequence()
         kept = self._aggregates
         places = self._reconciler.places()
-        if kept is not None and kept.places == places:
-            if kept.sequence == sequence or now - kept.at < AGGREGATES_SECONDS:
-                return kept
+        if kept is not None and kept.places == places and (
+            kept.sequence == sequence or now - kept.at < AGGREGATES_SECONDS
+        ):
+            return kept
         self._aggregates = _Aggregates(
             sequence,
             now,
@@ -157,6 +161,11 @@ class StatusMaker:
             await self._catalog.node_risks(places),
             await self._catalog.totals(),
             places,
+            [
+                (row.location, row.state, row.replicas)
+                for row in await self._catalog.location_counts()
+                if row.state in (ReplicaState.DIVERGED, ReplicaState.BAD)
+            ],
         )
         return self._aggregates
 

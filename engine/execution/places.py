@@ -12,6 +12,7 @@ from engine.errors import ErrorClass, TransferError
 from engine.execution.verdicts import Superseded
 from engine.inventory.fleet import location_node
 from engine.model import DataEntry, EntryKey, FileKind, LocationState, Replica, ReplicaState
+from engine.remote.agent.growing import is_growing
 from engine.remote.types import NodeAgent, RootStatus, ScanRoot
 
 UNFIT = frozenset({ReplicaState.BAD, ReplicaState.QUARANTINED, ReplicaState.DELETING, ReplicaState.DIVERGED})
@@ -19,7 +20,7 @@ UNFIT = frozenset({ReplicaState.BAD, ReplicaState.QUARANTINED, ReplicaState.DELE
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The copy that is read. ``live``: a database at its origin, which must be snapshotted."""
+    """The copy that is read. ``live``: written to at its origin (a database, a growing log): a snapshot is sent."""
 
     node_id: str
     location: str
@@ -53,7 +54,10 @@ def find_source(entry: DataEntry | None, key: EntryKey, location: str) -> Source
         raise Superseded("find", str(key), f"the copy at {location} is {replica.state.value}", "it is planned anew")
     node_id = location_node(location)
     kind = FileKind(classify(replica.path).kind)
-    live = kind is FileKind.SQLITE and (key.origin == node_id or replica.stat.wal_size_bytes > 0)
+    written_here = key.origin == node_id
+    live = (kind is FileKind.SQLITE and (written_here or replica.stat.wal_size_bytes > 0)) or (
+        written_here and is_growing(replica.path)
+    )
     return Source(node_id, location, replica, kind, live)
 
 

@@ -45,6 +45,8 @@ class Fleet:
     locations: dict[str, LocationStatus] = field(default_factory=dict)
     root_paths: dict[tuple[str, str], str] = field(default_factory=dict)
     """(location, root as configured) -> absolute path on the node."""
+    unreadable: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """(location, root as configured) -> folders below it whose files the last scan could not look at."""
     paused: set[str] = field(default_factory=set)
 
     def apply_policy(self, policy: Policy) -> None:
@@ -55,6 +57,8 @@ class Fleet:
         known = {root.location for root in self.roots()}
         for location in set(self.locations) - known:
             del self.locations[location]
+        for place in [place for place in self.unreadable if place[0] not in known]:
+            del self.unreadable[place]
         for node in policy.nodes.values():
             if not self.uses(node.node_id):
                 reason = f"status {node.status}" if node.status != "ready" else "holds no data"
@@ -102,12 +106,21 @@ class Fleet:
         """Record what the node said of one root. A location is as available as its landing root."""
         self.root_paths[(status.location, status.root)] = status.path
         before = self.locations.get(status.location)
-        if before is not None and before.sampled_at == now and status.state is LocationState.AVAILABLE:
-            if before.state is not LocationState.AVAILABLE:
-                return
+        worse = before is not None and before.sampled_at == now and before.state is not LocationState.AVAILABLE
+        if worse and status.state is LocationState.AVAILABLE:
+            return
         self.locations[status.location] = LocationStatus(
             status.state, status.path, status.total_bytes, status.used_bytes, now
         )
+
+    def unreadable_folders(self) -> Mapping[str, tuple[str, ...]]:
+        """Return, by location, the absolute folders that the last scan could not look at."""
+        found: dict[str, tuple[str, ...]] = {}
+        for (location, root), folders in self.unreadable.items():
+            base = self.root_paths.get((location, root), root).rstrip("/")
+            paths = tuple(f"{base}/{folder}".rstrip("/") for folder in folders)
+            found[location] = found.get(location, ()) + paths
+        return {location: paths for location, paths in found.items() if paths}
 
     def location_views(self, failing: frozenset[str] = frozenset()) -> Mapping[str, LocationView]:
         """Return the planner's view of every location of the policy."""

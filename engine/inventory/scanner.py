@@ -15,7 +15,6 @@ from engine.model import FileKind, LocationState, StorageSample
 from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
 
 
-
 @dataclass(frozen=True, slots=True)
 class ScanOutcome:
     """What one scan of a node did."""
@@ -94,6 +93,7 @@ class NodeScanner:
         scan_id = scans.get((status.location, status.root))
         if scan_id is None or status.state is not LocationState.AVAILABLE:
             return 0
+        self._fleet.unreadable[(status.location, status.root)] = status.unreadable
         return await self._catalog.finish_scan(status.location, scan_id, status.unreadable, status.path)
 
     async def _sample(self, statuses: Sequence[RootStatus]) -> None:

@@ -18,7 +18,7 @@ _FIXED_DATE = (2026, 1, 1, 0, 0, 0)
 
 
 def npz_bytes(samples: int, chance: random.Random) -> bytes:
-    """Return a training set with features, globals, values and policies of ``samples`` positions (the .npy format, 1.0)."""
+    """Return a training set with features, globals, values and policies of ``samples`` positions (.npy format 1.0)."""
     per_sample = _CHANNELS * _CELLS * _CELLS
     features = array("f", chance.choices((0.0, 1.0), weights=(5, 1), k=samples * per_sample))
     extras = array("f", [chance.random() for _ in range(samples * 20)])

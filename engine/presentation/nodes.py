@@ -14,7 +14,10 @@ TREND_POINTS = 60
 
 
 def node_views(
-    fleet: Fleet, last_sync_at: Mapping[str, float], lag_seconds: Mapping[str, float], at_risk: Mapping[str, tuple[int, int]]
+    fleet: Fleet,
+    last_sync_at: Mapping[str, float],
+    lag_seconds: Mapping[str, float],
+    at_risk: Mapping[str, tuple[int, int]],
 ) -> tuple[NodeView, ...]:
     """Return every host of the file. ``at_risk`` is (entries, bytes) that would be lost with each node."""
     views = []

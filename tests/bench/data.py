@@ -43,8 +43,8 @@ def games_database(path: Path, size_bytes: int, seed: int = 1) -> None:
     source = random.Random(seed)
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("CREATE TABLE games (game_id TEXT PRIMARY KEY, board_type TEXT, num_players INT, game_status TEXT)")
-    connection.execute("CREATE TABLE game_moves (game_id TEXT, move_number INT, player INT, move_json TEXT, think_time_ms REAL)")
+    connection.execute("CREATE TABLE games (game_id TEXT PRIMARY KEY, board_type TEXT, num_players INT, status TEXT)")
+    connection.execute("CREATE TABLE game_moves (game_id TEXT, number INT, player INT, move_json TEXT, think_ms REAL)")
     game = 0
     while path.stat().st_size < size_bytes:
         connection.execute("BEGIN")

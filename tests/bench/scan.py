@@ -37,7 +37,8 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
             known.apply_policy(known.policy)
             scanner = NodeScanner(DataCatalog(store, clock), known, clock)
             agent = await pool.get(node.name)
-            command = ["ssh", "-F", str(fleet.ssh_config), node.name, "find", str(node.root), "-type", "f", "-printf", "'%s %T@ %p\\n'"]
+            find = ["find", str(node.root), "-type", "f", "-printf", r"'%s %T@ %p\n'"]
+            command = ["ssh", "-F", str(fleet.ssh_config), node.name, *find]
             walk.append(await _seconds(asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)))
             lag = asyncio.get_running_loop().create_task(_worst_lag())
             first.append(await _seconds(scanner.scan(node.name, agent)))

@@ -94,7 +94,7 @@ class Cluster:
 
     def temporaries(self) -> list[Path]:
         """Return every temporary file of ours anywhere."""
-        return [path for path in self.folder.rglob(f".*{TEMPORARY}*")]
+        return list(self.folder.rglob(f".*{TEMPORARY}*"))
 
 
 def kill(process: subprocess.Popen[str]) -> None:

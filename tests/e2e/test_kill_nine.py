@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 from pathlib import Path
@@ -16,10 +17,8 @@ LONGEST_LIFE_SECONDS = 6.0
 
 def _die_and_come_back(group: Cluster, chance: random.Random) -> None:
     engine = group.start("--no-ui", "--once")
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         engine.wait(timeout=chance.uniform(0.2, LONGEST_LIFE_SECONDS))
-    except subprocess.TimeoutExpired:
-        pass
     kill(engine)
 
 

@@ -12,6 +12,7 @@ from engine.remote.agent.checks import check_file
 from engine.remote.agent.children import answer, run_child
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.frames import MARKER, encode, read_frame, write_all
+from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
 from engine.remote.agent.hashing import be_polite, hash_file
 from engine.remote.agent.snapshots import make_snapshot
@@ -122,7 +123,8 @@ def main(source: bytes) -> None:
     if job is None:
         sys.exit(97)
     if job["mode"] == "snapshot":
-        answer(lambda: make_snapshot(job["path"], job["target"], job["root"]))
+        take = copy_complete_lines if is_growing(job["path"]) else make_snapshot
+        answer(lambda: take(job["path"], job["target"], job["root"]))
     elif job["mode"] == "hash":
         be_polite()
         cache = HashCache(cache_folder())
