@@ -15,7 +15,7 @@ from engine.execution.progress import ProgressBoard
 from engine.health.findings import HealthInputs, diff, find
 from engine.health.notify import FindingNotifier
 from engine.inventory.fleet import Fleet
-from engine.model import TransferState
+from engine.model import ReplicaState, TransferState
 from engine.planning_loop import PlanningLoop
 from engine.presentation.freshness import age, freshness_views
 from engine.presentation.moves import transfer_view

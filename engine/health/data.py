@@ -22,7 +22,7 @@ _CONTRADICTING = {
 def data_findings(inputs: HealthInputs) -> Iterator[FindingView]:
     """Yield what is wrong with data."""
     yield from _gone(inputs.refused)
-    yield from _contradicting(inputs.refused)
+    yield from _contradicting(inputs)
     yield from _few_copies(inputs)
     yield from _old_training_data(inputs)
     yield from _blocked(inputs.blocked)
@@ -41,15 +41,20 @@ def _gone(refused: Sequence[Refusal]) -> Iterator[FindingView]:
         )
 
 
-def _contradicting(refused: Sequence[Refusal]) -> Iterator[FindingView]:
+def _contradicting(inputs: HealthInputs) -> Iterator[FindingView]:
+    """Yield one finding per kind. A copy where no rule wants one causes no refusal: the catalog's count shows it."""
     for code, (what, remedy) in _CONTRADICTING.items():
-        found = sorted({f"{refusal.key} on {refusal.location}" for refusal in refused if refusal.code == code})
-        if found:
+        found = sorted({f"{refusal.key} on {refusal.location}" for refusal in inputs.refused if refusal.code == code})
+        counts = [(location, count) for location, state, count in inputs.doubtful if state.value == code]
+        total = max(len(found), sum(count for _, count in counts))
+        if total > len(found):
+            found = [f"{count} on {location}" for location, count in counts]
+        if total:
             yield FindingView(
                 id=f"refused:{code}",
                 severity=WARNING,
                 subject="catalog",
-                message=f"{counted(len(found), 'copy', 'copies')} {what}, not replaced: {_some(found)}",
+                message=f"{counted(total, 'copy', 'copies')} {what}, not replaced: {_some(found)}",
                 remedy=remedy,
                 key=KEY_CATALOG,
             )

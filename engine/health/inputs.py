@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from config.errors import ConfigError
 from config.types import LintFinding, Policy
-from engine.model import Refusal, StorageSample, Transfer
+from engine.model import Refusal, ReplicaState, StorageSample, Transfer
 from engine.views import FreshnessView, NodeView, StorageView
 
 
@@ -16,7 +16,8 @@ class HealthInputs:
     """Everything that a finding may be about. ``parts_down`` is the cause by name of the part.
 
     ``blocked`` are blocked transfers, ``refused`` what planning refused, ``old_daemons`` command names by node,
-    ``waiting_for_go`` how many transfers an observing engine would have queued.
+    ``unreadable`` folders by location that no scan could look at, ``doubtful`` how many copies of a location are
+    diverged or bad, ``waiting_for_go`` how many transfers an observing engine would have queued.
     """
 
     policy: Policy
@@ -27,6 +28,8 @@ class HealthInputs:
     samples: Mapping[str, Sequence[StorageSample]] = field(default_factory=dict)
     blocked: Sequence[Transfer] = ()
     refused: Sequence[Refusal] = ()
+    unreadable: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    doubtful: Sequence[tuple[str, ReplicaState, int]] = ()
     old_daemons: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lint: Sequence[LintFinding] = ()
     config_refused: ConfigError | None = None

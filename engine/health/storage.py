@@ -31,6 +31,21 @@ def storage_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             yield from _filling(view, inputs.policy.thresholds)
 
 
+def unreadable_findings(inputs: HealthInputs) -> Iterator[FindingView]:
+    """Yield the folders that no scan can look into: what is in there is neither known nor copied."""
+    for location, folders in sorted(inputs.unreadable.items()):
+        more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
+        yield FindingView(
+            id=f"unreadable:{location}",
+            severity=WARNING,
+            subject=location,
+            message=f"{location}: what is in {folders[0]}{more} is not looked at; what is known of it stays known",
+            remedy="give the ssh user access; name a folder that a symbolic link leads out to in storage_paths;"
+            " take line breaks and broken characters out of file names",
+            key=KEY_RESCAN,
+        )
+
+
 def _absent(view: StorageView, state: LocationState) -> FindingView:
     return FindingView(
         id=f"location:{view.location}",

@@ -27,19 +27,28 @@ LONGEST_PAUSE_SECONDS = 300.0
 
 AgentFor = Callable[[str], Awaitable[NodeAgent]]
 OnScanned = Callable[[str, ScanOutcome | None], Awaitable[None]]
+OnDown = Callable[[str, BaseException], None]
+"""Told which loop ended by a fault of ours, and by which."""
 
 
 class InventoryKeeper:
     """Looks at nodes, now and again and when told to."""
 
     def __init__(
-        self, catalog: DataCatalog, fleet: Fleet, agent_for: AgentFor, clock: Clock, on_scanned: OnScanned
+        self,
+        catalog: DataCatalog,
+        fleet: Fleet,
+        agent_for: AgentFor,
+        clock: Clock,
+        on_scanned: OnScanned,
+        on_down: OnDown,
     ) -> None:
         self._catalog = catalog
         self._fleet = fleet
         self._agent_for = agent_for
         self._clock = clock
         self._on_scanned = on_scanned
+        self._on_down = on_down
         self._scanner = NodeScanner(catalog, fleet, clock)
         self._slots = asyncio.Semaphore(SCANS_AT_ONCE)
         self._loops: dict[str, asyncio.Task[None]] = {}
@@ -83,7 +92,8 @@ class InventoryKeeper:
             self._wake.pop(gone, None)
         for node in used - set(self._loops):
             self._wake[node] = asyncio.Event()
-            self._loops[node] = asyncio.get_running_loop().create_task(self._keep(node), name=f"scan {node}")
+            self._loops[node] = asyncio.get_running_loop().create_task(self._keep(node), name=f"scan of {node}")
+            self._loops[node].add_done_callback(self._ended)
 
     def wake(self, nodes: Sequence[str] = ()) -> int:
         """Look at nodes (all when none is named) now instead of at their next turn; return how many."""
@@ -91,14 +101,6 @@ class InventoryKeeper:
         for node in chosen:
             self._wake[node].set()
         return len(chosen)
-
-    def failed_loops(self) -> tuple[str, ...]:
-        """Return the nodes whose loop ended with an error of ours: a part of the engine that is down."""
-        return tuple(
-            node
-            for node, task in self._loops.items()
-            if task.done() and not task.cancelled() and task.exception() is not None
-        )
 
     async def stop(self) -> None:
         """End all loops."""
@@ -108,6 +110,11 @@ class InventoryKeeper:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._loops.clear()
         self._wake.clear()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._on_down(task.get_name(), error)
 
     async def _keep(self, node_id: str) -> None:
         failures = 0

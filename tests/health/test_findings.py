@@ -10,7 +10,7 @@ from config.errors import ConfigError
 from config.types import DataType, LintFinding, Severity, Thresholds
 from engine.errors import ErrorClass
 from engine.health.findings import HealthInputs, diff, find
-from engine.model import EntryKey, Refusal, SyncPriority, Transfer, TransferState
+from engine.model import EntryKey, Refusal, ReplicaState, SyncPriority, Transfer, TransferState
 from engine.views import FindingView, FreshnessView, NodeView, StorageView, TrainerFreshness
 from tests.planner.worlds import GB, NOW, node, policy
 
@@ -224,3 +224,16 @@ def test_a_finding_that_got_worse_is_told_again_and_one_that_is_over_has_recover
     assert diff(list(warning.values()), list(critical.values())) == (tuple(critical.values()), ())
     assert diff(list(critical.values()), list(warning.values())) == ((), ())
     assert diff(list(critical.values()), []) == ((), tuple(critical.values()))
+
+
+def test_copies_that_contradict_each_other_are_shown_even_where_no_rule_wants_one() -> None:
+    counted = [("alpha", ReplicaState.DIVERGED, 2), ("beta", ReplicaState.BAD, 1)]
+    found = _found(doubtful=counted, refused=[_refusal("bad")])
+    assert found["refused:diverged"].message.startswith("2 copies differing")
+    assert "2 on alpha" in found["refused:diverged"].message
+    assert "npz:a.npz" in found["refused:bad"].message
+
+
+def test_a_folder_that_nobody_can_look_into_is_told() -> None:
+    found = _found(unreadable={"alpha": ("/data/games", "/data/x")})
+    assert "/data/games and 1 more" in found["unreadable:alpha"].message

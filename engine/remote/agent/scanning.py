@@ -100,7 +100,10 @@ class RootScan:
         with os.scandir(path) as entries:
             for entry in entries:
                 relative = "%s/%s" % (folder, entry.name) if folder else entry.name
-                if not self._nameable(entry.name, folder) or entry.is_symlink():
+                if not self._nameable(entry.name, folder):
+                    continue
+                if entry.is_symlink():
+                    self._note_link(entry, relative)
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if self._patterns.folder(entry.name):
@@ -108,6 +111,14 @@ class RootScan:
                 else:
                     self._file(entry, relative, entry.name in logs, entry.name in locks)
         return below
+
+    def _note_link(self, entry: os.DirEntry[str], relative: str) -> None:
+        """Report a link to a folder outside the root: it is not followed, and what is in there is not known."""
+        if not os.path.isdir(entry.path) or not self._patterns.folder(entry.name):
+            return
+        target = os.path.realpath(entry.path)
+        if target != self.path and not target.startswith(self.path.rstrip("/") + "/"):
+            self.unreadable.append(nfc(relative))
 
     def _nameable(self, name: str, folder: str) -> bool:
         """Return whether a name can travel and be stored; a folder with one that cannot is reported."""
