@@ -73,7 +73,7 @@ class UnifiedDataPlane:
     async def open_offline(self) -> None:
         """Open configuration and store without touching a node; raises ConfigError or SyncdeckError."""
         loaded = await asyncio.to_thread(load, self._config_path)
-        self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, self._scanned)
+        self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, self._scanned, self._part_down)
         await self._parts.restore()
 
     async def start(self) -> None:
@@ -93,8 +93,8 @@ class UnifiedDataPlane:
         if self._parts is None:
             await self._open_online()
         parts = self._need()
+        await parts.recovery.start()  # before the first scan, which sweeps what no intent needs
         await parts.keeper.look_at_all()
-        await parts.recovery.start()
         await parts.planning.once(full=True)
         if not parts.observing and not parts.paused:
             await parts.runner.drain()
@@ -142,23 +142,32 @@ class UnifiedDataPlane:
     def _part_ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or self._parts is None:
             return
-        error = task.exception()
-        cause = str(error) if error else "it ended by itself"
-        log.error("the engine's %s loop is down: %s", task.get_name(), cause, exc_info=error)
-        self._parts.facts.parts_down[task.get_name()] = cause
-        self._parts.board.touch()
+        self._part_down(task.get_name(), task.exception() or RuntimeError("it ended by itself"))
+
+    def _part_down(self, name: str, error: BaseException) -> None:
+        log.error("the engine's part %s is down: %s", name, error, exc_info=error)
+        if self._parts is not None:
+            self._parts.facts.parts_down[name] = str(error)
+            self._parts.board.touch()
 
     async def _scanned(self, node_id: str, outcome: ScanOutcome | None) -> None:
         parts = self._parts
         if parts is None:
             return
         if outcome is not None:
-            await parts.recovery.sweep(node_id, outcome.temporaries)
+            await self._sweep(parts, node_id, outcome)
         came_up = await parts.note_scanned(node_id)
         parts.planning.wake(full=came_up)
         if came_up:
             await parts.runner.node_recovered(node_id)
         parts.board.touch()
+
+    async def _sweep(self, parts: Parts, node_id: str, outcome: ScanOutcome) -> None:
+        try:
+            await parts.recovery.sweep(node_id, outcome.temporaries)
+        except SyncdeckError as error:
+            # The node was lost just now; its next scan reports the same files again.
+            log.warning("left-over temporary files stay on %s until its next scan: %s", node_id, error)
 
     async def _follow_configuration(self) -> None:
         async for change in watch(self._config_path, self._need().loaded.policy.digest):

@@ -22,7 +22,7 @@ from engine.identity import own_node_id
 from engine.integrity.temporary import TemporaryNames
 from engine.inventory.fleet import Fleet, NodeStatus
 from engine.inventory.hasher import Hasher
-from engine.inventory.keeper import InventoryKeeper, OnScanned
+from engine.inventory.keeper import InventoryKeeper, OnDown, OnScanned
 from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
 from engine.planning_loop import PlanningLoop
@@ -132,7 +132,7 @@ class Parts:
 
 
 async def assemble(
-    loaded: LoadedConfig, state_dir: Path, clock: Clock, mode: str, on_scanned: OnScanned
+    loaded: LoadedConfig, state_dir: Path, clock: Clock, mode: str, on_scanned: OnScanned, on_down: OnDown
 ) -> Parts:
     """Return the parts over an open store; raises StoreError."""
     store = await Store.open(state_dir / STORE_NAME)
@@ -182,7 +182,7 @@ async def assemble(
         queue=queue,
         fleet=fleet,
         pool=pool,
-        keeper=InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned),
+        keeper=InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned, on_down),
         reconciler=reconciler,
         planning=planning,
         runner=runner,
