@@ -129,6 +129,20 @@ def test_what_is_on_its_way_takes_space_from_what_follows() -> None:
     assert _codes(_plan(made, context=free)) == {}
 
 
+def test_plans_of_one_pass_share_the_room_that_is_left_most_urgent_first() -> None:
+    small = entry("a.db", replica("nebius-1", size=4 * GB), origin="nebius-1", size=4 * GB)
+    risky = entry("z.db", replica("vast-1", size=4 * GB), origin="vast-1", size=4 * GB, sha="b" * 64)
+    result = _plan(small, risky, context=_context({"lambda-1": {"used_bytes": 694 * GB}}))
+    taken = {str(key) for plan in result.plans if "lambda-1" in plan.targets for key in plan.entries}
+    assert taken == {"games:z.db@vast-1"}
+    assert _codes(result) == {"lambda-1": "full"}
+
+
+def test_an_entry_that_is_met_twice_in_one_pass_is_planned_once() -> None:
+    made = entry("x.db", replica("nebius-1", ReplicaState.UNHASHED), origin="nebius-1", sha=None)
+    assert _plan(made, made) == _plan(made)
+
+
 def test_a_diverged_larger_or_damaged_copy_is_kept_and_shown() -> None:
     for state, size, code in [
         (ReplicaState.DIVERGED, 1, "diverged"),
@@ -243,6 +257,13 @@ def test_an_emergency_for_a_named_durable_node_saves_what_only_it_holds() -> Non
     other = entry("y.db", replica("nebius-2"), origin="nebius-2", sha="b" * 64)
     result = SyncPlanner().plan_emergency([made, other], _context(), ("nebius-1",))
     assert [str(plan.entries[0]) for plan in result.plans] == ["games:x.db@nebius-1"]
+
+
+def test_an_emergency_saves_what_only_a_failing_durable_node_holds() -> None:
+    made = entry("x.db", replica("nebius-1"), origin="nebius-1")
+    assert SyncPlanner().plan_emergency([made], _context()).plans == ()
+    result = SyncPlanner().plan_emergency([made], _context({"nebius-1": {"failing": True}}))
+    assert [(plan.source, plan.priority) for plan in result.plans] == [("nebius-1", SyncPriority.CRITICAL)]
 
 
 def test_an_emergency_raises_the_urgency_of_what_is_queued_already() -> None:
