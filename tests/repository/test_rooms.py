@@ -34,19 +34,34 @@ def python_files(repository: Path) -> list[Path]:
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
-for room in ("engine", "config"):
+rooms, unwanted = (set(words.split(",")) for words in sys.argv[1:])
+for room in rooms:
     package = importlib.import_module(room)
     for module in pkgutil.walk_packages(package.__path__, room + "."):
         if "migrations" not in module.name and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"textual", "rich"}))
+print(sorted({name.partition(".")[0] for name in sys.modules} & unwanted))
 """
+WAITING = ("aioboto3", "aiobotocore", "boto3", "botocore")
+
+
+def loaded(repository: Path, rooms: tuple[str, ...], unwanted: tuple[str, ...]) -> str:
+    """Return which of the unwanted packages are there once every module of these rooms is imported."""
+    command = [sys.executable, "-c", IMPORT_ALL, ",".join(rooms), ",".join(unwanted)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_engine_and_configuration_run_without_any_terminal_library(repository: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=repository, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    assert loaded(repository, ("engine", "config"), ("textual", "rich")) == "[]"
+
+
+def test_the_s3_library_waits_for_its_transport_and_is_loaded_by_nothing(repository: Path) -> None:
+    assert loaded(repository, ROOMS, WAITING) == "[]"
+    sources = [path for path in python_files(repository) if path.relative_to(repository).parts[0] in ROOMS]
+    imports = re.compile(rf"^\s*(from|import) ({'|'.join(WAITING)})\b", re.MULTILINE)
+    assert [str(path) for path in sources if imports.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_every_room_says_its_purpose_in_the_first_line_of_its_init(repository: Path) -> None:
