@@ -23,6 +23,7 @@ from engine.integrity.temporary import TemporaryNames
 from engine.inventory.fleet import Fleet, NodeStatus
 from engine.inventory.hasher import Hasher
 from engine.inventory.keeper import InventoryKeeper, OnDown, OnScanned
+from engine.inventory.settler import Settler
 from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
 from engine.planning_loop import PlanningLoop
@@ -65,6 +66,7 @@ class Parts:
     board: StatusBoard
     facts: EngineFacts
     notifier: FindingNotifier
+    settler: Settler
     _known_up: set[str] = field(default_factory=set)
 
     @property
@@ -126,6 +128,7 @@ class Parts:
     async def close(self) -> None:
         """Let go of everything, in the order in which parts depend on each other."""
         await self.keeper.stop()
+        await self.settler.stop()
         await self.pool.close()
         await self.notifier.close()
         await self.store.close()
@@ -155,7 +158,8 @@ async def assemble(
     tools = Tools(queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress)
     executor = Executor(tools)
     runner = Runner(tools, executor, fleet.closed_nodes)
-    reconciler = Reconciler(catalog, queue, fleet, hasher, clock)
+    settler = Settler(hasher, clock, lambda: parts.planning.wake())
+    reconciler = Reconciler(catalog, queue, fleet, settler, clock)
     facts = EngineFacts(mode, clock.now())
     maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock)
     notifier = FindingNotifier(clock)
@@ -172,7 +176,7 @@ async def assemble(
     async def audit(action: str, detail: str) -> None:
         await catalog.audit(_user(), action, audit_as, detail)
 
-    return Parts(
+    parts = Parts(
         loaded=loaded,
         run_id=run_id,
         run_started_at=clock.now(),
@@ -193,7 +197,9 @@ async def assemble(
         board=board,
         facts=facts,
         notifier=notifier,
+        settler=settler,
     )
+    return parts
 
 
 async def _engine_id(store: Store) -> str:

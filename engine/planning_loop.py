@@ -62,12 +62,12 @@ class PlanningLoop:
             except TimeoutError:
                 continue
 
-    async def once(self, full: bool) -> int:
+    async def once(self, full: bool, snapshot_now: bool = False) -> int:
         """Plan once; return how many transfers were queued (none while observing)."""
         since = None if full else self._sequence
         if not self._may_queue():
             return await self._observe()
-        report = await self._reconciler.reconcile(since)
+        report = await self._reconciler.reconcile(since, snapshot_now)
         if report.complete:
             self._sequence = report.sequence
         if full:

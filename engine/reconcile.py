@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.values import Place, Places
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
-from engine.inventory.hasher import Hasher, replicas_to_hash
+from engine.inventory.settler import Settler
 from engine.model import DataEntry, DataType, LocationView, NodeState, PlanResult, Refusal
 from engine.planner.demands import FOR_TRAINING
 from engine.planner.planner import PlanContext, SyncPlanner
@@ -58,12 +59,12 @@ class Reconciler:
     """Plans page by page, so that a million entries need no more memory than five hundred."""
 
     def __init__(
-        self, catalog: DataCatalog, queue: TransferQueue, fleet: Fleet, hasher: Hasher, clock: Clock
+        self, catalog: DataCatalog, queue: TransferQueue, fleet: Fleet, settler: Settler, clock: Clock
     ) -> None:
         self._catalog = catalog
         self._queue = queue
         self._fleet = fleet
-        self._hasher = hasher
+        self._settler = settler
         self._clock = clock
         self._planner = SyncPlanner()
         self._newest = NewestSeen()
@@ -113,24 +114,27 @@ class Reconciler:
         """Yield what a planning function decides, page by page, queueing nothing."""
         context = await self.context()
         async for page in self.pages():
-            result = plan(page, context)
+            result = await asyncio.to_thread(plan, page, context)
             context = context.after(result)
             yield result
 
-    async def reconcile(self, changed_since: int | None, settle: bool = True) -> ReconcileReport:
-        """Settle unknown contents, plan, and queue. Stops early when the queue is full."""
+    async def reconcile(self, changed_since: int | None, snapshot_now: bool = False) -> ReconcileReport:
+        """Plan and queue; what must be hashed first is handed to the settler. Stops early when the queue is full.
+
+        ``snapshot_now`` sends changed databases although their snapshot interval is not over.
+        """
         sequence = await self._catalog.sequence()
         entries, queued, complete = 0, 0, True
         refused: list[Refusal] = []
-        context = await self.context()
+        context = replace(await self.context(), snapshot_now=snapshot_now)
         room = MOST_QUEUED - len(context.live)
         async for page in self.pages(changed_since):
             entries += len(page)
-            if settle:
-                page = await self._settled(page)
+            for entry in page:
+                self._settler.offer(entry)
             self._newest.see(page)
             await self._note_wanted(page, context)
-            result = self._planner.plan_replication(page, context)
+            result = await asyncio.to_thread(self._planner.plan_replication, page, context)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             new = self.transfers(result)
             if len(new) > room:
@@ -152,7 +156,9 @@ class Reconciler:
         context = await self.context()
         async for page in self.pages():
             entries += len(page)
-            result = self._planner.plan_replication(await self._settled(page), context)
+            for entry in page:
+                self._settler.offer(entry)
+            result = await asyncio.to_thread(self._planner.plan_replication, page, context)
             context = context.after(result)
             wanted += len(self.transfers(result))
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
@@ -185,12 +191,3 @@ class Reconciler:
             return
         router = Router(context.policy, context.locations)
         await self._catalog.set_wanted({e.key: router.route(e, context.now).copies_wanted for e in page})
-
-    async def _settled(self, page: list[DataEntry]) -> list[DataEntry]:
-        settled: list[DataEntry] = []
-        for entry in page:
-            if replicas_to_hash(entry):
-                await self._hasher.settle(entry)
-                entry = await self._catalog.get(entry.key) or entry
-            settled.append(entry)
-        return settled

@@ -122,7 +122,7 @@ class StatusMaker:
                 old_daemons={n: s.old_daemons for n, s in self._fleet.nodes.items() if s.old_daemons},
                 lint=self._facts.lint,
                 config_refused=self._facts.config_refused,
-                parts_down=dict(self._facts.parts_down),
+                parts_down=self._parts_down(),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,
             )
@@ -144,6 +144,12 @@ class StatusMaker:
             entries_total=known.totals.entries,
             replicas_total=known.totals.replicas,
         )
+
+    def _parts_down(self) -> dict[str, str]:
+        down = dict(self._facts.parts_down)
+        if self.planning is not None and self.planning.failure is not None:
+            down["planning"] = self.planning.failure
+        return down
 
     async def _known(self, now: float) -> _Aggregates:
         sequence = await self._catalog.sequence()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from config.classify import classify
@@ -34,6 +35,7 @@ class Hasher:
         self._agent_for = agent_for
         self._names = names
         self._clock = clock
+        self._one_per_node: dict[str, asyncio.Lock] = {}
 
     async def settle(self, entry: DataEntry) -> tuple[SyncdeckError, ...]:
         """Hash what must be known of one entry; return what could not be hashed now and why.
@@ -42,8 +44,10 @@ class Hasher:
         """
         failures: list[SyncdeckError] = []
         for replica in sorted(replicas_to_hash(entry), key=lambda r: -r.stat.mtime_ns):
+            node = location_node(replica.location)
             try:
-                await self._hash(entry, replica)
+                async with self._one_per_node.setdefault(node, asyncio.Lock()):
+                    await self._hash(entry, replica)
             except SyncdeckError as error:
                 if error.error_class is ErrorClass.BUG:
                     raise

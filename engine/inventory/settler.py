@@ -1,0 +1,77 @@
+"""Settling what files hold, beside everything else: a few hashes at once, one on each node, none of them waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from engine.clock import Clock
+from engine.errors import SyncdeckError
+from engine.inventory.hasher import Hasher, replicas_to_hash
+from engine.model import DataEntry
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+MOST_WAITING = 256
+"""More are offered again by the next planning pass; a list of all would grow with the catalog."""
+RETRY_SECONDS = 60.0
+
+
+class Settler:
+    """Takes entries whose copies must be hashed before they can be planned; says when one is settled."""
+
+    def __init__(self, hasher: Hasher, clock: Clock, on_settled: Callable[[], None]) -> None:
+        self._hasher = hasher
+        self._clock = clock
+        self._on_settled = on_settled
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, float] = {}
+
+    def offer(self, entry: DataEntry) -> bool:
+        """Start settling an entry unless that is under way, need not be, or failed a moment ago."""
+        key = str(entry.key)
+        if key in self._busy:
+            return True
+        due = self._clock.monotonic() >= self._not_before.get(key, 0.0)
+        if not due or len(self._busy) >= MOST_WAITING or not replicas_to_hash(entry):
+            return False
+        self._busy[key] = asyncio.get_running_loop().create_task(self._settle(entry), name=f"hash {key}")
+        return True
+
+    async def idle(self) -> bool:
+        """Wait until nothing is being settled; return whether anything was."""
+        was_busy = bool(self._busy)
+        while self._busy:
+            await asyncio.wait(list(self._busy.values()))
+        return was_busy
+
+    async def stop(self) -> None:
+        """End what is under way; it is offered again at the next start."""
+        tasks = list(self._busy.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self, entry: DataEntry) -> None:
+        key = str(entry.key)
+        try:
+            async with self._slots:
+                failures = await self._hasher.settle(entry)
+            for failure in failures:
+                log.warning("%s could not be hashed and is tried again: %s; %s", key, failure, failure.remedy)
+            self._note(key, failed=bool(failures))
+        except SyncdeckError as error:
+            log.error("%s could not be hashed: %s; %s", key, error, error.remedy)
+            self._note(key, failed=True)
+        finally:
+            del self._busy[key]
+            self._on_settled()
+
+    def _note(self, key: str, failed: bool) -> None:
+        if failed:
+            self._not_before[key] = self._clock.monotonic() + RETRY_SECONDS
+        else:
+            self._not_before.pop(key, None)
