@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from config.landing import DEFAULT_LANDING
 from config.schema.cluster import ClusterFile
-from config.schema.data_plane import DEFAULT_LANDING, Landing, ThresholdSection
+from config.schema.data_plane import Landing, ThresholdSection
 from config.types import DataType, EngineSettings, OnFinding, SshSettings, Thresholds
 
 MEGABYTE = 1_000_000

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from config.landing import DEFAULT_LANDING, landing_problem
 from config.schema.base import Duration, Integer, Number, Rate, Seconds, Section, Size
 from config.types import DataType
-
-DEFAULT_LANDING: Mapping[DataType, str] = {
-    DataType.GAMES: "synced/{origin}/{path}",
-    DataType.MODELS: "{path}",
-    DataType.NPZ: "{path}",
-    DataType.CHECKPOINT: "{path}",
-}
-"""Where a copy lands below the folder of its type. Games are keyed by origin; the users read ``synced/**``."""
 
 
 class Ssh(Section):
@@ -68,45 +60,29 @@ class ThresholdSection(Section):
     disk_full_forecast: Duration | None = None
 
 
-def _landing(template: str, needs_origin: bool) -> str:
-    """A template must map a place back to its key: whole steps, a fixed one first, and ``{path}`` at the end."""
-    steps = template.split("/")
-    fixed = [step for step in steps if step not in ("{origin}", "{path}")]
-    wanted = ["{origin}", "{path}"] if needs_origin else ["{path}"]
-    sound = (
-        [step for step in steps if step not in fixed] == wanted
-        and steps[-1] == "{path}"
-        and all(step not in ("", ".", "..") and not set("{}\\") & set(step) for step in fixed)
-        and (not needs_origin or steps[0] != "{origin}")
-    )
-    if not sound:
-        example = DEFAULT_LANDING[DataType.GAMES if needs_origin else DataType.MODELS]
+def _readable(data_type: DataType) -> AfterValidator:
+    """Return the check that a template maps a place back to its key."""
+
+    def check(template: str) -> str:
+        problem = landing_problem(data_type, template)
+        if problem is None:
+            return template
         raise PydanticCustomError(
             "landing-template",
-            "{found} cannot be read backwards, from a file to its key; a sound one is {example}",
-            {"found": repr(template), "example": example},
+            "{found} cannot be read backwards, from a file to its key: {problem}; a sound one is {example}",
+            {"found": repr(template), "problem": problem, "example": DEFAULT_LANDING[data_type]},
         )
-    return template
 
-
-def _keyed_landing(template: str) -> str:
-    return _landing(template, needs_origin=True)
-
-
-def _shared_landing(template: str) -> str:
-    return _landing(template, needs_origin=False)
-
-
-SharedTemplate = Annotated[str, AfterValidator(_shared_landing)]
+    return AfterValidator(check)
 
 
 class Landing(Section):
     """Where copies of foreign origin land, below the folder of their type."""
 
-    games: Annotated[str, AfterValidator(_keyed_landing)] | None = None
-    npz: SharedTemplate | None = None
-    models: SharedTemplate | None = None
-    checkpoint: SharedTemplate | None = None
+    games: Annotated[str, _readable(DataType.GAMES)] | None = None
+    npz: Annotated[str, _readable(DataType.NPZ)] | None = None
+    models: Annotated[str, _readable(DataType.MODELS)] | None = None
+    checkpoint: Annotated[str, _readable(DataType.CHECKPOINT)] | None = None
 
 
 class DataPlane(Section):

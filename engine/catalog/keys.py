@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import unicodedata
 
+from config.landing import KEYED_BY_ORIGIN, ORIGIN, PATH
 from config.types import DataType
 from engine.catalog.roots import LocationRoot
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import EntryKey
 
-ORIGIN, PATH = "{origin}", "{path}"
-KEYED_BY_ORIGIN = frozenset({DataType.GAMES})
-"""Every node writes its own ``games.db``; all other names are shared by the fleet."""
 _MAIN = "_root"
 
 
@@ -69,22 +67,6 @@ def parse_key(text: str) -> EntryKey:
     if not _sound(path):
         raise _no_key(text, "its path must be relative, without empty steps, `.` and `..`")
     return EntryKey(data_type, unicodedata.normalize("NFC", path), origin)
-
-
-def landing_problem(data_type: DataType, template: str) -> str | None:
-    """Return why a landing template cannot be mapped back to keys, or None when it is sound."""
-    steps = template.split("/")
-    fixed = [step for step in steps if step not in (ORIGIN, PATH)]
-    keyed = data_type in KEYED_BY_ORIGIN
-    if steps[-1] != PATH or steps.count(PATH) != 1:
-        return f"it must end with the step {PATH}, once"
-    if steps.count(ORIGIN) != (1 if keyed else 0):
-        return f"{data_type.value} need the step {ORIGIN} once" if keyed else f"{data_type.value} have no origin"
-    if keyed and steps[0] == ORIGIN:
-        return f"a fixed step must come before {ORIGIN}, or own folders could be taken for copies"
-    if any(not _sound(step) or set("{}\\") & set(step) or step.startswith((".", "_")) for step in fixed):
-        return "its fixed steps must be plain names, not hidden, not beginning with `_`"
-    return None
 
 
 def _no_key(text: str, why: str) -> KeyMapError:

@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from config.landing import DEFAULT_LANDING
 from config.places import decision_at
 from config.types import DataType, DriveSpec, NodeSpec, Policy
 
@@ -32,13 +33,6 @@ STORAGE_PATHS: Mapping[str, DataType | None] = {
 """What each ``storage_paths`` name holds; names that are not here (logs) hold no data."""
 MOUNT_FOLDERS = ("/Volumes", "/media", "/run/media", "/mnt")
 """Below these a folder counts only while something is mounted there."""
-DEFAULT_LANDING: Mapping[DataType, str] = {
-    DataType.GAMES: "synced/{origin}/{path}",
-    DataType.NPZ: "{path}",
-    DataType.MODELS: "{path}",
-    DataType.CHECKPOINT: "{path}",
-}
-"""Used only where a policy leaves a type out; the loader fills them all."""
 
 
 @dataclass(frozen=True, slots=True)

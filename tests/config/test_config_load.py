@@ -69,6 +69,7 @@ def test_unknown_keys_are_kept_and_can_be_asked_for():
         (cluster(sections="data_plane: {on_finding: {command: notify me}}\n"), 1, "data_plane.on_finding", "list"),
         (cluster(sections="data_plane: {landing: {games: '{path}'}}\n"), 1, "data_plane.landing.games", "correct"),
         (cluster(sections="data_plane: {landing: {npz: '../{path}'}}\n"), 1, "data_plane.landing.npz", "correct"),
+        (cluster(sections="data_plane: {landing: {npz: '_in/{path}'}}\n"), 1, "data_plane.landing.npz", "correct"),
         (cluster(sections="sync_routing: {rules: [{name: a, place: durabel}]}\n"), 1, "sync_routing.rules", "selector"),
         (cluster(sections="a: [1\n"), 2, "", "look at this line"),
         (cluster(host("alpha"), host("alpha")), 8, "hosts.alpha", "keep one"),

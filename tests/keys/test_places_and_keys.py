@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.landing import DEFAULT_LANDING, landing_problem
 from config.types import DataType, DriveSpec, Policy
-from engine.catalog.keys import KeyMapError, key_of, landing_problem, parse_key, place
-from engine.catalog.roots import DEFAULT_LANDING, LocationRoot, landing_root, roots_of
+from engine.catalog.keys import KeyMapError, key_of, parse_key, place
+from engine.catalog.roots import LocationRoot, landing_root, roots_of
 from engine.model import EntryKey
 from tests.planner.worlds import DRIVE_SUBDIRS, node, policy
 
@@ -223,6 +224,8 @@ def test_text_that_is_no_key_is_refused_with_the_reason(text: str) -> None:
         (DataType.GAMES, "synced/{origin}-{path}", False),
         (DataType.GAMES, "../{origin}/{path}", False),
         (DataType.GAMES, ".hidden/{origin}/{path}", False),
+        (DataType.MODELS, "_root/{path}", False),
+        (DataType.MODELS, "a/../{path}", False),
         (DataType.MODELS, "{path}", True),
         (DataType.MODELS, "from/{origin}/{path}", False),
         (DataType.NPZ, "in/{path}/x", False),

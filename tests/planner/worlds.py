@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from config.landing import DEFAULT_LANDING
 from config.rules import built_in_rules
 from config.types import (
     DataType,
@@ -15,7 +16,7 @@ from config.types import (
     RuleSpec,
     Thresholds,
 )
-from engine.catalog.roots import DEFAULT_LANDING, roots_of
+from engine.catalog.roots import roots_of
 from engine.model import (
     DataEntry,
     EntryKey,
