@@ -86,6 +86,7 @@ class UnifiedDataPlane:
         self._spawn(parts.runner.run(), "transfers")
         self._spawn(parts.board.run(), "status")
         self._spawn(self._follow_configuration(), "configuration")
+        self._spawn(parts.housekeeping.run(), "housekeeping")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
 
     async def run_once(self) -> OnceReport:
@@ -93,6 +94,7 @@ class UnifiedDataPlane:
         if self._parts is None:
             await self._open_online()
         parts = self._need()
+        await parts.housekeeping.once()
         await parts.recovery.start()  # before the first scan, which sweeps what no intent needs
         await parts.keeper.look_at_all()
         await parts.planning.once(full=True, snapshot_now=True)

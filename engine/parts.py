@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from engine.execution.recovery import Recovery
 from engine.execution.runner import Runner
 from engine.execution.tools import Tools
 from engine.health.notify import FindingNotifier
+from engine.housekeeping import Housekeeping
 from engine.identity import own_node_id
 from engine.integrity.temporary import TemporaryNames
 from engine.inventory.fleet import Fleet, NodeStatus
@@ -67,6 +69,9 @@ class Parts:
     facts: EngineFacts
     notifier: FindingNotifier
     settler: Settler
+    housekeeping: Housekeeping
+    audit: Callable[[str, str], Awaitable[None]]
+    """Writes down an operator's act: the action, and its detail."""
     _known_up: set[str] = field(default_factory=set)
 
     @property
@@ -120,10 +125,6 @@ class Parts:
         self.facts.lint = loaded.findings
         self.fleet.apply_policy(loaded.policy)
         self.facts.config_refused = None
-
-    async def audit(self, action: str, detail: str) -> None:
-        """Write down an operator's act."""
-        await self.catalog.audit(_user(), action, self.fleet.own_node, detail)
 
     async def close(self) -> None:
         """Let go of everything, in the order in which parts depend on each other."""
@@ -198,6 +199,8 @@ async def assemble(
         facts=facts,
         notifier=notifier,
         settler=settler,
+        housekeeping=Housekeeping(catalog, queue, clock),
+        audit=audit,
     )
     return parts
 

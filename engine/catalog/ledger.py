@@ -18,7 +18,6 @@ SAMPLES_KEPT_SECONDS = 14 * 86_400.0
 SAMPLES_FULL_SECONDS = 86_400.0
 """Younger samples are all kept; of the older ones one per half hour, which is enough to see a disk fill up."""
 SAMPLES_THIN_SECONDS = 1_800.0
-PRUNE_EVERY_SECONDS = 3_600.0
 
 LINK_WEIGHT = 0.3
 """Weight of the newest measurement in a link's moving average."""
@@ -112,7 +111,7 @@ class Ledger(CatalogPart):
         await self._store.write(add)
 
     async def prune_ledger(self) -> None:
-        """Forget old samples and old audit lines. Worth calling once an hour (``PRUNE_EVERY_SECONDS``)."""
+        """Forget old samples and old audit lines."""
         now = self._clock.now()
         bucket = cast(storage_samples.c.at / SAMPLES_THIN_SECONDS, Integer)
         kept = select(storage_samples.c.location_id, func.min(storage_samples.c.at).label("at"))
