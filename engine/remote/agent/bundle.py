@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from functools import cache
 from importlib import resources
 
 PACKAGE = "engine.remote.agent"
+
+_IMPORT = re.compile(
+    rf"^[ \t]*from {re.escape(PACKAGE)}(?:\.(\w+) import| import (\([\w\s,]*\)|[\w, ]+))", re.MULTILINE
+)
 
 PRELUDE = """\
 import sys, types
@@ -51,10 +55,9 @@ def _text(name: str) -> str:
 
 @cache
 def _imports(name: str) -> tuple[str, ...]:
+    """Read by a pattern, not by ``ast``: several threads build agents at once, and in Python 3.11 parsing into a tree
+    in two threads at once fails now and then ("AST constructor recursion depth mismatch")."""
     found: list[str] = []
-    for node in ast.walk(ast.parse(_text(name))):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PACKAGE + "."):
-            found.append(node.module.rsplit(".", 1)[1])
+    for part, listed in _IMPORT.findall(_text(name)):
+        found += [part] if part else re.findall(r"\w+", listed)
     return tuple(found)
