@@ -55,8 +55,8 @@ def _text(name: str) -> str:
 
 @cache
 def _imports(name: str) -> tuple[str, ...]:
-    """Read by a pattern, not by ``ast``: several threads build agents at once, and in Python 3.11 parsing into a tree
-    in two threads at once fails now and then ("AST constructor recursion depth mismatch")."""
+    """Read by a pattern, not by ``ast``: in Python 3.11 making a syntax tree fails now and then in a program with
+    other threads ("AST constructor recursion depth mismatch")."""
     found: list[str] = []
     for part, listed in _IMPORT.findall(_text(name)):
         found += [part] if part else re.findall(r"\w+", listed)

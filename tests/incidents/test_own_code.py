@@ -1,0 +1,93 @@
+"""Promises about our own code that no run can show: what it never does, it holds no call for."""
+
+from __future__ import annotations
+
+import ast
+import ipaddress
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+REMOVING = {"unlink", "remove", "rmtree", "rmdir", "removedirs", "truncate", "ftruncate"}
+MAY_REMOVE = {
+    "engine/api/lock.py": "the lock file's own text",
+    "engine/api/server.py": "the control socket",
+    "engine/remote/enrol.py": "a half-written known_hosts",
+    "engine/remote/agent/partial.py": "a partial file of ours",
+    "engine/remote/agent/growing.py": "a snapshot of ours",
+    "engine/remote/agent/snapshots.py": "a snapshot of ours",
+    "engine/remote/agent/publishing.py": "a temporary file of ours, and the log of a replaced copy",
+}
+"""Every file of the engine that removes anything, and what: each is held to it by tests of its own room."""
+THE_LAB = "engine/lab/"
+REWRITING = re.compile(r"\b(VACUUM|wal_checkpoint)\b", re.IGNORECASE)
+MOCKS = {"unittest.mock", "mock", "pytest_mock"}
+ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\.\d)(?!\w)")
+MADE_UP = [ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "100.64.0.0/10")]
+
+
+def _trees(repository: Path, folder: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((repository / folder).rglob("*.py")):
+        yield path.relative_to(repository).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _calls(tree: ast.Module) -> Iterator[ast.Attribute]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func
+
+
+def _is_set(function: ast.Attribute) -> bool:
+    """Return whether ``remove`` is called on a collection rather than on the os module."""
+    return function.attr == "remove" and not (isinstance(function.value, ast.Name) and function.value.id == "os")
+
+
+def test_nothing_in_the_engine_deletes_data(repository: Path) -> None:
+    found = {
+        name
+        for name, tree in _trees(repository, "engine")
+        for function in _calls(tree)
+        if function.attr in REMOVING and not _is_set(function) and not name.startswith(THE_LAB)
+    }
+    assert found <= set(MAY_REMOVE), found - set(MAY_REMOVE)
+
+
+def test_nothing_rewrites_a_database_in_place(repository: Path) -> None:
+    strings = [
+        (name, node.value)
+        for name, tree in _trees(repository, "engine/remote")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [(name, text) for name, text in strings if REWRITING.search(text)] == []
+
+
+def test_no_test_replaces_our_own_code_by_a_mock(repository: Path) -> None:
+    for name, tree in _trees(repository, "tests"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert not {alias.name for alias in node.names} & MOCKS, name
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module not in MOCKS, name
+                assert node.module != "unittest" or "mock" not in {alias.name for alias in node.names}, name
+
+
+def test_no_real_address_is_in_the_repository(repository: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
+    public: list[tuple[str, str]] = []
+    for name in filter(None, listed.stdout.split("\0")):
+        if not name.endswith((".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".tcss")) or not (repository / name).exists():
+            continue
+        for text in ADDRESS.findall((repository / name).read_text(encoding="utf-8")):
+            if _is_public(text):
+                public.append((name, text))
+    assert public == []
+
+
+def _is_public(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return address.is_global and not any(address in network for network in MADE_UP)
