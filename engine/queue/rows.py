@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from engine.catalog.values import node_of
@@ -142,8 +141,3 @@ def attempt(row: Any) -> Attempt:
         hint=row.hint,
         steps=tuple((step, seconds) for step, seconds in json.loads(row.steps)),
     )
-
-
-def by_id(rows: Any) -> Mapping[int, Transfer]:
-    """Return rows of transfers by their id."""
-    return {row.id: transfer(row) for row in rows}

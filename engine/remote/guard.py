@@ -8,9 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from engine.remote.child import Child, spawn
 
-# The supervisor's own exit code when it ended the command because the engine was gone.
-ENGINE_GONE = 75
-
 # Plain source for an isolated interpreter: the supervisor must start fast and import nothing of ours.
 # stdin is the engine's pipe. The command gets a process group of its own, so that all its children end with it.
 SUPERVISOR = """

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +18,6 @@ SOCKET_PATH_LIMIT_BYTES = 104 - 1 - 17
 CONTROL_PERSIST_SECONDS = 60
 SERVER_ALIVE_INTERVAL_SECONDS = 15
 SERVER_ALIVE_COUNT_MAX = 3
-FAILED_TO_CONNECT = 255
 DESTINATION_NAME_CHARS = 16
 
 
@@ -34,11 +31,6 @@ def ssh_argv(
     """
     argv = ["ssh", *ssh_options(endpoint, address, options, slot=slot), "--", destination(endpoint, address)]
     return argv if command is None else [*argv, command]
-
-
-def rsync_shell(endpoint: Endpoint, address: Address, options: SshOptions, *, slot: int = 0) -> str:
-    """Return the value of rsync's ``--rsh``, split by rsync at blanks with shell-like quotes."""
-    return shlex.join(["ssh", *ssh_options(endpoint, address, options, slot=slot)])
 
 
 def destination(endpoint: Endpoint, address: Address) -> str:
@@ -147,8 +139,3 @@ def _quoted(path: str) -> str:
     """Return a path as ssh's option parser reads it back: blanks quoted, percent signs doubled."""
     path = os.path.expanduser(path).replace("%", "%%")
     return f'"{path}"' if any(character.isspace() for character in path) else path
-
-
-def shell_command(argv: Sequence[str]) -> str:
-    """Return ``argv`` as one line for the remote login shell."""
-    return shlex.join(argv)

@@ -31,9 +31,9 @@ class AgentTransport:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Any pair of nodes, resumable, no delta."""
+        """Any pair of nodes, resumable."""
         cost = BASE64_COST if self._base64 else AGENT_COST
-        return Capabilities(remote_to_remote=True, resume=True, progress=True, delta=False, cost=cost)
+        return Capabilities(remote_to_remote=True, resume=True, cost=cost)
 
     async def unusable(self, source: Endpoint, target: Endpoint) -> str | None:
         """Return None: an agent runs wherever the engine can look at files at all."""

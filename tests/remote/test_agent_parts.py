@@ -207,10 +207,8 @@ def test_a_full_disk_and_a_refusal_are_told_apart() -> None:
 
 
 # Recorded from macOS 14 and 15.
-def test_macos_names_are_one_file_whatever_their_case_and_composition() -> None:
+def test_macos_names_are_one_name_whatever_their_composition() -> None:
     decomposed = unicodedata.normalize("NFD", "Größe.DB")
-    assert platforms.name_key(decomposed, "darwin") == platforms.name_key("grösse.db", "darwin")
-    assert platforms.name_key("A.db", "linux") != platforms.name_key("a.db", "linux")
     assert platforms.nfc(decomposed) == "Größe.DB"
 
 
@@ -238,9 +236,7 @@ RSYNC = "rsync  version 3.2.7  protocol version 31\nCopyright (C) 1996-2022 by A
 OLD_MACOS = "rsync  version 2.6.9  protocol version 29\nCopyright (C) 1996-2006 by Andrew Tridgell\n"
 
 
-def test_rsync_versions_are_read_and_openrsync_is_told_apart() -> None:
-    assert platforms.rsync_version(RSYNC) == (3, 2, 7)
-    assert platforms.rsync_version(OLD_MACOS) == platforms.rsync_version(OPENRSYNC) == (2, 6, 9)
+def test_openrsync_is_told_apart() -> None:
     assert platforms.is_openrsync(OPENRSYNC) and not platforms.is_openrsync(OLD_MACOS)
     assert machine.version_line(OPENRSYNC) == "openrsync: protocol version 29 / rsync version 2.6.9 compatible"
     assert machine.version_line(RSYNC) == "rsync  version 3.2.7  protocol version 31"

@@ -14,7 +14,7 @@ from engine.errors import ErrorClass
 from engine.model import NodeState
 from engine.remote.diagnose import diagnose, most_telling, unreachable
 from engine.remote.links import SESSIONS_PER_MASTER, Links
-from engine.remote.ssh import SOCKET_PATH_LIMIT_BYTES, control_path, rsync_shell, ssh_argv, usable_ciphers
+from engine.remote.ssh import SOCKET_PATH_LIMIT_BYTES, control_path, ssh_argv, usable_ciphers
 from engine.remote.types import Endpoint, SshOptions
 
 NODE = Endpoint("gpu-1", False, (Address("192.0.2.7", 2201), Address("100.64.0.7", 22)), "ubuntu", "~/.ssh/id fleet")
@@ -63,12 +63,6 @@ def test_connections_that_trust_differently_never_share_a_master(tmp_path: Path)
         control_path(NODE, ADDRESS, replace(options, known_hosts="other"), 0),
     }
     assert len(paths) == 5
-
-
-def test_rsync_gets_the_same_options_as_one_word(tmp_path: Path) -> None:
-    options = SshOptions(control_dir=tmp_path)
-    shell = rsync_shell(NODE, ADDRESS, options)
-    assert "StrictHostKeyChecking=yes" in shell and "'" in shell  # the blank in the identity's name is quoted
 
 
 def test_ciphers_that_this_ssh_does_not_know_are_left_out() -> None:

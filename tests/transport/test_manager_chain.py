@@ -33,7 +33,7 @@ class Scripted:
         reason: str | None = None,
     ) -> None:
         self.name = name
-        self.capabilities = Capabilities(remote_to_remote=anywhere, resume=True, progress=True, delta=False, cost=cost)
+        self.capabilities = Capabilities(remote_to_remote=anywhere, resume=True, cost=cost)
         self.faults = faults or []
         self.reason = reason
         self.copies = 0

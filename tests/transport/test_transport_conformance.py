@@ -13,7 +13,6 @@ import pytest
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import FileKind
 from engine.transport.errors import BadSource
-from engine.transport.types import TransferJob
 from tests.transport.conftest import ENGINE_NODE, Bench
 
 ALL = ["rsync", "agent", "base64"]
@@ -32,8 +31,8 @@ def write(path: Path, size_bytes: int) -> bytes:
     return content
 
 
-async def served(bench: Bench, name: str, job: TransferJob) -> bool:
-    return await bench.adapter(name).unusable(job.source, job.target) is None
+async def test_every_transport_that_is_built_is_tried_here(bench: Bench) -> None:
+    assert [adapter.name.value for adapter in bench.adapters] == ALL
 
 
 @pytest.mark.parametrize("transport", ALL)
@@ -44,11 +43,14 @@ async def test_what_arrives_is_what_was_sent_and_is_proven_by_its_hash(
     path = bench.folder(source) / f"{transport}-{source}-{target}.npz"
     content = write(path, 3_000_001)
     job = await bench.job(source, target, path, name=f"new folder/{path.name}.copy")
-    if transport == "rsync" and ENGINE_NODE not in (source, target):
-        assert "one end" in (await bench.adapter("rsync").unusable(job.source, job.target) or "")
+    adapter = bench.adapter(transport)
+    reason = await adapter.unusable(job.source, job.target)
+    if not adapter.capabilities.remote_to_remote and ENGINE_NODE not in (source, target):
+        assert reason and "engine's own node" in reason
         return
+    assert reason is None
     seen: list[int] = []
-    outcome = await bench.adapter(transport).copy(job, lambda done, wire: seen.append(done))
+    outcome = await adapter.copy(job, lambda done, wire: seen.append(done))
     assert Path(job.temp_path).read_bytes() == content
     assert outcome.sha256 == hashlib.sha256(content).hexdigest()
     assert outcome.size_bytes == len(content)

@@ -12,7 +12,6 @@ from typing import Any
 MARKER = b"\nSYNCDECK-AGENT-1\n"
 LINE_TAG = b"\x1eSYNCDECK "
 LENGTH = struct.Struct(">I")
-MAX_FRAME_BYTES = 64 << 20
 
 
 def encode(value: Any) -> bytes:

@@ -12,18 +12,11 @@ FULLSYNC_UNSUPPORTED = (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, errno.ENODEV)
 # Where ssh's bare PATH does not look: Homebrew on Apple silicon and Intel, MacPorts, local builds.
 EXTRA_PATHS = ("/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin", "/usr/bin", "/bin")
 OPENRSYNC = re.compile(r"openrsync", re.IGNORECASE)
-RSYNC_VERSION = re.compile(r"rsync\s+version\s+v?(\d+)\.(\d+)(?:\.(\d+))?", re.IGNORECASE)
 
 
 def nfc(name: str) -> str:
     """Return the composed form of a name; HFS+ hands names out decomposed, and APFS keeps what it was given."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
-
-
-def name_key(name: str, platform: str) -> str:
-    """Return what two names must share to be one file: on macOS case and composition do not tell them apart."""
-    composed = nfc(name)
-    return nfc(composed.casefold()) if platform == "darwin" else composed
 
 
 def needs_full_sync(platform: str) -> bool:
@@ -54,11 +47,3 @@ def refusal_remedy(platform: str, number: int | None, path: str) -> str:
 def is_openrsync(version_output: str) -> bool:
     """Return whether ``rsync --version`` printed this is the reimplementation that macOS ships since 15."""
     return OPENRSYNC.search(version_output) is not None
-
-
-def rsync_version(version_output: str) -> tuple[int, int, int] | None:
-    """Return the version that ``rsync --version`` claims (openrsync: the one it is compatible with)."""
-    found = RSYNC_VERSION.search(version_output)
-    if found is None:
-        return None
-    return int(found.group(1)), int(found.group(2)), int(found.group(3) or 0)

@@ -12,13 +12,13 @@ from config.types import Address
 from engine.clock import Clock
 from engine.errors import ErrorClass, TransferError
 from engine.model import Transport
-from engine.remote.diagnose import diagnose, unreachable
+from engine.remote.diagnose import SSH_FAILED, diagnose, unreachable
 from engine.remote.links import Links
 from engine.remote.ssh import destination, ssh_options
 from engine.remote.types import ContentInfo, Endpoint, NodeAgent, Progress, SshOptions, StreamOutcome
 from engine.transport.errors import bad_source, source_changed
 from engine.transport.rsync.command import RsyncRun, build_command
-from engine.transport.rsync.failures import SSH_FAILED, explain
+from engine.transport.rsync.failures import explain
 from engine.transport.rsync.features import RsyncFeatures, parse_version
 from engine.transport.rsync.process import RsyncEnd, run_rsync
 from engine.transport.types import AgentFor, Capabilities, TransferJob
@@ -44,9 +44,7 @@ class RsyncTransport:
     @property
     def capabilities(self) -> Capabilities:
         """Only from or to the engine's node; resumes by comparing blocks."""
-        return Capabilities(
-            remote_to_remote=False, resume=True, progress=True, delta=True, needs_rsync=True, cost=RSYNC_COST
-        )
+        return Capabilities(remote_to_remote=False, resume=True, cost=RSYNC_COST)
 
     async def unusable(self, source: Endpoint, target: Endpoint) -> str | None:
         """Return why not: two remote ends, no rsync, or one that cannot write in place."""

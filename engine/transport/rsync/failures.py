@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 from engine.errors import ErrorClass
 
-SSH_FAILED = 255
-"""ssh's own failures: told apart by ``engine.remote.diagnose``, not here."""
-
 _NO_SPACE = ("No space left on device", "Disk quota exceeded", "ENOSPC")
 _NO_RSYNC = ("rsync: command not found", "rsync: not found", "No such file or directory: rsync")
 _NETWORK_CODES = frozenset({10, 12, 30, 35})
