@@ -1,37 +1,80 @@
-"""zstd on the wire by the node's own program, where both nodes have one and a look at the file says it pays."""
+"""zstd on the wire by the node's own program, where both nodes have one and measuring says that it pays."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import subprocess
-import tempfile
-from typing import Any, Callable, Iterator
+import time
+from typing import Any, Callable, Iterator, NamedTuple, Optional
 
 from engine.remote.agent.failures import Failure
-from engine.remote.agent.machine import find_tool
+from engine.remote.agent.programs import find_tool
 
-SAMPLE_BYTES = 256 << 10
+SAMPLE_BYTES = 1 << 20
 SAMPLES = 3
 SMALLEST_FILE_BYTES = 64 << 10
 # Random bytes and compressed archives stay near 1; game databases come to 0.2 to 0.5.
 WORTH_IT_RATIO = 0.9
+# How much faster a file must move with it than without: it costs both nodes' CPUs, and the figures are estimates.
+WORTH_IT_GAIN = 1.25
+# What ssh's window, the pipes and the sockets swallow before a sender feels the link.
+SWALLOWED_BYTES = 4 << 20
+PROBE_BYTES = 12 << 20
+PROBE_SECONDS = 0.5
 F_SETPIPE_SZ = 1031  # Linux, fcntl.h; absent from Python's fcntl before 3.10
 PIPE_BYTES = 1 << 20
 WAIT_SECONDS = 0.25
 
 
-def pays(fd: int, start: int, size: int) -> bool:
-    """Return whether samples of the bytes from ``start`` on shrink enough at level 1."""
+class Sample(NamedTuple):
+    """What zstd made of parts of a file: bytes out per byte in, and bytes in per second, its start included."""
+
+    ratio: float
+    bytes_per_second: float
+
+    def shrinks(self) -> bool:
+        """Return whether there is anything to gain on any link."""
+        return self.ratio < WORTH_IT_RATIO
+
+    def outruns(self, link_bytes_per_second: float) -> bool:
+        """Return whether compressed bytes carry the file faster than a link that takes so many bytes as they are."""
+        return min(self.bytes_per_second, link_bytes_per_second / self.ratio) > WORTH_IT_GAIN * link_bytes_per_second
+
+
+def take_sample(fd: int, start: int, size: int) -> Optional[Sample]:
+    """Compress samples of the bytes from ``start`` on at level 1; None without zstd, or for a file too small."""
     tool = find_tool("zstd")
     if tool is None or size - start < SMALLEST_FILE_BYTES:
-        return False
+        return None
     step = max(SAMPLE_BYTES, (size - start) // SAMPLES)
     sample = b"".join(os.pread(fd, SAMPLE_BYTES, start + step * number) for number in range(SAMPLES))
+    started = time.perf_counter()
     ran = subprocess.run(
         [tool, "-q", "-1", "-c"], input=sample, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
     )
-    return ran.returncode == 0 and len(ran.stdout) < WORTH_IT_RATIO * len(sample)
+    seconds = time.perf_counter() - started
+    return Sample(len(ran.stdout) / len(sample), len(sample) / seconds) if ran.returncode == 0 and sample else None
+
+
+class LinkProbe:
+    """What a link takes, from the times at which the first bytes of a file were gone. The clock is passed in."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._started = self._mark = now()
+        self._sent = self._marked = 0
+
+    def sent(self, count: int) -> Optional[float]:
+        """Account for bytes just sent; return bytes per second as soon as they can be told."""
+        at = self._now()
+        self._sent += count
+        since_mark = self._sent - self._marked
+        if since_mark >= PROBE_BYTES or at - self._started >= PROBE_SECONDS:
+            return since_mark / max(at - self._mark, 1e-9)
+        if not self._marked and self._sent >= SWALLOWED_BYTES:
+            self._mark, self._marked = at, self._sent
+        return None
 
 
 def widen_pipe(fd: int) -> None:
@@ -95,12 +138,16 @@ class Decompressor:
     """zstd writing to a file by itself, at the file's position."""
 
     def __init__(self, fd: int) -> None:
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process that writes to it
         self._process = subprocess.Popen(
-            [_tool(), "-q", "-c", "-d", "--no-sparse"], stdin=subprocess.PIPE, stdout=fd, stderr=self._words, bufsize=0
+            [_tool(), "-q", "-c", "-d", "--no-sparse"],
+            stdin=subprocess.PIPE,
+            stdout=fd,
+            stderr=subprocess.PIPE,
+            bufsize=0,
         )
         assert self._process.stdin is not None
         self._stdin: Any = self._process.stdin
+        self._stderr: Any = self._process.stderr  # A few words at most: they fit into the pipe until its end.
         widen_pipe(self._stdin.fileno())
 
     def feed(self, data: memoryview) -> None:
@@ -123,8 +170,7 @@ class Decompressor:
                 waiting()
         if code == 0:
             return
-        self._words.seek(0)
-        words = self._words.read(2000).decode("utf-8", "replace").strip()
+        words = self._stderr.read(2000).decode("utf-8", "replace").strip()
         if "No space left" in words:
             raise Failure("no-space", words, "free some space on this file system")
         raise Failure("transient-network", words or "zstd ended early", "it is resumed by itself")

@@ -5,21 +5,16 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import sys
 from typing import Any, List, Optional, Tuple
 
 from engine.remote.agent.hashcache import cache_folder
-from engine.remote.agent.platforms import EXTRA_PATHS, is_openrsync
+from engine.remote.agent.platforms import is_openrsync
+from engine.remote.agent.programs import find_tool
 
 VERSION_SECONDS = 10
-
-
-def find_tool(name: str) -> Optional[str]:
-    """Return a program's path; ssh's bare PATH lacks where macOS users install theirs."""
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_PATHS]))
 
 
 def hello() -> dict[str, Any]:

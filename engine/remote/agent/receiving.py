@@ -6,14 +6,14 @@ import json
 import os
 import sys
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Tuple
 
-from engine.remote.agent.chunks import DATA, END, ChunkReader
+from engine.remote.agent.chunks import BEGIN, DATA, END, ChunkReader
 from engine.remote.agent.compression import Decompressor, widen_pipe
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.frames import LineWriter, read_frame, skip_to_marker
-from engine.remote.agent.machine import find_tool
 from engine.remote.agent.partial import PartialFile
+from engine.remote.agent.programs import find_tool
 
 REPORT_SECONDS = 0.25
 ENDED_EARLY = Failure("transient-network", "the stream ended early", "it is resumed by itself", secondary=True)
@@ -33,11 +33,10 @@ class Receiver:
         self._lines.write({"ready": {"offset": self.file.resumed, "zstd": find_tool("zstd") is not None}})
         if not skip_to_marker(0):
             raise ENDED_EARLY
-        header = self._chunks.read()
-        if header is None:
-            raise ENDED_EARLY
-        compressed = json.loads(bytes(header[1]))["zstd"]
-        promise = self._receive_compressed() if compressed else self._receive(self.file.append)
+        kind, value = self._receive(self.file.append)
+        while kind == BEGIN:
+            kind, value = self._receive_compressed() if value["zstd"] else self._receive(self.file.append)
+        promise = value
         done = self.file.finish(self._report)
         if (done["sha256"], done["size"]) != (promise["sha256"], promise["size"]):
             self.file.remove()
@@ -45,24 +44,24 @@ class Receiver:
             raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
         return dict(done, resumed=self.file.resumed)
 
-    def _receive(self, take: Callable[[memoryview], None]) -> Any:
-        """Hand verified chunks to ``take`` until the sender's promise comes; return that."""
+    def _receive(self, take: Callable[[memoryview], None]) -> Tuple[bytes, Any]:
+        """Hand verified chunks to ``take`` until one says how to go on (BEGIN), or what was promised (END)."""
         while True:
             chunk = self._chunks.read()
             if chunk is None:
                 raise ENDED_EARLY
             kind, payload = chunk
-            if kind == END:
-                return json.loads(bytes(payload))
+            if kind in (BEGIN, END):
+                return kind, json.loads(bytes(payload))
             if kind == DATA:
                 take(payload)
             self._report()
 
-    def _receive_compressed(self) -> Any:
+    def _receive_compressed(self) -> Tuple[bytes, Any]:
         zstd = Decompressor(self.file.filled_by_another())
-        promise = self._receive(zstd.feed)
+        found = self._receive(zstd.feed)
         zstd.finish(self._report)
-        return promise
+        return found
 
     def _report(self) -> None:
         now = time.monotonic()

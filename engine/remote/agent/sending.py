@@ -9,10 +9,10 @@ import queue
 import sys
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Optional
 
 from engine.remote.agent import compression
+from engine.remote.agent.background import Task
 from engine.remote.agent.checks import check_file
 from engine.remote.agent.chunks import BEGIN, CHUNK_BYTES, DATA, END, ChunkWriter
 from engine.remote.agent.failures import Failure, from_exception
@@ -27,6 +27,8 @@ REPORT_SECONDS = 0.25
 # Smaller than a plain chunk: each one stands for several times as much of the file.
 COMPRESSED_CHUNK_BYTES = 256 << 10
 LOOK_AGAIN_SECONDS = 0.004
+# Less is compressed wherever it shrinks: it is sent before its link's speed is known.
+PROBED_FROM_BYTES = 32 << 20
 
 
 class Reporter:
@@ -69,25 +71,33 @@ class Source:
         if self._expected[0] != self.size:
             raise self._changed()
         self._buffers = [bytearray(CHUNK_BYTES) for _ in range(BUFFERS)]
-        self._pending: List[Optional[Future[None]]] = [None] * BUFFERS
-        self._hashing = ThreadPoolExecutor(1)
+        self._free = threading.Semaphore(BUFFERS)
+        self._full: "queue.SimpleQueue[Optional[memoryview]]" = queue.SimpleQueue()
+        self._hashing = Task(self._hash)
         self._turn = 0
 
     def read(self, at_most: int) -> memoryview:
         """Return the next bytes, being hashed meanwhile; empty at the end. Valid for the next few reads."""
-        pending = self._pending[self._turn]
-        if pending is not None:
-            pending.result()
+        self._free.acquire()
         buffer = memoryview(self._buffers[self._turn])[:at_most]
         chunk = buffer[: os.readv(self.fd, [buffer])]
-        self._pending[self._turn] = self._hashing.submit(self.digest.update, chunk)
+        self._full.put(chunk)
         self._turn = (self._turn + 1) % BUFFERS
         return chunk
 
     def finish(self) -> str:
         """Return the SHA-256 of everything read."""
-        self._hashing.shutdown(wait=True)
+        self._full.put(None)
+        self._hashing.result()
         return self.digest.hexdigest()
+
+    def _hash(self) -> None:
+        while True:
+            chunk = self._full.get()
+            if chunk is None:
+                return
+            self.digest.update(chunk)
+            self._free.release()
 
     def ensure_unchanged(self) -> None:
         """Raise Failure source-changed when the path or the open file is not what was promised."""
@@ -107,12 +117,15 @@ class Wire:
     def __init__(self, job: dict[str, Any], reporter: Reporter) -> None:
         self._writer = ChunkWriter(1, job["encoding"])
         self._reporter = reporter
+        self._begun = False
         self.pacer = Pacer(job["bytes_per_second"], time.monotonic, time.sleep)
 
-    def begin(self, header: dict[str, Any]) -> None:
-        """Send the marker and how to read what follows."""
-        write_all(1, MARKER)
-        self._writer.write(BEGIN, json.dumps(header).encode("ascii"))
+    def begin(self, compressed: bool) -> None:
+        """Say how to read what follows; may be said again further on."""
+        if not self._begun:
+            write_all(1, MARKER)
+            self._begun = True
+        self._writer.write(BEGIN, json.dumps({"zstd": compressed}).encode("ascii"))
 
     def data(self, chunk: memoryview) -> None:
         """Send file content."""
@@ -134,17 +147,13 @@ def send(job: dict[str, Any], orders: "queue.Queue[dict[str, Any]]", wire: Wire,
     source = Source(job)
     reporter.write({"hello": 1})
     order = orders.get()
-    verdict: Optional[Future[Optional[str]]] = None
+    verdict: Optional[Task] = None
     if job["check_source"]:
-        verdict = ThreadPoolExecutor(1).submit(check_file, source.path, job["kind"], reporter.check)
+        verdict = Task(lambda: check_file(source.path, job["kind"], reporter.check))
     offset: int = order["offset"]
     _hash_prefix(source, offset, reporter)
-    compressed = bool(order["zstd"]) and compression.pays(source.fd, offset, source.size)
-    wire.begin({"zstd": compressed})
-    if compressed:
-        _send_compressed(source, compression.Compressor(source.path, offset), wire, reporter)
-    else:
-        _send_plain(source, wire, reporter)
+    sample = compression.take_sample(source.fd, offset, source.size) if order["zstd"] else None
+    compressed = _send_content(source, sample, wire, reporter)
     sha256 = source.finish()
     source.ensure_unchanged()
     if reporter.read != source.size:
@@ -166,17 +175,40 @@ def _hash_prefix(source: Source, offset: int, reporter: Reporter) -> None:
         reporter.tell()
 
 
-def _send_plain(source: Source, wire: Wire, reporter: Reporter) -> None:
+def _send_content(source: Source, sample: Optional[compression.Sample], wire: Wire, reporter: Reporter) -> bool:
+    """Send what is left, and return whether compressed from some point on.
+
+    Where it may pay, a large file starts as it is, until the link's speed tells whether zstd outruns it.
+    """
+    useful = sample is not None and sample.shrinks()
+    if not useful or source.size - reporter.read >= PROBED_FROM_BYTES:
+        wire.begin(False)
+        if not _send_plain(source, sample if useful else None, wire, reporter):
+            return False
+    wire.begin(True)
+    _send_compressed(source, wire, reporter)
+    return True
+
+
+def _send_plain(source: Source, sample: Optional[compression.Sample], wire: Wire, reporter: Reporter) -> bool:
+    """Send bytes as they are; return False at the end, True when the rest goes faster compressed."""
+    probe = compression.LinkProbe(time.monotonic) if sample is not None else None
     while True:
         chunk = source.read(wire.pacer.chunk_bytes(CHUNK_BYTES))
         if not chunk:
-            return
+            return False
         reporter.read += len(chunk)
         wire.data(chunk)
+        rate = probe.sent(len(chunk)) if probe is not None else None
+        if rate is not None and sample is not None:
+            if sample.outruns(rate):
+                return True
+            probe = None
 
 
-def _send_compressed(source: Source, zstd: compression.Compressor, wire: Wire, reporter: Reporter) -> None:
-    hashed = ThreadPoolExecutor(1).submit(_hash_behind, source, zstd, reporter)
+def _send_compressed(source: Source, wire: Wire, reporter: Reporter) -> None:
+    zstd = compression.Compressor(source.path, reporter.read)
+    hashed = Task(lambda: _hash_behind(source, zstd, reporter))
     for chunk in zstd.chunks(wire.pacer.chunk_bytes(COMPRESSED_CHUNK_BYTES)):
         wire.data(chunk)
     hashed.result()
