@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Unpack
 
@@ -12,6 +13,14 @@ from engine.model import Attempt, Transfer, TransferState, Transport
 from engine.queue.values import TransferFields
 from engine.transport.errors import BadSource
 from engine.transport.manager import Delivery
+
+_FOLDERS = re.compile(r"(?<![\w.~])~?/(?:[^\s/:'\"]+/)+")
+
+
+def in_short(error: SyncdeckError) -> str:
+    """Return the cause in one line, files by name without their folders; the attempt keeps the error in full."""
+    lines = error.cause.strip().splitlines()
+    return _FOLDERS.sub("", lines[0]) if lines else error.operation
 
 
 @dataclass
@@ -85,11 +94,11 @@ class Outcomes:
             await tools.catalog.mark_bad(transfer.key, transfer.source)
         if verdict.ending is Ending.RETRY:
             at = tools.clock.now() + verdict.delay_seconds
-            await tools.queue.retry_at(transfer.id, at, str(error), **about)
+            await tools.queue.retry_at(transfer.id, at, in_short(error), **about)
         elif verdict.ending is Ending.BLOCK:
-            await tools.queue.block(transfer.id, error.cause, **about)
+            await tools.queue.block(transfer.id, in_short(error), **about)
         elif verdict.ending is Ending.FAIL:
-            await tools.queue.finish(transfer.id, TransferState.FAILED, str(error), **about)
+            await tools.queue.finish(transfer.id, TransferState.FAILED, in_short(error), **about)
         else:
             await tools.queue.finish(transfer.id, TransferState.CANCELLED, error.cause, **about)
 

@@ -22,6 +22,7 @@ NODE_LIMIT = 4
 """Transfers that touch one node at once: the users' coordinator ran out of memory at a hundred rsyncs."""
 SPACE_CHECK_SECONDS = 60.0
 EXPLAINED_AT_ONCE = 500
+REQUEUED_AT_ONCE = 10_000
 SHORTEST_WAIT_SECONDS = 0.05
 
 ClosedNodes = Callable[[], Mapping[str, str]]
@@ -66,6 +67,7 @@ class Runner:
         self._claiming = asyncio.Lock()
         self._stopping = False
         self._due = _Due()
+        self._closed: Mapping[str, str] = {}
 
     def wake(self) -> None:
         """Look for work now: something was queued, released, resumed, or a node came back."""
@@ -148,10 +150,11 @@ class Runner:
 
     async def _fill(self) -> None:
         async with self._claiming:
+            closed = self._closed_nodes()
+            await self._requeue_opened(closed)
             free = self._tools.policy().engine.max_concurrent_syncs - len(self._running)
             if self._stopping or free <= 0:
                 return
-            closed = self._closed_nodes()
             claimed = await self._tools.queue.claim(
                 self._tools.names.run_id, self._lease_seconds, free, closed.keys(), NODE_LIMIT
             )
@@ -184,6 +187,14 @@ class Runner:
                 hint = "report this with the log; `retry` tries it again"
                 reason = f"{type(error).__name__}: {error}"
                 await self._tools.queue.block(transfer_id, reason, error_class=ErrorClass.BUG, hint=hint)
+
+    async def _requeue_opened(self, closed: Mapping[str, str]) -> None:
+        """Queue again what waited only for nodes that are open now: a reason that is over is not shown."""
+        over = set(self._closed.values()) - set(closed.values())
+        self._closed = dict(closed)
+        if over:
+            waiting = await self._tools.queue.in_state(TransferState.WAITING, REQUEUED_AT_ONCE)
+            await self._tools.queue.release([t.id for t in waiting if t.reason in over], "waits for its turn")
 
     async def _explain(self, closed: Mapping[str, str]) -> None:
         """Say of what could be claimed but for a closed node why it waits."""

@@ -111,7 +111,8 @@ def _old_on_trainer(node: str, found: list[tuple[float, str, bool]], limit_secon
         id=f"training:{node}",
         severity=WARNING,
         subject=node,
-        message=f"{node} trains on data older than {span_text(limit_seconds)}: {_some([text for _, text, _ in found])}",
+        message=f"{node} has no training data newer than {span_text(limit_seconds)}:"
+        f" {_some([text for _, text, _ in found])}",
         remedy=remedy,
         key=None if newest else KEY_SYNC,
     )

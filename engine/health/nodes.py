@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.health.inputs import HealthInputs
 from engine.health.levels import CRITICAL, KEY_EMERGENCY, KEY_RESCAN, KEY_SYNC, WARNING
@@ -12,6 +12,18 @@ from engine.views import FindingView, NodeView
 from engine.words import counted, size_text, span_text
 
 _FINE = frozenset({NodeState.UP.value, NodeState.UNKNOWN.value})
+_WRONG: Mapping[NodeState, str] = {
+    NodeState.AUTH_FAILED: "does not accept our SSH key",
+    NodeState.HOST_KEY_UNKNOWN: "is not trusted yet: nobody has looked at its host key",
+    NodeState.HOST_KEY_CHANGED: "is no longer trusted: its host key has changed",
+    NodeState.REFUSED: "refuses connections",
+    NodeState.TIMED_OUT: "does not answer",
+    NodeState.UNRESOLVED: "has an address that does not resolve",
+    NodeState.NO_PYTHON: "has no python3",
+    NodeState.LOST: "stopped answering",
+}
+_BY_COMMAND = frozenset({NodeState.HOST_KEY_UNKNOWN, NodeState.HOST_KEY_CHANGED})
+"""States that looking again never mends: only the act that the remedy names does."""
 
 
 def node_findings(inputs: HealthInputs) -> Iterator[FindingView]:
@@ -30,27 +42,29 @@ def node_findings(inputs: HealthInputs) -> Iterator[FindingView]:
 
 
 def _unreachable(node: NodeView, now: float) -> FindingView:
+    state = NodeState(node.state)
     seen = "never seen" if node.last_seen_at is None else f"last seen {span_text(now - node.last_seen_at)} ago"
-    why = f" ({node.reason})" if node.reason else ""
+    wrong = _WRONG.get(state, f"cannot be used: {node.reason or node.state}")
     return FindingView(
         id=f"node:{node.node}",
         severity=CRITICAL if node.at_risk_entries else WARNING,
         subject=node.node,
-        message=f"{node.node} cannot be reached: {node.state}{why}, {seen}",
-        remedy=node.remedy or node_remedy(node.node, NodeState(node.state)),
-        key=KEY_RESCAN,
+        message=f"{node.node} {wrong}, {seen}",
+        remedy=node.remedy or node_remedy(node.node, state),
+        key=None if state in _BY_COMMAND else KEY_RESCAN,
     )
 
 
 def _sole_copies(node: NodeView) -> FindingView:
     reachable = node.state in _FINE
     amount = f"{size_text(node.at_risk_bytes)} in {counted(node.at_risk_entries, 'file')}"
-    kind = "an ephemeral node" if node.ephemeral else "a node out of reach"
+    kind = ("an ephemeral node" if node.ephemeral else "a durable node") + ("" if reachable else " out of reach")
+    exist = "exists" if node.at_risk_entries == 1 else "exist"
     return FindingView(
         id=f"sole:{node.node}",
         severity=WARNING if reachable else CRITICAL,
         subject=node.node,
-        message=f"{amount} exist only on {node.node}, {kind}",
+        message=f"{amount} {exist} only on {node.node}, {kind}",
         remedy="an emergency sync saves them to durable nodes first"
         if reachable
         else "bring the node back: nothing can be read while it is out of reach",

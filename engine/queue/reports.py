@@ -18,7 +18,7 @@ from engine.store.schema import attempts, edges, transfers
 _LIVE = transfers.c.state.in_([state.value for state in LIVE_STATES])
 _OVER = transfers.c.state.in_([s.value for s in TransferState if s not in LIVE_STATES])
 _RUNNING = [state.value for state in RUNNING_STATES]
-_HELD = [TransferState.WAITING.value, TransferState.BLOCKED.value, TransferState.RETRY_AT.value]
+_HELD = [TransferState.WAITING.value, TransferState.RETRY_AT.value]
 _DONE = TransferState.DONE.value
 _BLOCKED = TransferState.BLOCKED.value
 
@@ -55,7 +55,10 @@ class Reports(QueuePart):
         return await self._store.query(count)
 
     async def waiting_reasons(self) -> list[tuple[str, int]]:
-        """Return why transfers wait or are blocked, and how many for each reason, the commonest first."""
+        """Return why transfers wait, and how many for each reason, the commonest first.
+
+        Blocked ones do not wait: they need somebody.
+        """
 
         def count(connection: Connection) -> list[tuple[str, int]]:
             number = func.count()

@@ -237,3 +237,11 @@ def test_copies_that_contradict_each_other_are_shown_even_where_no_rule_wants_on
 def test_a_folder_that_nobody_can_look_into_is_told() -> None:
     found = _found(unreadable={"alpha": ("/data/games", "/data/x")})
     assert "/data/games and 1 more" in found["unreadable:alpha"].message
+
+
+def test_what_looking_again_never_mends_names_the_command_and_no_key() -> None:
+    found = _found(nodes=[_node(state="host-key-unknown"), _node("vast-1", "refused", reason="ssh: port 22: refused")])
+    stranger, closed = found["node:alpha"], found["node:vast-1"]
+    assert (stranger.key, closed.key) == (None, "n")
+    assert "`syncdeck nodes enrol alpha`" in stranger.remedy
+    assert closed.message == "vast-1 refuses connections, last seen 60 s ago"
