@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.catalog.part import CatalogPart, find_entry, location_id, touch
 from engine.catalog.values import CatalogError, node_of
 from engine.catalog.verdict import Evidence, judge, state_of
-from engine.catalog.versions import match_version, settle, version_id_of
+from engine.catalog.versions import fall_back, match_version, settle, version_id_of
 from engine.errors import ErrorClass
 from engine.model import EntryKey, FileStat, ReplicaState, Version
 from engine.store.dialect import upsert
@@ -60,7 +60,9 @@ class EvidenceRecorder(CatalogPart):
             )
             version_id = await settle(connection, entry, outcome, match, version, at, at_origin)
             state = state_of(outcome, match, entry.current_version_id)
-            await _put(connection, entry.id, place, path, state, version_id, version.sha256, stat, at)
+            # What its origin holds is beyond doubt: no copy elsewhere takes its place, however new.
+            settled = {"provisional": False} if at_origin else {}
+            await _put(connection, entry.id, place, path, state, version_id, version.sha256, stat, at, settled)
             return state
 
         return await self._store.write(record)
@@ -128,6 +130,7 @@ class EvidenceRecorder(CatalogPart):
             sequence = await touch(connection, entry.id, self._clock.now())
             changes = {"state": state.value, "sequence": sequence, **values}
             await connection.execute(update(replicas).where(_is(entry.id, place)).values(**changes))
+            await fall_back(connection, entry.id)
             return True
 
         return await self._store.write(change)

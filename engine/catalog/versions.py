@@ -104,6 +104,23 @@ async def _retire(connection: AsyncConnection, entry_id: int, former: int | None
     await connection.execute(update(replicas).where(holders).values(state=ReplicaState.STALE.value))
 
 
+async def fall_back(connection: AsyncConnection, entry_id: int) -> None:
+    """Make the newest version that a good copy holds current again, once no copy of the current one is good."""
+    mine = replicas.c.entry_id == entry_id
+    good = select(replicas.c.version_id).where(mine, replicas.c.state == ReplicaState.CURRENT.value).limit(1)
+    if (await connection.execute(good)).first() is not None:
+        return
+    stale = and_(mine, replicas.c.state == ReplicaState.STALE.value)
+    held = select(versions).join(replicas, replicas.c.version_id == versions.c.id).where(stale)
+    last = (await connection.execute(held.order_by(versions.c.id.desc()).limit(1))).one_or_none()
+    if last is None:
+        return
+    again = and_(stale, replicas.c.version_id == last.id)
+    await connection.execute(update(replicas).where(again).values(state=ReplicaState.CURRENT.value))
+    changes = {"current_version_id": last.id, "size_bytes": last.size_bytes, "mtime": last.mtime}
+    await connection.execute(update(entries).where(entries.c.id == entry_id).values(**changes))
+
+
 async def _disown(connection: AsyncConnection, entry_id: int, former: int | None) -> None:
     """Make copies of the former content diverged: it never was a version, only the first that was met."""
     holders = and_(replicas.c.entry_id == entry_id, replicas.c.version_id == former)
