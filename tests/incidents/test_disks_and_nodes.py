@@ -38,6 +38,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         told.round()
         told.facts["full"] = [path for path in group.copies_of(SETS[0]) if path != source / SETS[0]]
         told.facts["plan"] = group.json("plan")
+        told.facts["lines"] = group.config.read_text(encoding="utf-8").splitlines()
         group.config.write_text(permissive, encoding="utf-8")
         told.round()
         away = group.drive.with_name("away")
@@ -63,7 +64,7 @@ def test_a_full_fleet_says_so_with_the_line_that_limits_it(story: Story) -> None
     said = story.rounds[0].stdout
     assert "critical" in said and "of at most" in said
     refused = [refusal for refusal in story.facts["plan"]["refused"] if refusal["reason"].startswith("full")]
-    lines = story.group.config.read_text(encoding="utf-8").splitlines()
+    lines = story.facts["lines"]
     assert refused
     assert {lines[refusal["line"] - 1].split(":")[0].strip() for refusal in refused} == {"max_disk_usage_percent"}
 

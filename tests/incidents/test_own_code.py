@@ -75,13 +75,13 @@ def test_no_test_replaces_our_own_code_by_a_mock(repository: Path) -> None:
 
 def test_no_real_address_is_in_the_repository(repository: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
+    endings = (".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".tcss")
     public: list[tuple[str, str]] = []
     for name in filter(None, listed.stdout.split("\0")):
-        if not name.endswith((".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".tcss")) or not (repository / name).exists():
+        if not name.endswith(endings) or not (repository / name).exists():
             continue
-        for text in ADDRESS.findall((repository / name).read_text(encoding="utf-8")):
-            if _is_public(text):
-                public.append((name, text))
+        found = ADDRESS.findall((repository / name).read_text(encoding="utf-8"))
+        public += [(name, text) for text in found if _is_public(text)]
     assert public == []
 
 
