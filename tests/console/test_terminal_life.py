@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -78,6 +79,18 @@ def test_q_leaves_with_zero_and_restores_the_screen(repository: Path) -> None:
 def test_a_console_whose_terminal_is_gone_ends(repository: Path) -> None:
     pid, terminal = start(repository)
     read_until(terminal, b"Needs you")
+    os.close(terminal)
+    assert exit_code(pid) == 129
+
+
+def test_a_console_whose_terminal_takes_nothing_and_then_goes_ends(repository: Path) -> None:
+    pid, terminal = start(repository)
+    read_until(terminal, b"Needs you")
+    os.set_blocking(terminal, False)
+    pressed = 0
+    with contextlib.suppress(BlockingIOError):
+        while pressed < 600:
+            pressed += os.write(terminal, b"2" if pressed % 2 else b"1")
     os.close(terminal)
     assert exit_code(pid) == 129
 
