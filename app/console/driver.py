@@ -50,7 +50,7 @@ class SteadyDriver(LinuxDriver):
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
-        self._file = cast(TextIO, _LossyFile(self._file))
+        self._file = cast(Any, _LossyFile(cast(TextIO, self._file)))
 
     def start_application_mode(self) -> None:
         """Start as Textual does; after that the queue of writes has no end, and ``is_stuck`` bounds it instead."""
