@@ -96,7 +96,10 @@ def holdings(land: Ground, ids: Sequence[int] | None = None, providers: bool = F
 
 
 def exposed(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> Select[Any]:
-    """Return (entry_id, node_id, durable, bytes) of every copy whose content has no durable copy elsewhere."""
+    """Return (entry_id, node_id, durable, newer, bytes) of every copy whose content has no durable copy elsewhere.
+
+    ``newer``: it was written after the newest content that is known by its hash.
+    """
     here = locations.c.node_id
     saved = and_(
         holding.c.first_node.is_not(None),
@@ -124,6 +127,7 @@ def exposed(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> Sel
             replicas.c.entry_id,
             here.label("node_id"),
             durable.label("durable"),
+            case((or_(replicas.c.changed, replicas.c.state == UNHASHED), 1), else_=0).label("newer"),
             case((entries.c.origin == here, _growth(land)), else_=replicas.c.size_bytes).label("bytes"),
         )
         .select_from(holding)
@@ -138,14 +142,17 @@ def exposed(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> Sel
 def unsaved(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> CTE:
     """Return (entry_id, bytes) of the entries whose newest content is at no durable place at all."""
     rows = exposed(land, holding, ids).subquery("exposed")
-    # Content at its own durable origin, or not hashed yet at a durable place, is at a durable place.
+    # Content at its own durable origin, or not hashed yet at a durable place, is at a durable place. The one durable
+    # copy of a version saves nothing of what its origin has written since.
+    here, newer = rows.c.durable, rows.c.newer
+    outrun = and_(func.max(here * newer) == 0, func.max((1 - here) * newer) == 1)
     statement = (
         select(
             rows.c.entry_id,
             func.max(case((rows.c.durable == 0, rows.c.bytes), else_=0)).label("bytes"),
         )
         .group_by(rows.c.entry_id)
-        .having(func.max(rows.c.durable) == 0)
+        .having(or_(func.max(here) == 0, outrun))
     )
     return statement.cte("unsaved")
 

@@ -64,6 +64,14 @@ async def test_of_a_live_database_only_what_came_after_the_saved_snapshot_is_at_
     assert (await row(catalog)).at_risk_bytes == 38_000
 
 
+async def test_what_came_after_the_only_durable_copy_is_at_risk_too(catalog: DataCatalog) -> None:
+    await holds(catalog, games(), "vast-1", version("a", 100_000))
+    await synced(catalog, games(), "hetzner-1", "a", 100_000)
+    await scan(catalog, "vast-1", [record(games(), "vast-1", stat(130_000, 2_000.0, wal=8_000, wal_mtime=2_000.0))])
+    assert (await risks(catalog))["vast-1"] == (1, 38_000)
+    assert (await row(catalog)).at_risk_bytes == 38_000
+
+
 async def test_a_change_that_grew_nothing_is_worth_a_page(catalog: DataCatalog) -> None:
     await holds(catalog, games(), "vast-1", version("a", 100_000))
     await synced(catalog, games(), "hetzner-1", "a", 100_000)
