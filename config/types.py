@@ -20,6 +20,17 @@ class DataType(StrEnum):
     CHECKPOINT = "checkpoint"
 
 
+class Transport(StrEnum):
+    """The ways in which bytes travel; ``via`` of a rule names them."""
+
+    P2P = "p2p"
+    HTTP = "http"
+    RSYNC = "rsync"
+    S3 = "s3"
+    BASE64 = "base64"
+    AGENT = "agent"
+
+
 class Severity(StrEnum):
     """How much a lint finding matters: an error or a warning stops or misroutes data; a note does not."""
 
@@ -146,7 +157,7 @@ class RuleSpec:
     place: tuple[RulePlace, ...]
     priority: int = 50
     deadline_seconds: float | None = None
-    via: tuple[str, ...] = ()
+    via: tuple[Transport, ...] = ()
     line: int | None = None
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from config.types import DataType
+from config.types import DataType, Transport
 from engine.errors import ErrorClass
 
-__all__ = ["DataType"]
+__all__ = ["DataType", "Transport"]
 
 
 class SyncPriority(IntEnum):
@@ -24,17 +24,6 @@ class SyncPriority(IntEnum):
     NORMAL = 50
     LOW = 25
     BACKGROUND = 10
-
-
-class Transport(StrEnum):
-    """The ways in which bytes travel."""
-
-    P2P = "p2p"
-    HTTP = "http"
-    RSYNC = "rsync"
-    S3 = "s3"
-    BASE64 = "base64"
-    AGENT = "agent"
 
 
 class NodeState(StrEnum):

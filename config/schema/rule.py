@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.schema.base import Duration, Integer, Section, as_list
 from config.selector import Selector, SelectorError
-from config.types import DataType
+from config.types import DataType, Transport
 from config.units import Bounds, parse_bounds, parse_duration, parse_size
 
 PRIORITIES = {"critical": 100, "high": 75, "normal": 50, "low": 25, "background": 10}
 """The names of the five priorities and their numbers, as the users' planner has them."""
-
-TransportName = Literal["p2p", "http", "rsync", "s3", "base64", "agent"]
 
 
 def _selector(text: str) -> str:
@@ -87,4 +85,4 @@ class Rule(Section):
     place: Annotated[list[Place], BeforeValidator(as_list), Field(min_length=1)]
     priority: Annotated[int, BeforeValidator(_priority)] = PRIORITIES["normal"]
     deadline: Duration | None = None
-    via: Annotated[list[TransportName], BeforeValidator(as_list)] | None = None
+    via: Annotated[list[Transport], BeforeValidator(as_list)] | None = None

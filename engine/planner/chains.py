@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine.errors import ErrorClass, SyncdeckError
 from engine.model import Transport
 
 CHAINS: Mapping[str, tuple[Transport, ...]] = {
@@ -21,28 +20,18 @@ def transport_chain(
     source_ephemeral: bool,
     target_ephemeral: bool,
     target_is_s3: bool,
-    via: Sequence[str],
+    via: Sequence[Transport],
     large_threshold_bytes: int,
 ) -> tuple[Transport, ...]:
     """Return the transports to try, in order.
 
     A rule's ``via`` is all there is; else the scenario (S3, then an ephemeral node at either end) wins over the
-    size, where only files above the threshold are large. Raises SyncdeckError for a transport nobody knows.
+    size, where only files above the threshold are large.
     """
     if via:
-        return tuple(_named(name) for name in via)
+        return tuple(via)
     if target_is_s3:
         return CHAINS["s3_backup"]
     if source_ephemeral or target_ephemeral:
         return CHAINS["ephemeral_urgent"]
     return CHAINS["large_file" if size_bytes > large_threshold_bytes else "small_file"]
-
-
-def _named(name: str) -> Transport:
-    try:
-        return Transport(name)
-    except ValueError as error:
-        known = ", ".join(transport.value for transport in Transport)
-        raise SyncdeckError(
-            "choose", f"transport {name}", "no transport has this name", f"use one of {known}", ErrorClass.CONFIG
-        ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from config.types import RuleSpec
-from engine.model import DataEntry, Refusal, SyncPriority
+from engine.model import DataEntry, Refusal, SyncPriority, Transport
 from engine.planner.obstacles import Obstacle
 
 
@@ -18,7 +18,7 @@ class Why:
     reason: str
     priority: SyncPriority
     deadline: float | None = None
-    via: tuple[str, ...] = ()
+    via: tuple[Transport, ...] = ()
     fixed: bool = False
 
 

@@ -11,6 +11,7 @@ from config.schema.data_plane import DataPlane, Landing, NodeSwitch, OnFinding, 
 from config.schema.rule import Place, Rule, RuleMatchSection
 from config.schema.sections import S3, AutoSync, ExcludedHost, ExternalStorage, Subdirs, SyncRouting
 from config.selector import BARE_WORDS
+from config.types import Transport
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -52,6 +53,11 @@ def test_no_two_rules_share_an_id():
 def test_every_key_that_is_read_is_documented(page, section):
     words = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"`([^`]+)`", page))))
     assert set(section.model_fields) <= words
+
+
+def test_every_transport_that_a_rule_can_name_is_documented(page):
+    (row,) = [line for line in page.splitlines() if line.startswith("| `via` |")]
+    assert set(Transport) == set(re.findall(r"`(\w+)`", row)) - {"via"}
 
 
 def test_every_word_of_the_selector_language_is_documented(page):

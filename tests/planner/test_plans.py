@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 
 from config.types import DataType, RuleMatch, RulePlace, RuleSpec
-from engine.errors import SyncdeckError
 from engine.model import DataEntry, LocationState, NodeState, PlanResult, ReplicaState, SyncPriority, Transport
 from engine.planner.chains import transport_chain
 from engine.planner.planner import PlanContext, SyncPlanner
@@ -329,16 +328,11 @@ MB = 10**6
         (101 * MB, True, False, False, (), "rsync base64"),
         (1 * MB, False, True, False, (), "rsync base64"),
         (101 * MB, True, True, True, (), "s3 rsync"),
-        (101 * MB, True, True, True, ("http", "agent"), "http agent"),
+        (101 * MB, True, True, True, (Transport.HTTP, Transport.AGENT), "http agent"),
     ],
 )
 def test_the_scenario_wins_over_the_size_and_a_rule_over_both(
-    size: int, source: bool, target: bool, s3: bool, via: tuple[str, ...], chain: str
+    size: int, source: bool, target: bool, s3: bool, via: tuple[Transport, ...], chain: str
 ) -> None:
     found = transport_chain(size, source, target, s3, via, 100 * MB)
     assert " ".join(transport.value for transport in found) == chain
-
-
-def test_a_transport_that_nobody_knows_is_named() -> None:
-    with pytest.raises(SyncdeckError, match="carrier-pigeon"):
-        transport_chain(1, False, False, False, ("carrier-pigeon",), 1)
