@@ -115,7 +115,9 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
-SCREEN_ACTIONS: dict[str, str] = {DASHBOARD: "go_dashboard", CATALOG: "go_catalog", TRANSFERS: "go_transfers"}
+SCREEN_ACTIONS: dict[str, str] = {screen: f"go_{screen}" for screen in SCREENS}
+"""The action that leads to each screen. Every screen has one in the table."""
+GOES_TO = {action: screen for screen, action in SCREEN_ACTIONS.items()}
 
 _NAMES = {
     "slash": "/", "question_mark": "?", "space": "space", "escape": "esc", "up": "↑", "down": "↓",

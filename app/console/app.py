@@ -13,9 +13,10 @@ from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from app.console.actions import ANYWHERE, BY_ID, Action, Keys, bindings_for, keymap_faults
+from app.console.actions import ANYWHERE, BY_ID, CATALOG, DASHBOARD, GOES_TO, Action, Keys, bindings_for, keymap_faults
 from app.console.alarms import new_criticals
 from app.console.commands import Commands
+from app.console.driver import SteadyDriver
 from app.console.feed import LEAST_INTERVAL_SECONDS, Feed, as_shown
 from app.console.modals.help import HelpScreen
 from app.console.palette import ActionProvider
@@ -23,8 +24,7 @@ from app.console.present.findings import finding_text
 from app.console.present.state import ConsoleState
 from app.console.screens.base import ConsoleScreen
 from app.console.screens.catalog import CatalogScreen
-from app.console.screens.dashboard import DashboardScreen
-from app.console.screens.transfers import TransfersScreen
+from app.console.screens.registry import SCREEN_TYPES
 from app.console.terminal import EXIT_TERMINAL_LOST, terminal_is_there
 from app.console.themes import DARK, THEMES
 from engine.client import EngineClient
@@ -47,12 +47,8 @@ class SyncdeckApp(App[int]):
     long lists are fetched again while something changes."""
 
     TITLE = "syncdeck"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "dashboard": DashboardScreen,
-        "catalog": CatalogScreen,
-        "transfers": TransfersScreen,
-    }
-    DEFAULT_MODE = "dashboard"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {screen.NAME: screen for screen in SCREEN_TYPES}
+    DEFAULT_MODE = DASHBOARD
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(ANYWHERE)]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
     ENABLE_COMMAND_PALETTE = True
@@ -69,7 +65,7 @@ class SyncdeckApp(App[int]):
         list_seconds: float = LIST_SECONDS,
         watch_terminal: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=SteadyDriver)
         self.title = title
         self.client = client
         self.clock = clock
@@ -117,6 +113,8 @@ class SyncdeckApp(App[int]):
     # -- what comes from the engine ---------------------------------------------------------------
 
     def _on_view(self, view: StatusView) -> None:
+        if isinstance(self._driver, SteadyDriver) and self._driver.is_stuck:
+            return
         self._set_state(replace(self.state, view=view, contact_at=self.clock.now(), error="", remedy=""))
         self._last_error = ""
         fresh, self._known_criticals = new_criticals(self._known_criticals, view)
@@ -190,7 +188,9 @@ class SyncdeckApp(App[int]):
             self.tell(f"This console is read-only: {action.label} is taken away.", warn=True)
             return
         own = getattr(self.console_screen, f"do_{action_id}", None) or getattr(self, f"do_{action_id}", None)
-        if action_id == "back":
+        if action_id in GOES_TO:
+            self._go(GOES_TO[action_id])
+        elif action_id == "back":
             self.do_back()
         elif own is not None:
             own()
@@ -201,23 +201,11 @@ class SyncdeckApp(App[int]):
         if self.current_mode != mode:
             self.switch_mode(mode)
 
-    def do_go_dashboard(self) -> None:
-        """Show the dashboard."""
-        self._go("dashboard")
-
-    def do_go_catalog(self) -> None:
-        """Show the catalog."""
-        self._go("catalog")
-
-    def do_go_transfers(self) -> None:
-        """Show the transfers."""
-        self._go("transfers")
-
     def open_catalog(self, config_key: str) -> None:
         """Show the catalog of one config key."""
 
         async def show() -> None:
-            await self.switch_mode("catalog")
+            await self.switch_mode(CATALOG)
             screen = self.console_screen
             if isinstance(screen, CatalogScreen):
                 screen.narrow_to(config_key)
@@ -228,7 +216,7 @@ class SyncdeckApp(App[int]):
         """Close or clear what is open on the screen, else go to the dashboard."""
         clear = getattr(self.console_screen, "do_back", None)
         if clear is None or not clear():
-            self._go("dashboard")
+            self._go(DASHBOARD)
 
     def do_open(self) -> None:
         """Open what the cursor is on, as enter does."""

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.console.actions import ACTIONS, BY_ID, SCREENS, Keys, keymap_faults, markdown_table, on_screen
+from app.console.actions import ACTIONS, BY_ID, GOES_TO, SCREENS, Keys, keymap_faults, markdown_table, on_screen
 from app.console.app import SyncdeckApp
 from app.console.commands import Commands
 from app.console.keydocs import between_marks, keys_page
-from app.console.screens.catalog import CatalogScreen
-from app.console.screens.transfers import TransfersScreen
+from app.console.screens.registry import SCREEN_TYPES
 
 EATEN_BY_TERMINALS = {"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+[", "ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q"}
 
@@ -26,11 +25,16 @@ def test_no_key_is_one_that_terminals_or_tmux_eat() -> None:
     assert not EATEN_BY_TERMINALS & {key for action in ACTIONS for key in action.keys}
 
 
+def test_every_screen_is_reached_by_the_digit_of_its_place() -> None:
+    assert tuple(screen.NAME for screen in SCREEN_TYPES) == SCREENS
+    assert [BY_ID[action].keys[0] for action in GOES_TO] == [str(n) for n in range(1, len(SCREENS) + 1)]
+
+
 def test_every_action_is_done_by_somebody() -> None:
-    doers = (SyncdeckApp, CatalogScreen, TransfersScreen)
+    doers = (SyncdeckApp, *SCREEN_TYPES)
     for action in ACTIONS:
         done = any(hasattr(doer, f"do_{action.id}") for doer in doers) or hasattr(Commands, action.id)
-        assert action.own_key or done, action.id
+        assert action.own_key or action.id in GOES_TO or done, action.id
 
 
 def test_a_read_only_console_has_no_action_that_changes_something() -> None:

@@ -8,6 +8,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from app.console.actions import BY_ID, GOES_TO
 from app.console.themes import DARK, LIGHT
 from engine.views import StatusView
 from tests.console.fixtures import (
@@ -26,7 +27,7 @@ Compare = Callable[..., bool]
 SMALL, USUAL = (80, 24), (120, 40)
 SIZES = pytest.mark.parametrize("size", [SMALL, USUAL], ids=["80x24", "120x40"])
 DASHBOARD, CATALOG, TRANSFERS = ("1",), ("2",), ("3",)
-SCREENS = pytest.mark.parametrize("keys", [DASHBOARD, CATALOG, TRANSFERS], ids=["dashboard", "catalog", "transfers"])
+SCREENS = pytest.mark.parametrize("keys", [BY_ID[action].keys for action in GOES_TO], ids=GOES_TO.values())
 
 
 def looks(
