@@ -25,10 +25,8 @@ class Aggregates(CatalogPart):
             risk = unsaved(land, holding)
             # At another provider than the origin's; of shared names: at two providers at least.
             home = land.provider_of_node(entries.c.origin)
-            elsewhere = or_(
-                holding.c.first_provider != func.coalesce(home, holding.c.last_provider),
-                holding.c.last_provider != func.coalesce(home, holding.c.first_provider),
-            )
+            first, last = holding.c.first_provider, holding.c.last_provider
+            elsewhere = or_(first != last, first != func.coalesce(home, first))
             statement = (
                 select(
                     entries.c.config_key,

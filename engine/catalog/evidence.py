@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.part import CatalogPart, find_entry, location_id, touch
@@ -112,8 +112,21 @@ class EvidenceRecorder(CatalogPart):
         return await self._store.write(mark)
 
     async def mark_bad(self, key: EntryKey, location: str) -> bool:
-        """Record that a copy failed its check: it counts for nothing until its content changes."""
-        return await self._set_state(key, location, ReplicaState.BAD, {})
+        """Record that a copy failed its check: it counts for nothing until its content changes.
+
+        Bad is what lies there now: a hash that was taken before the file changed says nothing of it.
+        """
+        seen, unless_changed = replicas.c, replicas.c.changed.is_(False)
+        values = {
+            "sha256": case((unless_changed, seen.sha256)),
+            "version_id": case((unless_changed, seen.version_id)),
+            "changed": False,
+            "hashed_size_bytes": seen.size_bytes,
+            "hashed_mtime_ns": seen.mtime_ns,
+            "hashed_wal_size_bytes": seen.wal_size_bytes,
+            "hashed_wal_mtime_ns": seen.wal_mtime_ns,
+        }
+        return await self._set_state(key, location, ReplicaState.BAD, values)
 
     async def mark_quarantined(self, key: EntryKey, location: str, quarantine_path: str) -> bool:
         """Record that a bad copy was moved aside to ``quarantine_path``."""

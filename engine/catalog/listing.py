@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, exists, func, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, case, exists, func, select
 
 from engine.catalog.queries import at, has_state, missing_on
-from engine.catalog.standing import UNHASHED, ground, holdings, unsaved
+from engine.catalog.standing import ground, holdings, unsaved
 from engine.catalog.values import Places
 from engine.model import ReplicaState
 from engine.store.schema import entries, replicas
@@ -38,7 +38,7 @@ def ids_of(connection: Connection, query: CatalogQuery, places: Places) -> Selec
     order: ColumnElement[Any]
     if depends_on_places(query):
         land = ground(connection, places)
-        holding = holdings(land)
+        holding = holdings(land, states=query.order == "states")
         statement = statement.join(holding, holding.c.entry_id == entries.c.id, isouter=True)
         need = func.coalesce(entries.c.wanted, places.wanted_copies)
         if short:
@@ -51,7 +51,7 @@ def ids_of(connection: Connection, query: CatalogQuery, places: Places) -> Selec
     elif query.order == "wanted":
         order = need
     elif query.order == "states":
-        order = _severity(holding.c.replicas, risk.c.bytes, holding.c.copies, need)
+        order = _severity(holding, risk.c.bytes, need)
     else:
         order = _PLAIN_ORDER.get(query.order, entries.c.key)
     directed = (order.desc(), entries.c.id.desc()) if query.descending else (order.asc(), entries.c.id.asc())
@@ -72,23 +72,21 @@ def count_of(connection: Connection, ids: Select[Any]) -> int:
 def rows_of(connection: Connection, ids: Sequence[int], places: Places) -> tuple[CatalogRow, ...]:
     """Return what is shown of entries, in the order of ``ids``."""
     land = ground(connection, places)
-    holding = holdings(land, ids)
+    holding = holdings(land, ids, states=True)
     risk = unsaved(land, holding, ids)
-    states = _states(ids)
     statement = (
         select(
             entries,
             holding.c.copies.label("durable_copies"),
             holding.c.replicas,
             risk.c.bytes.label("at_risk_bytes"),
-            states.c.stale,
-            states.c.diverged,
-            states.c.unhashed,
+            holding.c.stale,
+            holding.c.diverged,
+            holding.c.unhashed,
         )
         .select_from(entries)
         .join(holding, holding.c.entry_id == entries.c.id, isouter=True)
         .join(risk, risk.c.entry_id == entries.c.id, isouter=True)
-        .join(states, states.c.entry_id == entries.c.id, isouter=True)
         .where(entries.c.id.in_(list(ids)))
     )
     found = {row.id: _row(row, places.wanted_copies) for row in connection.execute(statement)}
@@ -111,30 +109,15 @@ def _conditions(query: CatalogQuery) -> list[ColumnElement[bool]]:
     return found
 
 
-def _states(ids: Sequence[int]) -> Any:
-    def number(state: str) -> ColumnElement[int]:
-        return func.sum(case((replicas.c.state == state, 1), else_=0)).label(state)
-
-    wanted = (number(state) for state in ("stale", DIVERGED, UNHASHED))
-    statement = select(replicas.c.entry_id, *wanted).where(replicas.c.entry_id.in_(list(ids)))
-    return statement.group_by(replicas.c.entry_id).cte("states")
-
-
-def _severity(
-    held: ColumnElement[Any], risk: ColumnElement[Any], copies: ColumnElement[Any], need: ColumnElement[Any]
-) -> ColumnElement[int]:
+def _severity(holding: CTE, risk: ColumnElement[Any], need: ColumnElement[Any]) -> ColumnElement[int]:
     """Return the position of an entry's word in WORDS, as ``_word`` finds it."""
-
-    def has(state: str) -> ColumnElement[bool]:
-        return exists().where(replicas.c.entry_id == entries.c.id, replicas.c.state == state)
-
     return case(
-        (~exists().where(replicas.c.entry_id == entries.c.id), WORDS.index(GONE)),
+        (holding.c.replicas.is_(None), WORDS.index(GONE)),
         (risk > 0, WORDS.index(AT_RISK)),
-        (has(DIVERGED), WORDS.index(DIVERGED)),
-        (func.coalesce(copies, 0) < need, WORDS.index(SHORT)),
-        (has("stale"), WORDS.index("stale")),
-        (has(UNHASHED), WORDS.index("unhashed")),
+        (holding.c.diverged > 0, WORDS.index(DIVERGED)),
+        (holding.c.copies < need, WORDS.index(SHORT)),
+        (holding.c.stale > 0, WORDS.index("stale")),
+        (holding.c.unhashed > 0, WORDS.index("unhashed")),
         else_=WORDS.index("ok"),
     )
 
@@ -159,7 +142,7 @@ def _row(row: Any, wanted_copies: int) -> CatalogRow:
 
 def _word(row: Any, copies: int, wanted: int) -> str:
     found = {
-        GONE: row.stale is None,
+        GONE: row.replicas is None,
         AT_RISK: bool(row.at_risk_bytes),
         DIVERGED: bool(row.diverged),
         SHORT: copies < wanted,

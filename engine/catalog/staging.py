@@ -78,9 +78,10 @@ async def ensure(connection: AsyncConnection) -> None:
 async def fill(connection: AsyncConnection, files: Sequence[ScannedRecord]) -> None:
     """Replace the staged batch. Of two files with one key the later one stands."""
     await connection.execute(delete(stage))
-    rows = [_row(record) for record in {str(record.key): record for record in files}.values()]
-    for start in range(0, len(rows), STAGED_AT_ONCE):
-        await connection.execute(insert(stage), rows[start : start + STAGED_AT_ONCE])
+    staged = list({str(record.key): record for record in files}.values())
+    for start in range(0, len(staged), STAGED_AT_ONCE):
+        rows = [_row(record) for record in staged[start : start + STAGED_AT_ONCE]]
+        await connection.execute(insert(stage), rows)
 
 
 def _row(record: ScannedRecord) -> dict[str, object]:

@@ -66,18 +66,24 @@ def ground(connection: Connection, places: Places) -> Ground:
     )
 
 
-def holdings(land: Ground, ids: Sequence[int] | None = None, providers: bool = False) -> CTE:
+def holdings(
+    land: Ground, ids: Sequence[int] | None = None, providers: bool = False, states: bool = False
+) -> CTE:
     """Return one row per entry that has copies: how many are durable and current, and where these are.
 
     Columns: entry_id, replicas, copies, first_node, last_node, doubtful (copies with content of which nothing is
-    known), and with ``providers`` first_provider and last_provider. One pass over ``ix_replicas_summary``; the
-    outer join keeps it so.
+    known); with ``providers`` first_provider and last_provider, with ``states`` the numbers of stale, diverged and
+    unhashed copies. One pass over ``ix_replicas_summary``; the outer join keeps it so.
     """
     here = replicas.c.location_id
     safe = and_(replicas.c.state == CURRENT, land.is_durable(here))
     node = case((safe, locations.c.node_id))
     provider = case((safe, land.provider_of(here)))
     of_providers = (func.min(provider).label("first_provider"), func.max(provider).label("last_provider"))
+    of_states = (
+        func.sum(case((replicas.c.state == state.value, 1), else_=0)).label(state.value)
+        for state in (ReplicaState.STALE, ReplicaState.DIVERGED, ReplicaState.UNHASHED)
+    )
     statement = (
         select(
             replicas.c.entry_id,
@@ -87,6 +93,7 @@ def holdings(land: Ground, ids: Sequence[int] | None = None, providers: bool = F
             func.max(node).label("last_node"),
             func.sum(case((or_(replicas.c.changed, replicas.c.state == UNHASHED), 1), else_=0)).label("doubtful"),
             *(of_providers if providers else ()),
+            *(of_states if states else ()),
         )
         .select_from(replicas)
         .join(locations, locations.c.id == here, isouter=True)

@@ -26,6 +26,8 @@ from engine.views import CatalogQuery, CatalogRow, CatalogWindow
 KEPT_RANKINGS = 4
 FIRST_WAIT_SECONDS = 0.02
 """How long a first page waits for its ranking before it is read without one."""
+IDS_AT_ONCE = 500
+"""Ids fetched at once: fewer objects than make Python's collector look at all others, which stops every thread."""
 REBUILD_REST = 4.0
 """A ranking is built again at the earliest after this many times what building it took (and a second)."""
 
@@ -52,7 +54,9 @@ class Windows(CatalogPart):
 
     async def window(self, query: CatalogQuery, offset: int, count: int, places: Places) -> CatalogWindow:
         """Return the rows at ``offset`` of a query, how many there are in all, and the sequence they are ranked by."""
-        ranking = await self._ranking(_name(query, places), wait_seconds=FIRST_WAIT_SECONDS)
+        # Where a page costs as much as the whole order, there is nothing to win by reading it first.
+        patience = None if depends_on_places(query) else FIRST_WAIT_SECONDS
+        ranking = await self._ranking(_name(query, places), patience)
         if ranking is None:
             return await self._unranked(query, offset, count, places)
         ids = ranking.ids[offset : offset + count].tolist()
@@ -119,7 +123,7 @@ class Windows(CatalogPart):
         def build(connection: Connection) -> tuple[int, array[int]]:
             sequence = sequence_in(connection)
             ids = array("q")
-            streamed = connection.execution_options(yield_per=10_000).execute(ids_of(connection, query, places))
+            streamed = connection.execution_options(yield_per=IDS_AT_ONCE).execute(ids_of(connection, query, places))
             for part in streamed.scalars().partitions():
                 ids.extend(part)
             return sequence, ids

@@ -58,6 +58,13 @@ async def test_games_that_never_were_at_their_origin_are_diverged_however_new_an
     assert await current(catalog, games()) == "a"
 
 
+async def test_what_a_copy_showed_first_is_settled_once_its_origin_shows_the_same(catalog: DataCatalog) -> None:
+    await holds(catalog, games(), "mac-studio", version("a", mtime=1.0))
+    await holds(catalog, games(), "vast-1", version("a", mtime=1.0))
+    assert await holds(catalog, games(), "mac-studio", version("b", mtime=2.0)) is S.DIVERGED
+    assert await states(catalog, games()) == {"vast-1": S.CURRENT, "mac-studio": S.DIVERGED}
+
+
 async def test_a_changed_copy_of_games_elsewhere_never_becomes_current(catalog: DataCatalog) -> None:
     await holds(catalog, games(), "vast-1", version("a"))
     await synced(catalog, games(), "mac-studio", "a")
@@ -148,6 +155,18 @@ async def test_a_bad_copy_stays_bad_until_its_content_changes(catalog: DataCatal
     assert await holds(catalog, model(), "b", version("a")) is S.BAD
     await scan(catalog, "b", [scanned(model(), "b", stat(101, 2_000.0))])
     assert await holds(catalog, model(), "b", version("a", 101, 2_000.0)) is S.CURRENT
+
+
+async def test_a_changed_file_that_is_bad_keeps_no_hash_of_what_it_was(catalog: DataCatalog) -> None:
+    await holds(catalog, games(), "vast-1", version("a"))
+    await scan(catalog, "vast-1", [scanned(games(), "vast-1", stat(300, 2_000.0))])
+    await catalog.mark_bad(games(), "vast-1")
+    found = await replica(catalog, games(), "vast-1")
+    assert (found.state, found.sha256, found.changed) == (S.BAD, None, False)
+    await scan(catalog, "vast-1", [scanned(games(), "vast-1", stat(300, 2_000.0))])
+    assert (await states(catalog, games())) == {"vast-1": S.BAD}
+    await scan(catalog, "vast-1", [scanned(games(), "vast-1", stat(400, 3_000.0))])
+    assert (await states(catalog, games())) == {"vast-1": S.UNHASHED}
 
 
 async def test_a_quarantined_copy_is_remembered_where_it_lies_now_and_no_scan_forgets_it(catalog: DataCatalog) -> None:
