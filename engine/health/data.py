@@ -128,7 +128,8 @@ def _blocked(blocked: Sequence[Transfer]) -> Iterator[FindingView]:
             id=f"blocked:{name}",
             severity=WARNING,
             subject="transfers",
-            message=f"{counted(len(transfers), 'transfer')} blocked ({name}): {first.reason}",
+            message=f"{counted(len(transfers), 'transfer')} blocked ({name}), {first.key.path.rsplit('/', 1)[-1]}:"
+            f" {first.reason}",
             remedy=first.hint or "open Transfers for the reason of each, mend it, then retry",
             key=KEY_TRANSFERS,
         )

@@ -14,8 +14,8 @@ from engine.words import counted, size_text, span_text
 _FINE = frozenset({NodeState.UP.value, NodeState.UNKNOWN.value})
 _WRONG: Mapping[NodeState, str] = {
     NodeState.AUTH_FAILED: "does not accept our SSH key",
-    NodeState.HOST_KEY_UNKNOWN: "is not trusted yet: nobody has looked at its host key",
-    NodeState.HOST_KEY_CHANGED: "is no longer trusted: its host key has changed",
+    NodeState.HOST_KEY_UNKNOWN: "is not trusted yet (new host key)",
+    NodeState.HOST_KEY_CHANGED: "is no longer trusted (changed host key)",
     NodeState.REFUSED: "refuses connections",
     NodeState.TIMED_OUT: "does not answer",
     NodeState.UNRESOLVED: "has an address that does not resolve",
