@@ -71,7 +71,7 @@ def test_unknown_keys_are_kept_and_can_be_asked_for():
         (cluster(sections="data_plane: {landing: {npz: '../{path}'}}\n"), 1, "data_plane.landing.npz", "correct"),
         (cluster(sections="data_plane: {landing: {npz: '_in/{path}'}}\n"), 1, "data_plane.landing.npz", "correct"),
         (cluster(sections="sync_routing: {rules: [{name: a, place: durabel}]}\n"), 1, "sync_routing.rules", "selector"),
-        (cluster(sections="sync_routing: {rules: [{name: a, place: durable, via: c}]}\n"), 1, "sync_routing.ru", "values"),
+        (cluster(sections="sync_routing: {rules: [{name: a, place: durable, via: c}]}\n"), 1, "sync_routing", "values"),
         (cluster(sections="a: [1\n"), 2, "", "look at this line"),
         (cluster(host("alpha"), host("alpha")), 8, "hosts.alpha", "keep one"),
     ],
