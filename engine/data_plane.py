@@ -15,9 +15,11 @@ from config.types import DataType
 from config.watch import watch
 from engine.clock import Clock, SystemClock
 from engine.errors import ErrorClass, SyncdeckError
+from engine.inventory.fleet import location_node
 from engine.inventory.scanner import ScanOutcome
 from engine.model import SyncPriority
 from engine.parts import Parts, assemble
+from engine.planner.obstacles import NEEDS_A_PERSON
 from engine.views import (
     ActionResult,
     CatalogQuery,
@@ -106,7 +108,8 @@ class UnifiedDataPlane:
         status = await parts.board.refresh()
         tally = await parts.queue.tally_of_run(parts.run_started_at)
         unreachable = tuple(n.node for n in status.nodes if n.state not in ("up", "unused", "unknown"))
-        return OnceReport(tally.done, tally.failed, tally.blocked, unreachable, status.findings)
+        stuck = sum(refusal.code in NEEDS_A_PERSON for refusal in parts.planning.refused)
+        return OnceReport(tally.done, tally.failed, tally.blocked + stuck, unreachable, status.findings)
 
     async def close(self) -> None:
         """Stop the loops and let go of everything; queued work goes on at the next start."""
@@ -184,11 +187,24 @@ class UnifiedDataPlane:
             log.error("the configuration was not taken, the old one stays in force: %s", change)
         else:
             parts.apply(change)
+            await self._end_transfers_of_left_hosts(parts)
             parts.keeper.start()
             parts.planning.wake(full=True)
             parts.runner.wake()
             log.info("configuration %s taken", self._config_path)
         parts.board.touch()
+
+    async def _end_transfers_of_left_hosts(self, parts: Parts) -> None:
+        running = await parts.queue.running()
+        ends = {t.id: {location_node(t.source), location_node(t.target)} for t in running}
+        left = [number for number, nodes in ends.items() if any(not parts.fleet.uses(node) for node in nodes)]
+        if not left:
+            return
+        try:
+            await parts.runner.cancel(left)
+        except SyncdeckError as error:
+            # The host cannot be asked any more; when it comes back, its first scan finds the partial file.
+            log.warning("a partial file stays on a host that left the configuration: %s", error)
 
     def _need(self) -> Parts:
         if self._parts is None:

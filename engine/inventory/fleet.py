@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from config.types import Policy
 from engine.catalog.roots import LocationRoot, roots_of
+from engine.errors import ErrorClass, NodeUnreachable
 from engine.model import LocationState, LocationView, NodeState, StorageSample
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
 
@@ -173,10 +174,19 @@ class Fleet:
         )
 
     def endpoint(self, node_id: str) -> Endpoint:
-        """Return how to start commands on a node; KeyError for a node that is not in the policy."""
+        """Return how to start commands on a node; raises NodeUnreachable for one that left the configuration."""
         if node_id == self.own_node:
             return Endpoint(node_id, local=True)
-        node = self.policy.nodes[node_id]
+        node = self.policy.nodes.get(node_id)
+        if node is None:
+            raise NodeUnreachable(
+                "reach",
+                node_id,
+                "it is no host of the configuration any more",
+                "put it back into the configuration, or leave it",
+                ErrorClass.CONFIG,
+                NodeState.UNUSED.value,
+            )
         return Endpoint(node_id, False, node.addresses, node.user, node.identity_file)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,23 @@ def test_a_torn_last_line_stays_behind(tmp_path: Path) -> None:
     log.write_bytes(b'{"a": 1}\n{"b": 2}\n{"c"')
     assert copy_complete_lines(str(log), str(copy))["games_count"] == 2
     assert copy.read_bytes() == b'{"a": 1}\n{"b": 2}\n'
+
+
+def test_a_last_line_that_nobody_finishes_is_kept_in_the_end(tmp_path: Path) -> None:
+    log, copy = tmp_path / "games.jsonl", tmp_path / NAME
+    log.write_bytes(b'{"a": 1}\n{"b": 2}')
+    os.utime(log, (1_700_000_000, 1_700_000_000))
+    assert copy_complete_lines(str(log), str(copy))["games_count"] == 2
+    assert copy.read_bytes() == log.read_bytes()
+
+
+def test_a_log_whose_first_line_is_being_written_is_tried_again_later(tmp_path: Path) -> None:
+    log = tmp_path / "games.jsonl"
+    log.write_bytes(b'{"a": 1')
+    with pytest.raises(Failure) as refused:
+        copy_complete_lines(str(log), str(tmp_path / NAME))
+    assert refused.value.error_class == "source-changed"
+    assert [path.name for path in tmp_path.iterdir()] == ["games.jsonl"]
 
 
 def test_a_log_is_only_ever_copied_to_a_temporary_name_of_ours(tmp_path: Path) -> None:

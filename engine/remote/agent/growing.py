@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from engine.remote.agent.durable import sync_file
@@ -13,6 +14,8 @@ from engine.remote.agent.stats import stat_file, usage
 GROWING_SUFFIXES = (".jsonl",)
 """Files that writers only ever append whole lines to: what is there is final, more may come."""
 CHUNK_BYTES = 1 << 20
+SETTLED_SECONDS = 60.0
+"""A last line without its newline that nobody touched for this long is all that will come of it: it is kept."""
 
 
 def is_growing(path: str) -> bool:
@@ -38,17 +41,21 @@ def copy_complete_lines(path: str, target: str, root: str = "") -> dict[str, Any
             "the copy needs %d bytes in %s" % (source_stat[0], os.path.dirname(target)),
             "free some space on this file system: a growing file is copied before it is sent",
         )
+    settled = time.time() - source_stat[1] / 1e9 > SETTLED_SECONDS
     with open(path, "rb") as source:
-        size, lines = _copy(source, target, source_stat[0])
+        size, lines = _copy(source, target, source_stat[0], settled)
         now = os.stat(path)
         if now.st_ino != source_stat[2] or now.st_size < source_stat[0]:
             os.unlink(target)
             raise Failure("source-changed", "%s was replaced while it was read" % path, "it is tried again")
+    if not size and source_stat[0]:
+        os.unlink(target)
+        raise Failure("source-changed", "%s has no complete line yet" % path, "it is tried again")
     return {"path": target, "size": size, "source_stat": source_stat, "games_count": lines}
 
 
-def _copy(source: Any, target: str, limit: int) -> tuple[int, int]:
-    """Copy up to ``limit`` bytes, cut after the last newline; return (bytes, lines). A lone torn line stays behind."""
+def _copy(source: Any, target: str, limit: int, whole: bool) -> tuple[int, int]:
+    """Copy up to ``limit`` bytes, unless ``whole`` cut after the last newline; return (bytes, lines)."""
     written = complete = lines = 0
     with open(target, "wb") as copy:
         while written < limit:
@@ -61,6 +68,8 @@ def _copy(source: Any, target: str, limit: int) -> tuple[int, int]:
                 complete = written + last + 1
                 lines += chunk.count(b"\n")
             written += len(chunk)
+        if whole and complete < written:
+            complete, lines = written, lines + 1
         copy.truncate(complete)
         copy.flush()
         sync_file(copy.fileno())
