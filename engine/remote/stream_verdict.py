@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from config.types import Address
 from engine.errors import ErrorClass, NodeUnreachable, TransferError
-from engine.remote.diagnose import diagnose, unreachable
+from engine.model import NodeState
+from engine.remote.diagnose import ERROR_CLASSES, Diagnosis, diagnose, remedy_for, unreachable
 from engine.remote.types import Endpoint
 
 OPERATION = "stream"
@@ -68,7 +69,7 @@ def raise_verdict(ends: Sequence[tuple[Way, Ended]]) -> None:
             raise _reported(way, error)
     for way, end in failed:
         if "error" not in end.said and not end.killed:
-            diagnosis = diagnose(way.endpoint.node_id, end.exit_code, end.noise_text)
+            diagnosis = _diagnosis(way.endpoint.node_id, end)
             failure = unreachable(OPERATION, way.endpoint.node_id, diagnosis)
             raise failure if end.said else EndUnreached(way, failure)
     for way, error in reported:
@@ -77,6 +78,15 @@ def raise_verdict(ends: Sequence[tuple[Way, Ended]]) -> None:
     raise TransferError(
         OPERATION, way.endpoint.node_id, "it did not end by itself", "see the log", ErrorClass.TRANSIENT_NETWORK
     )
+
+
+def _diagnosis(node_id: str, end: Ended) -> Diagnosis:
+    """An end that spoke had all it needs: however its child died, only the connection was lost."""
+    diagnosis = diagnose(node_id, end.exit_code, end.noise_text)
+    if not end.said or diagnosis.error_class is not ErrorClass.UNSUPPORTED:
+        return diagnosis
+    lost = NodeState.LOST
+    return replace(diagnosis, state=lost, error_class=ERROR_CLASSES[lost], remedy=remedy_for(lost, node_id))
 
 
 def _reported(way: Way, error: dict[str, Any]) -> TransferError:

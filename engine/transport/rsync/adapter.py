@@ -11,7 +11,7 @@ import asyncio
 from config.types import Address
 from engine.clock import Clock
 from engine.errors import ErrorClass, TransferError
-from engine.model import Transport
+from engine.model import FileKind, Transport
 from engine.remote.diagnose import SSH_FAILED, diagnose, unreachable
 from engine.remote.links import Links
 from engine.remote.ssh import destination, ssh_options
@@ -73,7 +73,8 @@ class RsyncTransport:
             proven = await proof
         finally:
             await _settle(proof)
-        written = await target.hash(job.temp_path, job.kind)
+        # Plain: equal bytes have equal fingerprints, and the source's is known.
+        written = await target.hash(job.temp_path, FileKind.PLAIN)
         await _compare(proven, written, job, source)
         on_wire = end.statistics.on_wire
         resumed = (end.statistics.matched or 0) if resume else 0
@@ -84,7 +85,7 @@ class RsyncTransport:
             resumed_bytes=resumed,
             duration_seconds=self._clock.monotonic() - started,
             temp_stat=written.stat,
-            fingerprint=written.fingerprint,
+            fingerprint=proven.fingerprint,
         )
 
     async def _run(
