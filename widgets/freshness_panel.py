@@ -63,7 +63,8 @@ def _line(row: FreshnessRow, columns: list[tuple[str, str, int, str]], name_widt
 
 def _foot(model: FreshnessModel, hidden: int) -> Line:
     if not hidden:
-        return (Span(f"✓ {model.fresh} of {len(model.rows)} without fault", Tone.MUTED),)
+        mark = "✓ " if model.fresh == len(model.rows) else ""
+        return (Span(f"{mark}{model.fresh} of {len(model.rows)} without fault", Tone.MUTED),)
     fault = max(0, hidden - model.fresh)
     words = "all fresh" if fault == 0 else f"{fault} of them with faults"
     return (Span(f"{hidden} more, {words}", Tone.MUTED if fault == 0 else Tone.WARN),)

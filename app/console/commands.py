@@ -71,7 +71,11 @@ class Commands:
         size = sum(item.bytes for item in plan.plans)
         pause = self._app.state.keys.shown(BY_ID["pause_engine"])
         refused = f"{plural(len(plan.refused), 'copy', 'copies')} stay refused, each with its reason in the catalog."
+        queue = dict(view.queue) if view is not None else {}
+        held = sum(queue.get(state, 0) for state in ("queued", "waiting", "retry_at"))
+        waiting = f"{plural(held, 'transfer')} {'waits' if held == 1 else 'wait'} in the queue and would go on now."
         lines: list[Line] = [
+            *([(Span(waiting, bold=True),)] if held else []),
             (Span(f"{plural(files, 'copy', 'copies')}, {bytes_text(size)}, would start to move now.", bold=True),),
             *([(Span(refused, Tone.WARN),)] if plan.refused else []),
             (

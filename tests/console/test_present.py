@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.console.actions import Keys
 from app.console.alarms import new_criticals
-from app.console.present.findings import findings_model
+from app.console.present.findings import findings_model, with_config
 from app.console.present.freshness import freshness_model
 from app.console.present.previews import preview_lines
 from app.console.present.state import ConsoleState, status_model
@@ -119,3 +119,26 @@ def test_only_a_critical_finding_that_was_not_there_before_rings() -> None:
     fresh, known = new_criticals(known, replace(view, findings=(*view.findings, more)))
     assert [finding.id for finding in fresh] == ["new"]
     assert new_criticals(known, replace(view, findings=(*view.findings, more)))[0] == []
+
+
+def test_a_remedy_that_is_a_command_is_shown_beside_the_finding_and_runs_from_any_folder() -> None:
+    remedy = "`syncdeck nodes enrol alpha` shows its fingerprints and asks"
+    finding = FindingView("node:alpha", "warning", "alpha", "alpha is not trusted yet", remedy, None)
+    view = replace(normal_view(), findings=(finding,))
+    (row,) = findings_model(ConsoleState(view), NOW).rows
+    assert row.text == "alpha is not trusted yet: syncdeck nodes enrol alpha"
+    assert with_config(remedy, "/etc/my fleet.yaml").startswith(
+        "`syncdeck --config '/etc/my fleet.yaml' nodes enrol alpha`"
+    )
+
+
+def test_disks_that_show_the_same_percentage_keep_their_order_and_a_lost_node_is_told() -> None:
+    view = normal_view()
+    first, second = (
+        replace(view.storage[0], location=name, node=name, label=name, used_percent=percent)
+        for name, percent in (("alpha", 40.1), ("beta", 40.4))
+    )
+    nodes = (replace(view.nodes[0], node="alpha", state="up"), replace(view.nodes[0], node="beta", state="lost"))
+    rows = storage_model(replace(view, nodes=nodes, storage=(second, first))).rows
+    assert [row.name for row in rows] == ["alpha", "beta"]
+    assert [row.state for row in rows] == ["", "✗ no reply"]

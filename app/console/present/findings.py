@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from app.console.actions import Keys
 from app.console.present.state import ConsoleState
 from app.console.present.units import ago_text
@@ -14,6 +17,7 @@ _SEVERITIES: dict[str, tuple[int, Tone, str]] = {
     "warning": (1, Tone.WARN, "▲"),
     "note": (2, Tone.MUTED, "·"),
 }
+_COMMAND = re.compile(r"`(syncdeck [^`]+)`")
 CONSOLE_FINDING = "console"
 _LONGER_LABELS = {"emergency": "emergency sync", "sync": "sync now", "run": "run the engine", "retry": "retry"}
 
@@ -51,11 +55,23 @@ def finding_text(finding: FindingView) -> str:
     return message if not subject or subject in message else f"{subject}: {message}"
 
 
+def command_of(remedy: str) -> str:
+    """Return the command that a remedy names between back quotes, or nothing."""
+    return plain(next(iter(_COMMAND.findall(remedy)), ""), 100)
+
+
+def with_config(remedy: str, config: str) -> str:
+    """Return the remedy with commands that find this engine's configuration from any folder."""
+    return remedy.replace("`syncdeck ", f"`syncdeck --config {shlex.quote(config)} ") if config else remedy
+
+
 def _row(finding: FindingView, keys: Keys, read_only: bool) -> FindingRow:
     _, tone, glyph = _SEVERITIES.get(finding.severity, (3, Tone.TEXT, "·"))
     action = keys.action_for(finding.key) if finding.key else None
     if action is None or (read_only and action.dangerous):
-        return FindingRow(finding.id, tone, glyph, finding_text(finding), "enter", "what to do", "open")
+        command = "" if action else command_of(finding.remedy)
+        text = finding_text(finding) + (f": {command}" if command else "")
+        return FindingRow(finding.id, tone, glyph, text, "enter", "what to do", "open")
     label = _LONGER_LABELS.get(action.id, action.label)
     if action.id.startswith("go_"):
         label = f"open {action.label}"

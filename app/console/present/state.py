@@ -59,13 +59,12 @@ def status_model(state: ConsoleState, now: float) -> StatusModel:
 def _facts(view: StatusView) -> tuple[Badge, ...]:
     used = [node for node in view.nodes if node.state != "unused"]
     up = sum(1 for node in used if node.state == "up")
-    facts = []
+    risk = view.at_risk_bytes
+    facts = [Badge(f"{bytes_text(risk)} at risk", Tone.BAD) if risk else Badge("nothing at risk", Tone.MUTED)]
     if view.nodes:
         facts.append(Badge(plural(len(view.nodes), "node"), Tone.MUTED))
         facts.append(Badge(f"{up} up", Tone.GOOD if up == len(used) else Tone.WARN))
     facts.append(Badge(f"engine {view.engine.state}", Tone.MUTED if view.engine.state == "running" else Tone.WARN))
-    if view.at_risk_bytes:
-        facts.append(Badge(f"{bytes_text(view.at_risk_bytes)} at risk", Tone.BAD))
     facts.append(Badge(f"{count_text(view.entries_total)} files", Tone.MUTED))
     return tuple(facts)
 

@@ -11,6 +11,7 @@ SAMPLE_STALE_SECONDS = 900.0
 """A disk sample older than this is marked: nodes are sampled with every scan, minutes apart."""
 
 _NOT_UP_IS_CALM = frozenset({"up", "unused"})
+_ASKABLE = frozenset({"up", "unused", "unknown"})
 _WELL = frozenset({"available", "ok", "warning", "critical", "up", ""})
 
 
@@ -21,10 +22,10 @@ def storage_model(view: StatusView) -> StorageModel:
     unmeasured = [item for item in view.storage if item.used_percent is None]
     shown = {item.node for item in view.storage}
     lost = [node for node in view.nodes if node.state not in _NOT_UP_IS_CALM and node.node not in shown]
-    rows = [_row(item, nodes.get(item.node), view.at) for item in sorted(measured, key=_fill, reverse=True)]
+    rows = [_row(item, nodes.get(item.node), view.at) for item in sorted(measured, key=_order)]
     rows += [_row(item, nodes.get(item.node), view.at) for item in unmeasured if _is_used(nodes.get(item.node))]
     rows += [_lost_row(node) for node in lost]
-    unreachable = sum(1 for node in view.nodes if node.state not in {"up", "unused", "unknown"})
+    unreachable = sum(1 for node in view.nodes if node.state not in _ASKABLE)
     unused = sum(1 for node in view.nodes if node.state == "unused")
     counts = []
     if unreachable:
@@ -42,6 +43,11 @@ def _calm_words(measured: list[StorageView], target: float) -> str:
 
 def _fill(item: StorageView) -> float:
     return item.used_percent or 0.0
+
+
+def _order(item: StorageView) -> tuple[float, str]:
+    """Sort by the percentage that is shown: a disk that grows by a file does not change places with its neighbour."""
+    return (-round(_fill(item)), item.location)
 
 
 def _is_used(node: NodeView | None) -> bool:
@@ -79,6 +85,8 @@ def _state(item: StorageView, node: NodeView | None, now: float) -> tuple[str, T
         tone = Tone.BAD
     elif item.used_percent >= item.target_percent:
         tone = Tone.WARN
+    if node is not None and node.state not in _ASKABLE:
+        return "✗ no reply", Tone.WARN if tone is Tone.GOOD else tone
     if item.sampled_at is not None and now - item.sampled_at > SAMPLE_STALE_SECONDS:
         return f"! {age_text(now - item.sampled_at)} old", tone
     return "", tone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -14,7 +15,7 @@ from textual.widget import Widget
 from app.console.actions import DASHBOARD, bindings_for
 from app.console.modals.detail import DetailScreen
 from app.console.present.details import finding_lines, node_lines, transfer_lines
-from app.console.present.findings import CONSOLE_FINDING, finding_text, findings_model
+from app.console.present.findings import CONSOLE_FINDING, finding_text, findings_model, with_config
 from app.console.present.freshness import freshness_model
 from app.console.present.state import ConsoleState
 from app.console.present.storage import storage_model
@@ -136,6 +137,8 @@ class DashboardScreen(ConsoleScreen):
             return [(Span("✓ This is mended.", Tone.GOOD),)]
         action = self._finding_action(key)
         shown = state.keys.action_for(finding.key) if action and finding.key else None
+        config = state.view.engine.config if state.view else ""
+        finding = replace(finding, remedy=with_config(finding.remedy, config))
         return finding_lines(finding, now, f"Press {state.keys.shown(shown)} for {shown.label}." if shown else "")
 
     def _node_lines(self, key: str) -> list[Line]:
