@@ -130,11 +130,11 @@ class Reconciler:
         room = MOST_QUEUED - len(context.live)
         async for page in self.pages(changed_since):
             entries += len(page)
-            for entry in page:
-                self._settler.offer(entry)
             self._newest.see(page)
             await self._note_wanted(page, context)
-            result = await asyncio.to_thread(self._planner.plan_replication, page, context)
+            # What is being settled is planned after that: until then an old version looks like the current one.
+            settled = [entry for entry in page if not self._settler.offer(entry)]
+            result = await asyncio.to_thread(self._planner.plan_replication, settled, context)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             new = self.transfers(result)
             if len(new) > room:

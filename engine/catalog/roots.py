@@ -106,7 +106,8 @@ def landing_root(policy: Policy, location: str, data_type: DataType) -> Location
 def landing_locations(policy: Policy, node_id: str, data_type: DataType) -> tuple[str, ...]:
     """Return where a type lands on a host: on its drives that receive it, else in the node's own folders.
 
-    Empty where the host does not receive the type at all.
+    A host that trains or has a GPU reads from its own folders, so there it lands in these too. Empty where the host
+    does not receive the type at all.
     """
     node = policy.nodes.get(node_id)
     if node is None:
@@ -114,9 +115,10 @@ def landing_locations(policy: Policy, node_id: str, data_type: DataType) -> tupl
     drives = tuple(
         location_of_drive(drive) for drive in node.drives if decision_at(policy, node, drive, data_type).receives
     )
-    if drives:
-        return drives
-    return (node_id,) if node.root is not None and decision_at(policy, node, None, data_type).receives else ()
+    own = node.root is not None and decision_at(policy, node, None, data_type).receives
+    if own and (not drives or node.training or node.gpu):
+        return (*drives, node_id)
+    return drives
 
 
 def must_be_mounted(path: str) -> bool:
