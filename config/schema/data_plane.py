@@ -25,6 +25,12 @@ class OnFinding(Section):
     command: Annotated[list[str], Field(min_length=1)]
     min_interval: Duration | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_command(cls, value: Any) -> Any:
+        """Take the words alone for the command: nothing else need be said of it."""
+        return {"command": value} if isinstance(value, list) else value
+
 
 class NodeSwitch(Section):
     """Switches of one node: off altogether, or for one data type; and a cap on its link."""
