@@ -18,6 +18,9 @@ class Obstacle:
     line: int | None = None
 
 
+NEEDS_A_PERSON = frozenset({"smaller", "diverged", "bad", "full"})
+"""Codes of refusals that no waiting mends: a file that is wanted stays unsaved until somebody acts."""
+
 _NODES: Mapping[NodeState, str] = {
     NodeState.UNKNOWN: "wait for the first look at it, or look now (n)",
     NodeState.AUTH_FAILED: "check ssh_user and ssh_key of {node}, then `syncdeck nodes test {node}`",
