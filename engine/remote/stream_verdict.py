@@ -13,6 +13,8 @@ from engine.remote.diagnose import ERROR_CLASSES, Diagnosis, diagnose, remedy_fo
 from engine.remote.types import Endpoint
 
 OPERATION = "stream"
+# An agent ends so after telling its failure; ssh may lose those words when the pipe beyond it broke.
+TOLD_AND_ENDED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,11 @@ def raise_verdict(ends: Sequence[tuple[Way, Ended]]) -> None:
     for way, error in reported:
         if not error["secondary"]:
             raise _reported(way, error)
-    for way, end in failed:
-        if "error" not in end.said and not end.killed:
-            diagnosis = _diagnosis(way.endpoint.node_id, end)
-            failure = unreachable(OPERATION, way.endpoint.node_id, diagnosis)
-            raise failure if end.said else EndUnreached(way, failure)
+    silent = [(way, end) for way, end in failed if "error" not in end.said and not end.killed]
+    for way, end in sorted(silent, key=lambda pair: bool(pair[1].said) and pair[1].exit_code == TOLD_AND_ENDED):
+        diagnosis = _diagnosis(way.endpoint.node_id, end)
+        failure = unreachable(OPERATION, way.endpoint.node_id, diagnosis)
+        raise failure if end.said else EndUnreached(way, failure)
     for way, error in reported:
         raise _reported(way, error)
     way, _ = failed[0]

@@ -32,6 +32,13 @@ def test_an_end_that_worked_and_died_without_a_word_lost_its_connection_and_is_t
     assert failure.value.error_class is ErrorClass.TRANSIENT_NETWORK
 
 
+def test_an_end_whose_words_were_lost_with_the_pipe_is_not_blamed_for_the_other_one_that_was_killed() -> None:
+    other = Way(Endpoint("box-2", local=False), WAY.address, 0)
+    with pytest.raises(NodeUnreachable) as failure:
+        raise_verdict([(WAY, Over(1, {"hello": 1})), (other, Over(255, {"ready": {}}))])
+    assert failure.value.subject == "box-2"
+
+
 def test_an_end_that_never_spoke_is_said_to_lack_what_it_lacks() -> None:
     with pytest.raises(EndUnreached) as failure:
         raise_verdict([(WAY, Over(127, noise_text="sh: 1: python3: not found"))])
