@@ -84,8 +84,10 @@ async def add_replicas(connection: AsyncConnection, location: int, sequence: int
 
 async def update_replicas(connection: AsyncConnection, location: int, node_id: str, sequence: int, at: float) -> None:
     """Take over what changed copies look like now, and what that makes of them."""
-    as_hashed = func.coalesce(_same_stat("hashed_"), false())
     was_bad = replicas.c.state.in_([ReplicaState.BAD.value, ReplicaState.QUARANTINED.value])
+    # A bad file may have been found so without a hash; it is known by its looks all the same.
+    judged = or_(replicas.c.sha256.is_not(None), was_bad)
+    as_hashed = and_(judged, func.coalesce(_same_stat("hashed_"), false()))
     forgets = and_(was_bad, not_(as_hashed))
     statement = (
         update(replicas)

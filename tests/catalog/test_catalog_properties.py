@@ -74,9 +74,9 @@ def check(entry: DataEntry, before: DataEntry | None, act: Act) -> None:
     if before is None or before.current is None:
         return
     assert entry.current is not None, "a version once known stays known"
-    if entry.key.origin and entry.current != before.current and before.replicas:
-        at_origin = act.place == entry.key.origin
-        assert at_origin or all(replica.location != entry.key.origin for replica in before.replicas)
+    shown_by_origin = any(r.location == entry.key.origin and r.state is S.CURRENT for r in before.replicas)
+    if shown_by_origin and act.place != entry.key.origin:
+        assert entry.current == before.current, "what the origin showed is only overruled by the origin"
     untouched = {r.location: r for r in before.replicas if r.location != act.place}
     assert {r.location for r in entry.replicas if r.location != act.place} == set(untouched)
     for replica in entry.replicas:

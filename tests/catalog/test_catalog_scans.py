@@ -168,3 +168,12 @@ async def test_a_config_key_is_taken_over_from_the_origin(catalog: DataCatalog) 
     await scan(catalog, "mac-studio", [record(games(), "mac-studio", config_key="square8_2p")])
     entry = await catalog.get(games())
     assert entry is not None and entry.config_key == "hex8_2p"
+
+
+async def test_a_file_that_was_bad_and_changed_back_and_forth_is_never_taken_for_known(catalog: DataCatalog) -> None:
+    first, second = stat(300, 2_000.0), stat(400, 3_000.0)
+    await scan(catalog, "vast-1", [record(games(), "vast-1", first)])
+    await catalog.mark_bad(games(), "vast-1")
+    for seen in (second, first):
+        await scan(catalog, "vast-1", [record(games(), "vast-1", seen)])
+        assert await states(catalog, games()) == {"vast-1": S.UNHASHED}
