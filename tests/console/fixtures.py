@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from textual.pilot import Pilot
 
 from app.console.scenes import NOW, empty_view, failing_view, normal_view, scripted_client
+from app.console.screens.catalog import CatalogScreen
 from app.console.scripted import ScriptedClient
 from app.console.stage import settle, staged_app
 from engine.clock import ManualClock
@@ -17,10 +20,13 @@ __all__ = [
     "NOW",
     "ScriptedClient",
     "advance",
+    "catalog",
+    "console",
     "empty_view",
     "failing_view",
     "normal_view",
     "observing_view",
+    "press",
     "screen_text",
     "scripted_client",
     "settle",
@@ -56,3 +62,28 @@ def screen_text(pilot: Pilot[int]) -> str:
     width = pilot.app.size.width
     lines = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.ljust(width)[:width] for strip in lines)
+
+
+@asynccontextmanager
+async def console(
+    client: ScriptedClient, size: tuple[int, int] = (120, 40), read_only: bool = False, **more: object
+) -> AsyncIterator[Pilot[int]]:
+    """A settled console on a script."""
+    app = staged_app(client, read_only=read_only, **more)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    """Press keys, each when what the one before led to is shown."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot)
+
+
+def catalog(pilot: Pilot[int]) -> CatalogScreen:
+    """Return the catalog, which is on the screen."""
+    screen = pilot.app.console_screen  # type: ignore[attr-defined]
+    assert isinstance(screen, CatalogScreen)
+    return screen

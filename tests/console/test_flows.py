@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from textual.command import CommandList
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from app.console.modals.confirm import ConfirmScreen
@@ -16,47 +13,24 @@ from app.console.modals.detail import DetailScreen
 from app.console.modals.help import HelpScreen
 from app.console.modals.preview import PreviewScreen
 from app.console.scenes import entry_at
-from app.console.screens.catalog import CatalogScreen
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
 from app.console.stage import MOST_LOOKS
-from engine.views import FindingView, SyncRequest
+from engine.views import SyncRequest
 from tests.console.fixtures import (
-    NOW,
     ScriptedClient,
     advance,
+    catalog,
+    console,
     failing_view,
     normal_view,
     observing_view,
+    press,
     screen_text,
     scripted_client,
     settle,
-    staged_app,
-    unreachable,
 )
 from widgets.line_list import LineList
-
-
-@asynccontextmanager
-async def console(
-    client: ScriptedClient, size: tuple[int, int] = (120, 40), read_only: bool = False, **more: object
-) -> AsyncIterator[Pilot[int]]:
-    app = staged_app(client, read_only=read_only, **more)  # type: ignore[arg-type]
-    async with app.run_test(size=size) as pilot:
-        await settle(pilot)
-        yield pilot
-
-
-async def press(pilot: Pilot[int], *keys: str) -> None:
-    for key in keys:
-        await pilot.press(key)
-        await settle(pilot)
-
-
-def catalog(pilot: Pilot[int]) -> CatalogScreen:
-    screen = pilot.app.console_screen  # type: ignore[attr-defined]
-    assert isinstance(screen, CatalogScreen)
-    return screen
 
 
 async def test_sync_starts_on_cancel_and_does_nothing_when_that_is_pressed() -> None:
@@ -271,68 +245,6 @@ async def test_a_paused_view_stands_still_and_goes_on() -> None:
         assert "emergency sync" in screen_text(pilot)
 
 
-async def test_a_new_critical_finding_rings_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    rings: list[int] = []
-    client = scripted_client(normal_view())
-    async with console(client) as pilot:
-        monkeypatch.setattr(pilot.app, "bell", lambda: rings.append(1))
-        finding = FindingView("disk:x", "critical", "x", "disk is full", "free it", None, 0, NOW)
-        client.show(replace(client.view, findings=(finding,)))
-        await settle(pilot)
-        client.show(replace(client.view, entries_total=1))
-        await settle(pilot)
-        assert len(rings) == 1
-        assert [notice.message for notice in pilot.app._notifications] == ["x: disk is full"]
-
-
-async def test_an_engine_that_stops_answering_is_a_line_and_a_toast_and_comes_back() -> None:
-    client = scripted_client(normal_view())
-    async with console(client) as pilot:
-        client.fail(unreachable())
-        await settle(pilot)
-        assert "✗ reach the engine: the control socket is closed" in screen_text(pilot)
-        client.heal()
-        await settle(pilot)
-        assert "the control socket is closed" not in screen_text(pilot).splitlines()[1]
-
-
-async def test_an_engine_that_does_not_start_leaves_a_console_that_says_why() -> None:
-    client = scripted_client(normal_view())
-    client.start_error = unreachable()
-    async with console(client) as pilot:
-        assert "the control socket is closed" in screen_text(pilot)
-        assert "Start it again" in screen_text(pilot)
-
-
-async def test_an_error_that_is_not_of_ours_is_shown_too() -> None:
-    client = scripted_client(normal_view())
-    async with console(client) as pilot:
-        client.fail(ValueError("boom"))  # type: ignore[arg-type]
-        await settle(pilot)
-        assert "ValueError: boom" in screen_text(pilot)
-
-
-async def test_data_that_is_old_is_marked_with_its_age() -> None:
-    client = scripted_client(normal_view())
-    async with console(client) as pilot:
-        client.fail(unreachable())
-        await settle(pilot)
-        advance(pilot, 130.0)
-        await settle(pilot)
-        assert "! stale, 2 m ago" in screen_text(pilot)
-
-
-async def test_names_with_markup_or_control_characters_are_only_text() -> None:
-    view = normal_view()
-    evil = FindingView("x", "warning", "[red]a[/red]\x1b[2J", "[@click=app.quit]b\u202e[/]", "[bold]c", None, 0, NOW)
-    async with console(scripted_client(replace(view, findings=(evil,)))) as pilot:
-        text = screen_text(pilot)
-        assert "[red]a[/red][2J: [@click=app.quit]b[/]" in text
-        assert "\x1b" not in text
-        await press(pilot, "enter")
-        assert "[bold]c" in screen_text(pilot)
-
-
 @pytest.mark.parametrize("keys", [(), ("2",), ("e",)], ids=["dashboard", "catalog", "preview"])
 async def test_any_size_is_survived(keys: tuple[str, ...]) -> None:
     async with console(scripted_client(failing_view(), entries=300)) as pilot:
@@ -394,14 +306,3 @@ async def test_idle_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
             client.show(client.view)
             await settle(pilot)
         assert drawn == []
-
-
-async def test_changes_that_come_while_a_screen_is_being_made_are_not_lost() -> None:
-    client = scripted_client(failing_view())
-    async with console(client) as pilot:
-        for number in range(8):
-            await pilot.press("32"[number % 2])
-            client.show(client.view)
-        await settle(pilot)
-        assert catalog(pilot).table.total == 48_211
-        assert not pilot.app._notifications
