@@ -35,7 +35,7 @@ class StoragePanel(Panel[StorageModel]):
 
 
 def _line(row: StorageRow, width: int, second: Badge | None = None) -> Line:
-    badge = second or (Badge(row.state, row.tone) if row.state else row.role)
+    badge = second or (Badge(row.state, row.tone) if row.state and row.percent is not None else row.role)
     name_width = max(10, min(24, width - ROLE_WIDTH - PERCENT_WIDTH - LEAST_BAR - 3))
     bar_width = max(6, width - name_width - ROLE_WIDTH - PERCENT_WIDTH - 3)
     head = (Span(fit_middle(row.name, name_width), bold=second is not None), Span(" "))
