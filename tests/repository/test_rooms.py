@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOMS = ("app", "widgets", "engine", "config")
-LONGEST_FILE_LINES = 400
+LONGEST_FILE_LINES, LONGEST_TEST_FILE_LINES = 350, 400
 TOP_LEVEL = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "app", "config", "docs",
     "engine", "pyproject.toml", "requirements.txt", "screenshots", "scripts", "syncdeck.py", "tests", "widgets",
@@ -76,8 +76,12 @@ def test_every_room_says_its_purpose_in_the_first_line_of_its_init(repository: P
 
 
 def test_no_file_is_longer_than_a_reader_can_hold(repository: Path) -> None:
+
+    def limit(path: Path) -> int:
+        return LONGEST_TEST_FILE_LINES if path.relative_to(repository).parts[0] == "tests" else LONGEST_FILE_LINES
+
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(repository)}
-    too_long = {str(path.relative_to(repository)): n for path, n in lengths.items() if n > LONGEST_FILE_LINES}
+    too_long = {str(path.relative_to(repository)): n for path, n in lengths.items() if n > limit(path)}
     assert too_long == {}
 
 
