@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from config.classify import classify
@@ -71,20 +72,28 @@ class NodeScanner:
         roots: dict[tuple[str, str], LocationRoot],
         scans: dict[tuple[str, str], int],
     ) -> int:
+        # In a thread: naming a thousand files takes longer than the event loop may be held.
+        grouped = await asyncio.to_thread(self._named, files, roots, scans.keys())
+        for place, records in grouped.items():
+            await self._catalog.record_scanned(place[0], scans[place], records)
+        return sum(len(records) for records in grouped.values())
+
+    def _named(
+        self, files: Sequence[ScannedFile], roots: dict[tuple[str, str], LocationRoot], scanned: Set[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[ScannedRecord]]:
+        """Return the data files among those met as records for the catalog, by place."""
         grouped: dict[tuple[str, str], list[ScannedRecord]] = {}
         for file in files:
             place = (file.location, file.root)
             found = classify(file.path)
-            if found.data_type is None or place not in scans:
+            if found.data_type is None or place not in scanned:
                 continue
             key = key_of(roots[place], file.path, found.data_type)
             path = f"{self._fleet.root_paths[place]}/{file.path}"
             kind = FileKind(found.kind)
             record = ScannedRecord(key, found.config_key, path, file.stat, kind, file.writing)
             grouped.setdefault(place, []).append(record)
-        for place, records in grouped.items():
-            await self._catalog.record_scanned(place[0], scans[place], records)
-        return sum(len(records) for records in grouped.values())
+        return grouped
 
     def _absolute_temporaries(self, batch: ScanBatch) -> list[str]:
         return [f"{self._fleet.root_paths[(loc, root)]}/{path}" for loc, root, path, _ in batch.temporaries]
