@@ -19,7 +19,7 @@ def build_rules(document: Document, cluster: ClusterFile, replication_target: in
 
 
 def built_in_rules(replication_target: int) -> tuple[RuleSpec, ...]:
-    """Return the users' routing table: trainers get games and NPZ, GPU nodes get models, drives get everything.
+    """Return the users' routing table: trainers get games, NPZ and models, GPU nodes models, drives everything.
 
     Whatever the type, ``replication_target`` copies are on durable places; those above count towards it.
     """
@@ -29,7 +29,7 @@ def built_in_rules(replication_target: int) -> tuple[RuleSpec, ...]:
     gpu = RulePlace("gpu", None)
     return (
         _built_in(DataType.GAMES, "normal", external, training, safe),
-        _built_in(DataType.MODELS, "high", external, gpu, safe),
+        _built_in(DataType.MODELS, "high", external, training, gpu, safe),
         _built_in(DataType.NPZ, "high", external, training, safe),
         _built_in(DataType.CHECKPOINT, "low", external, safe),
     )
