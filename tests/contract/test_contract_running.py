@@ -1,0 +1,122 @@
+"""A running engine: new data moves by itself, commands reach it, its configuration follows the file, all as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.samples import change_config, make_games, until
+from tests.e2e.cluster import Cluster, cluster, make_npz
+
+SHAPES = {
+    "transfers": "id key source target transport state reason bytes_total bytes_done bytes_on_wire attempts"
+    " error_class priority deadline",
+    "catalog ls": "key data_type config_key origin size_bytes sha256 mtime copies replicas",
+}
+STATUS = {
+    "engine": "state mode pid version node_id config since",
+    "nodes": "node state reason last_seen_at last_sync_at lag_seconds durable ephemeral",
+    "storage": "node root total_bytes used_bytes used_percent state full_in_seconds",
+    "freshness": "config_key data_type newest_age_seconds copies wanted off_site at_risk_bytes trainers",
+    "findings": "id severity subject message remedy key",
+}
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Cluster]:
+    with cluster(tmp_path, nodes=3) as made:
+        note = tmp_path / "note"
+        note.write_text(f'#!/bin/sh\ncat >> "{tmp_path}/noted"\necho >> "{tmp_path}/noted"\n')
+        note.chmod(0o755)
+        change_config(made, lambda document: document["data_plane"].update(on_finding=[str(note)]))
+        yield made
+
+
+@pytest.fixture
+def engine(group: Cluster) -> Iterator[subprocess.Popen[str]]:
+    running = group.start("--no-ui")
+    try:
+        until(lambda: _engine(group)["mode"] == "headless")
+        yield running
+    finally:
+        running.terminate()
+        _, errors = running.communicate()
+        assert running.returncode == 0 and "Traceback" not in errors, errors
+
+
+def _engine(group: Cluster) -> dict[str, Any]:
+    answer = group.run("status", "--json")
+    assert answer.returncode in (0, 1, 3), answer.stderr
+    return dict(json.loads(answer.stdout)["engine"]) if answer.stdout else {"mode": None}
+
+
+def _findings(group: Cluster) -> str:
+    return " ".join(f"{item['id']} {item['message']}" for item in group.json("status")["findings"])
+
+
+def _node(group: Cluster, name: str) -> dict[str, Any]:
+    return next(node for node in group.json("status")["nodes"] if node["node"] == name)
+
+
+def test_new_data_moves_by_itself_and_commands_steer_it(group: Cluster, engine: subprocess.Popen[str]) -> None:
+    trainer = group.fleet[2].training
+    make_games(group.fleet[0].games / "selfplay_hex8_2p.db")
+    make_npz(group.fleet[0].training / "hex8_2p.npz", 5_000)
+    until(lambda: (trainer / "hex8_2p.npz").exists())
+
+    assert group.run("pause").returncode == 0 and _engine(group)["state"] == "paused"
+    make_npz(group.fleet[0].training / "square8_2p.npz", 5_000)
+    until(lambda: [e for e in group.json("catalog", "ls", "--type", "npz") if e["config_key"] == "square8_2p"])
+    assert not (trainer / "square8_2p.npz").exists()
+    assert group.run("resume").returncode == 0
+    until(lambda: (trainer / "square8_2p.npz").exists())
+
+    model = group.fleet[2].models / "canonical_hex8_2p.pth"
+    model.write_bytes(b"A" * 1000)
+    until(lambda: group.json("catalog", "ls", "--type", "models"))
+    asked = ("sync", "--type", "models", "--config-key", "hex8_2p", "--to", "node-1", "--priority", "critical")
+    assert group.run(*asked).returncode == 0
+    until(lambda: (group.fleet[1].models / model.name).exists())
+    assert group.run("emergency").returncode == 0
+    for words in (("sync", "--to", "nobody"), ("pause", "nobody"), ("emergency", "nobody")):
+        assert group.run(*words).returncode == 2
+    assert group.run("--no-ui", "--once").returncode == 3
+
+    status = group.json("status")
+    assert status["engine"]["pid"] == engine.pid and status["queue"]["done"] and "at_risk_bytes" in status
+    for part, keys in STATUS.items():
+        items = [status[part]] if part == "engine" else status[part]
+        assert all(set(keys.split()) <= set(item) for item in items), part
+    for command, keys in SHAPES.items():
+        items = group.json(*command.split())
+        assert items and all(set(keys.split()) <= set(item) for item in items), command
+
+
+def test_the_file_is_followed_and_a_bad_one_is_refused_loudly(group: Cluster, engine: subprocess.Popen[str]) -> None:
+    good = group.config.read_text(encoding="utf-8")
+    until(lambda: _node(group, "node-2")["state"] == "up")
+    group.config.write_text(good.replace("node_id: hub", "node_id: [hub"), encoding="utf-8")
+    until(lambda: "refused" in _findings(group))
+    assert _node(group, "node-2")["state"] == "up", "the old configuration stays in force"
+    group.config.write_text(good, encoding="utf-8")
+    until(lambda: "refused" not in _findings(group))
+    change_config(group, lambda document: document["hosts"]["node-2"].update(status="retired"))
+    until(lambda: _node(group, "node-2")["state"] == "unused")
+    noted = group.folder / "noted"
+    until(lambda: noted.exists() and "config:refused" in noted.read_text())
+
+
+def test_without_an_engine_every_reading_command_answers_in_the_same_shape(group: Cluster) -> None:
+    status = group.json("status")
+    assert status["engine"]["state"] == "offline" and status["queue"] == {} and status["findings"] == []
+    assert all(set(STATUS["nodes"].split()) <= set(node) for node in status["nodes"])
+    assert all(set(STATUS["storage"].split()) <= set(item) for item in status["storage"])
+    assert group.json("transfers") == [] and group.json("catalog", "ls") == []
+    assert {"plan": [], "refused": []}.items() <= group.json("plan").items()
+    assert group.run("pause", "node-0").returncode == 0 and _node(group, "node-0")["state"] == "unknown"
+    assert group.run("resume", "node-0").returncode == 0
