@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -132,6 +133,9 @@ class UnifiedDataPlane:
         parts.observing = await self._decide_observing(parts)
         parts.facts.lint = parts.loaded.findings
         parts.facts.offline = False
+        # What is there now stays: walking it again and again would stop the event loop for tenths of a second.
+        gc.collect()
+        gc.freeze()
 
     async def _decide_observing(self, parts: Parts) -> bool:
         if self._observe is not None:

@@ -145,6 +145,10 @@ class StatusMaker:
             replicas_total=known.totals.replicas,
         )
 
+    def _trainer_locations(self) -> list[str]:
+        nodes = self._fleet.policy.nodes
+        return [p.location for p in self._reconciler.places().places if nodes[p.node_id].training]
+
     def _parts_down(self) -> dict[str, str]:
         down = dict(self._facts.parts_down)
         if self.planning is not None and self.planning.failure is not None:
@@ -163,7 +167,7 @@ class StatusMaker:
             sequence,
             now,
             await self._catalog.freshness(places),
-            await self._catalog.held(),
+            await self._catalog.held(self._trainer_locations()),
             await self._catalog.node_risks(places),
             await self._catalog.totals(),
             places,
