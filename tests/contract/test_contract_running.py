@@ -27,13 +27,17 @@ STATUS = {
 }
 
 
+def _quickly(program: Path) -> dict[str, Any]:
+    return {"command": [str(program)], "min_interval": "1s"}
+
+
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[Cluster]:
     with cluster(tmp_path, nodes=3) as made:
         note = tmp_path / "note"
         note.write_text(f'#!/bin/sh\ncat >> "{tmp_path}/noted"\necho >> "{tmp_path}/noted"\n')
         note.chmod(0o755)
-        change_config(made, lambda document: document["data_plane"].update(on_finding=[str(note)]))
+        change_config(made, lambda document: document["data_plane"].update(on_finding=_quickly(note)))
         yield made
 
 
