@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import subprocess
 import time
@@ -40,6 +41,7 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
             find = ["find", str(node.root), "-type", "f", "-printf", r"'%s %T@ %p\n'"]
             command = ["ssh", "-F", str(fleet.ssh_config), node.name, *find]
             walk.append(await _seconds(asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)))
+            gc.freeze()  # as the engine does when it starts
             lag = asyncio.get_running_loop().create_task(_worst_lag())
             first.append(await _seconds(scanner.scan(node.name, agent)))
             again.append(await _seconds(scanner.scan(node.name, agent)))
