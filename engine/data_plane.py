@@ -20,7 +20,7 @@ from engine.inventory.fleet import location_node
 from engine.inventory.scanner import ScanOutcome
 from engine.model import SyncPriority
 from engine.parts import Parts, assemble
-from engine.planner.obstacles import NEEDS_A_PERSON
+from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
 from engine.views import (
     ActionResult,
     CatalogQuery,
@@ -109,8 +109,8 @@ class UnifiedDataPlane:
         status = await parts.board.refresh()
         tally = await parts.queue.tally_of_run(parts.run_started_at)
         unreachable = tuple(n.node for n in status.nodes if n.state not in ("up", "unused", "unknown"))
-        stuck = sum(refusal.code in NEEDS_A_PERSON for refusal in parts.planning.refused)
-        return OnceReport(tally.done, tally.failed, tally.blocked + stuck, unreachable, status.findings)
+        full = sum(refusal.code in NEEDS_A_PERSON - CONTRADICTED for refusal in parts.planning.refused)
+        return OnceReport(tally.done, tally.failed, tally.blocked + full, unreachable, status.findings)
 
     async def close(self) -> None:
         """Stop the loops and let go of everything; queued work goes on at the next start."""

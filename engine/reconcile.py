@@ -11,10 +11,12 @@ from engine.catalog.values import Place, Places
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
 from engine.inventory.settler import Settler
-from engine.model import DataEntry, DataType, LocationView, NodeState, PlanResult, Refusal
+from engine.model import DataEntry, DataType, LocationView, NodeState, PlanResult, Refusal, SyncPriority
 from engine.planner.demands import FOR_TRAINING
+from engine.planner.obstacles import CONTRADICTED
 from engine.planner.planner import PlanContext, SyncPlanner
-from engine.queue.queue import NewTransfer, TransferQueue
+from engine.queue.queue import NewTransfer, RefusedTransfer, TransferQueue
+from engine.queue.refused import changes
 from engine.routing.matching import newest_mtime
 from engine.routing.router import Router
 
@@ -136,6 +138,7 @@ class Reconciler:
             settled = [entry for entry in page if not self._settler.offer(entry)]
             result = await asyncio.to_thread(self._planner.plan_replication, settled, context)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
+            await self._stand_refused(settled, result.refused)
             new = self.transfers(result)
             if len(new) > room:
                 complete = False
@@ -185,9 +188,29 @@ class Reconciler:
             for target in plan.targets
         ]
 
+    async def _stand_refused(self, page: Sequence[DataEntry], refused: Sequence[Refusal]) -> None:
+        """Let what a person must decide stand in the queue as blocked, and take out what is decided."""
+        found = {(str(r.key), r.location): r for r in refused if r.code in CONTRADICTED}
+        standing = await self._queue.refused()
+        if not found and not standing:
+            return
+        entries = {str(entry.key): entry for entry in page}
+        new, gone = changes(standing, found.keys(), entries.keys())
+        await self._queue.lift(gone)
+        await self._queue.refuse([_refused(found[place], entries[place[0]]) for place in sorted(new)])
+
     async def _note_wanted(self, page: Sequence[DataEntry], context: PlanContext) -> None:
         """Tell the catalog how many copies are wanted, where rules of the file may say so entry by entry."""
         if all(rule.line is None for rule in context.policy.rules):
             return
         router = Router(context.policy, context.locations)
         await self._catalog.set_wanted({e.key: router.route(e, context.now).copies_wanted for e in page})
+
+
+def _refused(refusal: Refusal, entry: DataEntry) -> RefusedTransfer:
+    """Return a refusal as a transfer that is blocked; its source is where the current version is."""
+    holders = entry.locations or {replica.location for replica in entry.replicas}
+    source = min(holders - {refusal.location}, default=refusal.location)
+    reason, rule, line = refusal.reason, refusal.rule, refusal.line
+    wanted = NewTransfer(entry.key, source, refusal.location, SyncPriority.NORMAL, reason, rule, line)
+    return RefusedTransfer(wanted, refusal.remedy)

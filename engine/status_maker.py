@@ -21,6 +21,7 @@ from engine.presentation.freshness import age, freshness_views
 from engine.presentation.moves import transfer_view
 from engine.presentation.nodes import node_views, storage_views
 from engine.queue.queue import TransferQueue
+from engine.queue.refused import PLANNER
 from engine.reconcile import Reconciler
 from engine.version import VERSION
 from engine.views import EngineView, FindingView, StatusView, ThroughputView
@@ -115,7 +116,7 @@ class StatusMaker:
                 storage=storage,
                 freshness=freshness,
                 samples=samples,
-                blocked=tuple(blocked),
+                blocked=tuple(t for t in blocked if not (refused and t.run_id == PLANNER)),
                 refused=refused,
                 unreadable=self._fleet.unreadable_folders(),
                 doubtful=known.doubtful,

@@ -20,6 +20,8 @@ class Obstacle:
 
 NEEDS_A_PERSON = frozenset({"smaller", "diverged", "bad", "full"})
 """Codes of refusals that no waiting mends: a file that is wanted stays unsaved until somebody acts."""
+CONTRADICTED = NEEDS_A_PERSON - {"full"}
+"""Those about one file at one place: each stands in the queue as blocked. A full disk is one matter for all."""
 
 _NODES: Mapping[NodeState, str] = {
     NodeState.UNKNOWN: "wait for the first look at it, or look now (n)",

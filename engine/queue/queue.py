@@ -10,14 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import claims, entrance, rows
+from engine.queue import refused as refusals
 from engine.queue.moves import check_lease, move, move_all, row_of
 from engine.queue.reports import Reports
 from engine.queue.states import FINAL_STATES, RELEASABLE_STATES, RUNNING_STATES
-from engine.queue.values import Edge, NewTransfer, Recovered, Tally, TransferFields
+from engine.queue.values import Edge, NewTransfer, Recovered, RefusedTransfer, Tally, TransferFields
 from engine.store.dialect import greatest, upsert
 from engine.store.schema import attempts, transfers
 
-__all__ = ["Edge", "NewTransfer", "Recovered", "Tally", "TransferFields", "TransferQueue"]
+__all__ = ["Edge", "NewTransfer", "Recovered", "RefusedTransfer", "Tally", "TransferFields", "TransferQueue"]
 
 HISTORY_KEPT_SECONDS = 14 * 86_400.0
 HISTORY_KEPT_ROWS = 50_000
@@ -43,6 +44,16 @@ class TransferQueue(Reports):
     async def _enqueue_part(self, part: Sequence[NewTransfer]) -> list[int]:
         now = self._clock.now()
         return await self._store.write(lambda c: entrance.enqueue(c, part, now))
+
+    async def refuse(self, refused: Sequence[RefusedTransfer]) -> int:
+        """Put in what planning refuses until a person acts, as blocked; return how many are new."""
+        now = self._clock.now()
+        return await self._store.write(lambda c: refusals.refuse(c, refused, now)) if refused else 0
+
+    async def lift(self, gone: Collection[tuple[str, str]]) -> int:
+        """End what stood as refused for these (key, target); return how many."""
+        now = self._clock.now()
+        return await self._store.write(lambda c: refusals.lift(c, gone, now)) if gone else 0
 
     async def claim(
         self,

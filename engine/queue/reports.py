@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import rows
 from engine.queue.part import QueuePart
+from engine.queue.refused import IS_REFUSED
 from engine.queue.states import RUNNING_STATES
 from engine.queue.values import Edge, Tally
 from engine.store.dialect import greatest
@@ -101,8 +102,16 @@ class Reports(QueuePart):
         return await self._store.query(lambda c: [rows.attempt(row) for row in c.execute(statement)])
 
     async def live(self) -> set[tuple[str, str]]:
-        """Return (key, target) of every live transfer: what need not be planned again."""
-        statement = select(transfers.c.key, transfers.c.target).where(_LIVE)
+        """Return (key, target) of every live transfer: what need not be planned again.
+
+        What planning itself refused is planned again: the reason may be gone.
+        """
+        statement = select(transfers.c.key, transfers.c.target).where(_LIVE, ~IS_REFUSED)
+        return await self._store.query(lambda c: {(key, target) for key, target in c.execute(statement)})
+
+    async def refused(self) -> set[tuple[str, str]]:
+        """Return (key, target) of everything that stands as refused by planning."""
+        statement = select(transfers.c.key, transfers.c.target).where(IS_REFUSED)
         return await self._store.query(lambda c: {(key, target) for key, target in c.execute(statement)})
 
     async def reserved_bytes(self) -> dict[str, int]:

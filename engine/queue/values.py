@@ -27,6 +27,14 @@ class NewTransfer:
     emergency: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedTransfer:
+    """A transfer that is wanted and cannot be until a person acts: its ``reason`` says why, ``remedy`` what to do."""
+
+    wanted: NewTransfer
+    remedy: str
+
+
 class TransferFields(TypedDict, total=False):
     """What may be set together with an edge."""
 

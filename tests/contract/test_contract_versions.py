@@ -33,6 +33,14 @@ def test_an_earlier_version_is_replaced_and_a_smaller_one_replaces_nothing(tmp_p
         assert {item["key"] for item in refused} == {f"models:{MODEL}"}
         assert all("smaller" in item["reason"] and item["remedy"] for item in refused)
         assert set(replica_states(group, f"models:{MODEL}").values()) == {"current", "stale"}
+        blocked = [row for row in group.json("transfers") if row["state"] == "blocked"]
+        assert {row["target"] for row in blocked} == {item["node"] for item in refused}
+        assert all(row["key"] == f"models:{MODEL}" and "smaller" in row["reason"] for row in blocked)
+
+        model.write_bytes(b"D" * 1200)
+        assert group.run("--no-ui", "--once").returncode == 0
+        assert {path.read_bytes() for path in copies} == {b"D" * 1200}
+        assert not [row for row in group.json("transfers") if row["state"] == "blocked"]
 
 
 def test_a_copy_that_never_was_a_version_is_kept_shown_and_not_counted(tmp_path: Path) -> None:
