@@ -184,7 +184,9 @@ def _growth(land: Ground) -> ColumnElement[int]:
         .scalar_subquery()
     )
     added = replicas.c.size_bytes - func.coalesce(newest_saved, 0)
-    return greatest(greatest(added, 0) + replicas.c.wal_size_bytes, PAGE_BYTES)
+    # SQLite keeps a -wal at its size after a checkpoint: only what it grew since the last hash can be new.
+    written = greatest(replicas.c.wal_size_bytes - func.coalesce(replicas.c.hashed_wal_size_bytes, 0), 0)
+    return greatest(greatest(added, 0) + written, PAGE_BYTES)
 
 
 def _only(statement: Select[Any], ids: Sequence[int] | None) -> Select[Any]:

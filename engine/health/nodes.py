@@ -59,12 +59,11 @@ def _sole_copies(node: NodeView) -> FindingView:
     reachable = node.state in _FINE
     amount = f"{size_text(node.at_risk_bytes)} in {counted(node.at_risk_entries, 'file')}"
     kind = ("an ephemeral node" if node.ephemeral else "a durable node") + ("" if reachable else " out of reach")
-    exist = "exists" if node.at_risk_entries == 1 else "exist"
     return FindingView(
         id=f"sole:{node.node}",
         severity=WARNING if reachable else CRITICAL,
         subject=node.node,
-        message=f"{amount} {exist} only on {node.node}, {kind}",
+        message=f"{amount} would be lost with {node.node}, {kind}",
         remedy="an emergency sync saves them to durable nodes first"
         if reachable
         else "bring the node back: nothing can be read while it is out of reach",

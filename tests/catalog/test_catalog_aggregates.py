@@ -64,6 +64,18 @@ async def test_of_a_live_database_only_what_came_after_the_saved_snapshot_is_at_
     assert (await row(catalog)).at_risk_bytes == 38_000
 
 
+async def test_a_log_that_keeps_its_size_after_a_checkpoint_is_no_data_at_risk(catalog: DataCatalog) -> None:
+    held = stat(100_000, 1_000.0, wal=4_000_000, wal_mtime=1_000.0)
+    await scan(catalog, "vast-1", [record(games(), "vast-1", held)])
+    path = record(games(), "vast-1", held).path
+    await catalog.record_content(games(), "vast-1", path, version("a", 100_000), held, 1_000.0)
+    await synced(catalog, games(), "hetzner-1", "a", 100_000)
+    await synced(catalog, games(), DRIVE, "a", 100_000)
+    grown = stat(130_000, 2_000.0, wal=4_000_500, wal_mtime=2_000.0)
+    await scan(catalog, "vast-1", [record(games(), "vast-1", grown)])
+    assert await risks(catalog) == {"vast-1": (1, 30_500)}
+
+
 async def test_what_came_after_the_only_durable_copy_is_at_risk_too(catalog: DataCatalog) -> None:
     await holds(catalog, games(), "vast-1", version("a", 100_000))
     await synced(catalog, games(), "hetzner-1", "a", 100_000)
