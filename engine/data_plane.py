@@ -293,7 +293,10 @@ class UnifiedDataPlane:
 
     async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Stop starting transfers from and to nodes; with none, everywhere."""
-        return await self._need().pauses.pause(nodes)
+        parts = self._need()
+        result = await parts.pauses.pause(nodes)
+        await parts.board.refresh()
+        return result
 
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Undo pause; on an observing engine with no nodes named, this is the operator's go."""
@@ -305,6 +308,7 @@ class UnifiedDataPlane:
         result = await parts.pauses.resume(nodes)
         parts.planning.wake(full=True)
         parts.runner.wake()
+        await parts.board.refresh()
         return result
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:

@@ -29,6 +29,7 @@ class Settler:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
+        self._taken = False
 
     def offer(self, entry: DataEntry) -> bool:
         """Start settling an entry unless that is under way, need not be, or failed a moment ago."""
@@ -38,15 +39,19 @@ class Settler:
         due = self._clock.monotonic() >= self._not_before.get(key, 0.0)
         if not due or len(self._busy) >= MOST_WAITING or not replicas_to_hash(entry):
             return False
+        self._taken = True
         self._busy[key] = asyncio.get_running_loop().create_task(self._settle(entry), name=f"hash {key}")
         return True
 
     async def idle(self) -> bool:
-        """Wait until nothing is being settled; return whether anything was."""
-        was_busy = bool(self._busy)
+        """Wait until nothing is being settled; return whether anything was taken on since this was last asked.
+
+        What is over by now counts too: it was left out of the plan while it was being settled.
+        """
         while self._busy:
             await asyncio.wait(list(self._busy.values()))
-        return was_busy
+        taken, self._taken = self._taken, False
+        return taken
 
     async def stop(self) -> None:
         """End what is under way; it is offered again at the next start."""
