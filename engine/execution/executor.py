@@ -19,6 +19,7 @@ from engine.inventory.fleet import location_node
 from engine.model import ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
 from engine.transport.manager import Delivery
+from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
 
 CLEANUP_SECONDS = 5.0
@@ -157,7 +158,7 @@ class Executor:
             kind=work.source.kind,
             source_stat=content.read_stat,
             sha256=content.sha256,
-            bytes_per_second=tools.bandwidth.grant(transfer.id, settings, work.source.node_id, work.target.node_id),
+            rate=RateCap(tools.bandwidth.grant(transfer.id, settings, work.source.node_id, work.target.node_id)),
             stall_timeout_seconds=settings.stall_timeout_seconds,
             check_source=content.content_id not in tools.checked,
             target_root=work.target.root.path,

@@ -48,7 +48,7 @@ class AgentTransport:
             content_id=job.content_id,
             kind=job.kind,
             source_stat=job.source_stat,
-            bytes_per_second=job.bytes_per_second,
+            bytes_per_second=job.rate.bytes_per_second,
             encoding="base64" if self._base64 else "binary",
             compress=not (job.source.local and job.target.local),
             stall_timeout_seconds=job.stall_timeout_seconds,

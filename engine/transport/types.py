@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from engine.errors import SyncdeckError
 from engine.model import FileKind, FileStat, Transport
 from engine.remote.types import Endpoint, NodeAgent, Progress, StreamOutcome
+from engine.transport.rates import RateCap
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +17,29 @@ class Capabilities:
     """What a transport can do; the manager asks these and never which transport it is.
 
     ``remote_to_remote``: it serves any two nodes. ``resume``: a broken try is worth taking up again. ``cost`` orders
-    transports that could both serve: about ten times the bytes on the wire for one byte of content.
+    transports that could both serve: about ten times the bytes on the wire for one byte of content. ``delta``: it
+    compares with ``TransferJob.basis_path`` by itself and sends only what differs. ``live``: it can send a database
+    that is being written, as one consistent version, without room for a snapshot (``TransferJob.live``).
+    ``batches``: it moves many small files in one go (``BatchTransport``). ``many_sources``: it uses
+    ``TransferJob.holders``.
     """
 
     remote_to_remote: bool
     resume: bool
     cost: int
+    delta: bool = False
+    live: bool = False
+    batches: bool = False
+    many_sources: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Another verified copy of exactly the content that a job wants: where, and what its stat must still be."""
+
+    endpoint: Endpoint
+    path: str
+    stat: FileStat
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +60,20 @@ class TransferJob:
     kind: FileKind
     source_stat: FileStat | None
     sha256: str | None
-    bytes_per_second: int | None
+    rate: RateCap
     stall_timeout_seconds: float
     check_source: bool
     target_root: str = ""
     """The resolved root that ``temp_path`` must lie in; the target's agent refuses to leave it."""
+    source_root: str = ""
+    """The resolved root that ``source_path`` lies in; a data server serves nothing outside it ("": nothing)."""
+    basis_path: str | None = None
+    """A quiet older version at the target, to which only the difference need be sent; None: there is none."""
+    live: bool = False
+    """``source_path`` is a database being written: send one consistent version of it without a snapshot file.
+    ``size_bytes`` is then an upper estimate and ``source_stat`` the stat before the reading began."""
+    holders: tuple[Holder, ...] = field(default=())
+    """Other verified copies of the same content, ``sha256`` known; a transport with ``many_sources`` may read them."""
 
 
 AgentFor = Callable[[str], Awaitable[NodeAgent]]
@@ -70,5 +98,26 @@ class TransportAdapter(Protocol):
         ...
 
     async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
-        """Leave a verified temporary file at the target; raise TransferError. Cancelling ends all children."""
+        """Leave a verified temporary file at the target; raise TransferError. Cancelling ends all children.
+
+        Subscribe to ``job.rate``: a changed cap takes effect within a second.
+        """
+        ...
+
+
+BatchProgress = Callable[[int, int, int], None]
+"""Called with (index of the job, bytes done of it, bytes on the wire of the whole batch)."""
+
+
+class BatchTransport(TransportAdapter, Protocol):
+    """A transport that declares ``batches``."""
+
+    async def copy_batch(
+        self, jobs: Sequence[TransferJob], progress: BatchProgress
+    ) -> Sequence[StreamOutcome | SyncdeckError]:
+        """Move many small files between one pair of nodes: one flush for all, one verdict for each, in order.
+
+        What arrived and was verified counts even when the way broke afterwards. Raises NodeUnreachable only when
+        nothing was tried.
+        """
         ...

@@ -17,6 +17,7 @@ from engine.model import FileKind
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, PublishRequest
 from engine.transport.agent import AgentTransport
+from engine.transport.rates import RateCap
 from engine.transport.rsync import RsyncTransport
 from engine.transport.types import TransferJob, TransportAdapter
 from tests.bench.data import MIB, games_database, live_writer, random_file
@@ -56,7 +57,7 @@ class Mover:
             kind=kind,
             source_stat=stat,
             sha256=None,
-            bytes_per_second=None,
+            rate=RateCap(),
             stall_timeout_seconds=60.0,
             check_source=kind is FileKind.SQLITE,
             target_root=str(final.parent),

@@ -14,6 +14,7 @@ from engine.integrity.temporary import TemporaryNames, content_id
 from engine.model import EntryKey, FileKind, FileStat
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, SshOptions
+from engine.transport.rates import RateCap
 from engine.transport.registry import build_transports
 from engine.transport.types import TransferJob, TransportAdapter
 from tests.fleet import Fleet, openssh_fleet
@@ -73,7 +74,7 @@ class Bench:
             kind=kind,
             source_stat=stat,
             sha256=None,
-            bytes_per_second=bytes_per_second,
+            rate=RateCap(bytes_per_second),
             stall_timeout_seconds=30.0,
             check_source=check_source,
             target_root=str(self.folder(target)),

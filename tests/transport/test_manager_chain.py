@@ -13,10 +13,11 @@ from engine.model import FileKind, FileStat, Transport
 from engine.remote.types import Endpoint, Progress, StreamOutcome
 from engine.transport.chain import resolve_chain
 from engine.transport.manager import TransportManager
+from engine.transport.rates import RateCap
 from engine.transport.types import Capabilities, TransferJob
 
 NEAR, FAR = Endpoint("near", local=True), Endpoint("far", local=False)
-JOB = TransferJob(NEAR, FAR, "/s", "/t", 10_000_000, "c", FileKind.PLAIN, None, None, None, 60.0, False)
+JOB = TransferJob(NEAR, FAR, "/s", "/t", 10_000_000, "c", FileKind.PLAIN, None, None, RateCap(), 60.0, False)
 OUTCOME = StreamOutcome("a" * 64, 10_000_000, 10_000_000, 0, 1.0, FileStat(10_000_000, 1))
 
 

@@ -110,7 +110,7 @@ class RsyncTransport:
                     resume=resume,
                     is_sqlite=job.kind.value == "sqlite",
                     stall_timeout_seconds=job.stall_timeout_seconds,
-                    bytes_per_second=job.bytes_per_second,
+                    bytes_per_second=job.rate.bytes_per_second,
                 )
                 end = await run_rsync(build_command(run, near, far), lambda done: progress(done, done))
             if end.status != SSH_FAILED:
