@@ -101,7 +101,7 @@ class Fetching(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One file to serve: its path must lie in ``root``. ``stat`` is what it must still be, None for a partial of ours."""
+    """One file to serve, lying in ``root``. ``stat`` is what it must still be, None for a partial of ours."""
 
     path: str
     root: str
