@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.execution.content import Content, as_file, as_snapshot, look
+from engine.execution.jobs import build_job
 from engine.execution.landing import Landing
 from engine.execution.outcomes import Outcomes
 from engine.execution.places import Source, Target, find_source, find_target
 from engine.execution.shielded import finish_anyway
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Superseded
-from engine.integrity.guard import Verdict
+from engine.integrity.guard import Decision, Verdict
 from engine.inventory.fleet import location_node
-from engine.model import ReplicaState, Transfer, TransferState, Transport, Version
+from engine.model import DataEntry, ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
 from engine.transport.manager import Delivery
 from engine.transport.rates import RateCap
-from engine.transport.types import TransferJob
 
 CLEANUP_SECONDS = 5.0
 """How long a cancelled transfer waits for its node to remove the partial file; after that the sweep does it."""
@@ -31,6 +31,7 @@ class Work:
     """One attempt at one transfer, as it goes along."""
 
     transfer: Transfer
+    entry: DataEntry | None
     source: Source
     target: Target
     source_agent: NodeAgent
@@ -102,12 +103,13 @@ class Executor:
         if gone:
             cause = f"{gone[0]} is not in the configuration any more"
             raise Superseded("find", str(transfer.key), cause, "it is planned anew")
-        source = find_source(await tools.catalog.get(transfer.key), transfer.key, transfer.source)
+        entry = await tools.catalog.get(transfer.key)
+        source = find_source(entry, transfer.key, transfer.source)
         source_agent, target_agent = await asyncio.gather(
             tools.agent_for(source.node_id), tools.agent_for(location_node(transfer.target))
         )
         target = await find_target(tools.policy(), target_agent, transfer.key, transfer.target)
-        return Work(transfer, source, target, source_agent, target_agent)
+        return Work(transfer, entry, source, target, source_agent, target_agent)
 
     async def _carry_out(self, work: Work) -> None:
         async with await self._content(work) as content:
@@ -117,7 +119,7 @@ class Executor:
             if decision.verdict is Verdict.ALREADY and known is not None and decision.expected is not None:
                 await self._record(work, known.sha256, PublishResult("already", decision.expected))
                 return
-            outcome = await self._move(work, content)
+            outcome = await self._move(work, content, decision)
         await self._verify_and_publish(work, landing, content, outcome)
 
     async def _content(self, work: Work) -> AbstractAsyncContextManager[Content]:
@@ -143,25 +145,14 @@ class Executor:
             return None
         return content.version(content.sha256, None)
 
-    async def _move(self, work: Work, content: Content) -> StreamOutcome:
+    async def _move(self, work: Work, content: Content, decision: Decision) -> StreamOutcome:
         tools, transfer = self._tools, work.transfer
         temp_path = tools.names.part(work.target.path, transfer.id, content.content_id)
         await self._drop_other_partials(work, temp_path)
         settings = tools.policy().engine
-        job = TransferJob(
-            source=tools.endpoint_for(work.source.node_id),
-            target=tools.endpoint_for(work.target.node_id),
-            source_path=content.path,
-            temp_path=temp_path,
-            size_bytes=content.size_bytes,
-            content_id=content.content_id,
-            kind=work.source.kind,
-            source_stat=content.read_stat,
-            sha256=content.sha256,
-            rate=RateCap(tools.bandwidth.grant(transfer.id, settings, work.source.node_id, work.target.node_id)),
-            stall_timeout_seconds=settings.stall_timeout_seconds,
-            check_source=content.content_id not in tools.checked,
-            target_root=work.target.root.path,
+        rate = RateCap(tools.bandwidth.grant(transfer.id, settings, work.source.node_id, work.target.node_id))
+        job = await build_job(
+            tools, work.entry, work.source, work.source_agent, work.target, content, decision, temp_path, rate
         )
 
         async def announce(transport: Transport) -> None:
