@@ -134,9 +134,7 @@ class Reconciler:
             entries += len(page)
             self._newest.see(page)
             await self._note_wanted(page, context)
-            # What is being settled is planned after that: until then an old version looks like the current one.
-            settled = [entry for entry in page if not self._settler.offer(entry)]
-            result = await asyncio.to_thread(self._planner.plan_replication, settled, context)
+            settled, result = await self._plan(page, context)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             await self._stand_refused(settled, result.refused)
             new = self.transfers(result)
@@ -159,13 +157,28 @@ class Reconciler:
         context = await self.context()
         async for page in self.pages():
             entries += len(page)
-            for entry in page:
-                self._settler.offer(entry)
-            result = await asyncio.to_thread(self._planner.plan_replication, page, context)
+            _, result = await self._plan(page, context)
             context = context.after(result)
             wanted += len(self.transfers(result))
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
         return ReconcileReport(entries, wanted, tuple(refused), await self._catalog.sequence(), True)
+
+    async def _plan(self, page: Sequence[DataEntry], context: PlanContext) -> tuple[list[DataEntry], PlanResult]:
+        """Return what could be planned of a page, and the plan; what must be hashed first is handed to the settler.
+
+        What is being settled is planned after that: until then an old version looks like the current one.
+        """
+        settled = [entry for entry in page if not self._settler.offer(entry)]
+        return settled, await asyncio.to_thread(self._planner.plan_replication, settled, context)
+
+    async def outlook(self) -> AsyncIterator[PlanResult]:
+        """Yield what the next pass would decide, page by page; what is being hashed is left out, as it will be then."""
+        context = await self.context()
+        async for page in self.pages():
+            settled = [entry for entry in page if not self._settler.settling(entry)]
+            result = await asyncio.to_thread(self._planner.plan_replication, settled, context)
+            context = context.after(result)
+            yield result
 
     def transfers(self, result: PlanResult, emergency: bool = False) -> list[NewTransfer]:
         """Return a planning result as rows for the queue: one per entry and target."""

@@ -71,7 +71,7 @@ class Requests:
     async def plan_view(self) -> PlanView:
         """Return everything that the rules want moved now, and everything that they want in vain."""
         at = (await self._reconciler.context()).now
-        return plan_view([result async for result in self._reconciler.results(self._planner.plan_replication)], at)
+        return plan_view([result async for result in self._reconciler.outlook()], at)
 
     def _check(self, request: SyncRequest) -> None:
         for node in (*request.targets, *request.nodes):

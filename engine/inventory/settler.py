@@ -43,6 +43,10 @@ class Settler:
         self._busy[key] = asyncio.get_running_loop().create_task(self._settle(entry), name=f"hash {key}")
         return True
 
+    def settling(self, entry: DataEntry) -> bool:
+        """Return whether an entry is being settled: what it holds is not known yet."""
+        return str(entry.key) in self._busy
+
     async def idle(self) -> bool:
         """Wait until nothing is being settled; return whether anything was taken on since this was last asked.
 

@@ -36,8 +36,10 @@ async def test_what_was_settled_before_anybody_waits_is_still_told(tmp_path: Pat
             await catalog.record_scanned(node, scan, [ScannedRecord(KEY, "hex8_2p", str(path), stat, FileKind.ZIP)])
         entry = await catalog.get(KEY)
         assert entry is not None and settler.offer(entry)
+        assert settler.settling(entry)  # So neither the plan that is shown nor the one that is queued has it.
         await told.wait()
         assert await settler.idle()
+        assert not settler.settling(entry)
         assert not await settler.idle()
         settled = await catalog.get(KEY)
         assert settled is not None
