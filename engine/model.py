@@ -311,8 +311,27 @@ class StorageSample:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportFailure:
+    """One transport that was tried within an attempt and did not deliver: when, how far it came, and why it ended."""
+
+    transport: Transport
+    finished_at: float
+    duration_seconds: float
+    bytes_done: int
+    bytes_on_wire: int
+    error_class: ErrorClass
+    error: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a transfer, kept for ever in the history until it is pruned."""
+    """One try of a transfer, kept for ever in the history until it is pruned.
+
+    ``bytes_resent`` are bytes of the content that travelled more than once because a try broke. ``duration_seconds``
+    is what the transports took, ``started_at`` to ``finished_at`` the whole attempt with snapshot and publishing.
+    ``failures`` are all tries of transports that ended in an error, in order.
+    """
 
     transfer_id: int
     number: int
@@ -326,3 +345,13 @@ class Attempt:
     error: str | None = None
     hint: str | None = None
     steps: tuple[tuple[str, float], ...] = field(default=())
+    source: str = ""
+    target: str = ""
+    duration_seconds: float = 0.0
+    bytes_resent: int = 0
+    failures: tuple[TransportFailure, ...] = field(default=())
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """What reached the target in the time that transports took; None where nothing did."""
+        return self.bytes_done / self.duration_seconds if self.duration_seconds > 0 and self.bytes_done else None

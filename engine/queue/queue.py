@@ -9,14 +9,15 @@ from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
+from engine.queue import attempts as attempt_rows
 from engine.queue import claims, entrance, rows
 from engine.queue import refused as refusals
 from engine.queue.moves import check_lease, move, move_all, row_of
 from engine.queue.reports import Reports
 from engine.queue.states import FINAL_STATES, RELEASABLE_STATES, RUNNING_STATES
 from engine.queue.values import Edge, NewTransfer, Recovered, RefusedTransfer, Tally, TransferFields
-from engine.store.dialect import greatest, upsert
-from engine.store.schema import attempts, transfers
+from engine.store.dialect import greatest
+from engine.store.schema import transfers
 
 __all__ = ["Edge", "NewTransfer", "Recovered", "RefusedTransfer", "Tally", "TransferFields", "TransferQueue"]
 
@@ -70,8 +71,29 @@ class TransferQueue(Reports):
         """
         now = self._clock.now()
         until = now + lease_seconds
-        return await self._store.write(
+        groups = await self._store.write(
             lambda c: claims.claim(c, run_id, until, limit, exclude_nodes, per_node_limit, now)
+        )
+        return [transfer for group in groups for transfer in group]
+
+    async def claim_groups(
+        self,
+        run_id: str,
+        lease_seconds: float,
+        limit: int,
+        exclude_nodes: Collection[str],
+        per_node_limit: int,
+        grouping: Grouping,
+        load: Mapping[str, int],
+    ) -> list[tuple[Transfer, ...]]:
+        """Like ``claim``, with whatever small files can travel together in one group; each counts for one.
+
+        ``load`` is the number of groups that run now, for each node that has a part in one.
+        """
+        now = self._clock.now()
+        until = now + lease_seconds
+        return await self._store.write(
+            lambda c: claims.claim(c, run_id, until, limit, exclude_nodes, per_node_limit, now, grouping, load)
         )
 
     async def heartbeat(self, run_id: str, lease_seconds: float = LEASE_SECONDS) -> int:
@@ -112,6 +134,27 @@ class TransferQueue(Reports):
 
         return await self._store.write(take)
 
+    async def transition_many(self, moves: Sequence[NewEdge], by_run: str | None = None) -> frozenset[int]:
+        """Take one edge for each of many transfers in one transaction; return the ids of those that took it.
+
+        A transfer that may not take it any more (it was cancelled meanwhile) is left as it is. Raises LeaseLost when
+        ``by_run`` is given and another run owns one of them; then none is moved.
+        """
+
+        async def take(connection: AsyncConnection) -> frozenset[int]:
+            found = {row.id: row for row in await rows_of(connection, [edge.transfer_id for edge in moves])}
+            for row in found.values():
+                check_lease(row, by_run)
+            legal = [
+                RowMove(row, edge.state, edge.reason, edge.evidence, rows.field_columns(edge.fields))
+                for edge in moves
+                if (row := found.get(edge.transfer_id)) is not None and may(TransferState(row.state), edge.state)
+            ]
+            await move_many(connection, legal, self._clock.now())
+            return frozenset(one.row.id for one in legal)
+
+        return await self._store.write(take) if moves else frozenset()
+
     async def wait(self, transfer_id: int, reason: str) -> Transfer:
         """Say why a transfer that is not running has to wait; it is claimed as soon as that is over."""
         return await self.transition(transfer_id, TransferState.WAITING, reason)
@@ -137,16 +180,10 @@ class TransferQueue(Reports):
 
     async def record_attempt(self, attempt: Attempt) -> None:
         """Record one try. The same number again replaces what was recorded."""
-        row = rows.attempt_row(attempt)
-        unique = ("transfer_id", "number")
-        statement = upsert(attempts, row, unique, [name for name in row if name not in unique])
-        counted = greatest(transfers.c.attempts, attempt.number)
 
         async def record(connection: AsyncConnection) -> None:
             await row_of(connection, attempt.transfer_id)
-            await connection.execute(statement)
-            count = update(transfers).where(transfers.c.id == attempt.transfer_id)
-            await connection.execute(count.values(attempts=counted))
+            await attempt_rows.record(connection, attempt)
 
         await self._store.write(record)
 

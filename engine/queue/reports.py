@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
+from engine.queue import attempts as attempt_rows
 from engine.queue import rows
 from engine.queue.part import QueuePart
 from engine.queue.refused import IS_REFUSED
@@ -98,8 +99,7 @@ class Reports(QueuePart):
 
     async def attempts(self, transfer_id: int) -> list[Attempt]:
         """Return every attempt at a transfer, oldest first."""
-        statement = select(attempts).where(attempts.c.transfer_id == transfer_id).order_by(attempts.c.number)
-        return await self._store.query(lambda c: [rows.attempt(row) for row in c.execute(statement)])
+        return await self._store.query(lambda c: attempt_rows.of_transfer(c, transfer_id))
 
     async def live(self) -> set[tuple[str, str]]:
         """Return (key, target) of every live transfer: what need not be planned again.

@@ -1,13 +1,12 @@
-"""Transfers, edges and attempts as rows and back."""
+"""Transfers and edges as rows and back."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from engine.catalog.values import node_of
 from engine.errors import ErrorClass
-from engine.model import Attempt, DataType, EntryKey, SyncPriority, Transfer, TransferState, Transport
+from engine.model import DataType, EntryKey, SyncPriority, Transfer, TransferState, Transport
 from engine.queue.values import Edge, NewTransfer, TransferFields
 
 NEVER = 9e15
@@ -105,39 +104,3 @@ def edge(row: Any) -> Edge:
     """Return a row of the edges table as an edge."""
     source = None if row.from_state is None else TransferState(row.from_state)
     return Edge(row.at, source, TransferState(row.to_state), row.reason, row.evidence, row.run_id)
-
-
-def attempt_row(attempt: Attempt) -> dict[str, Any]:
-    """Return an attempt as a row."""
-    return {
-        "transfer_id": attempt.transfer_id,
-        "number": attempt.number,
-        "started_at": attempt.started_at,
-        "finished_at": attempt.finished_at,
-        "transport": attempt.transport.value,
-        "success": attempt.success,
-        "bytes_done": attempt.bytes_done,
-        "bytes_on_wire": attempt.bytes_on_wire,
-        "error_class": None if attempt.error_class is None else attempt.error_class.value,
-        "error": attempt.error,
-        "hint": attempt.hint,
-        "steps": json.dumps(attempt.steps),
-    }
-
-
-def attempt(row: Any) -> Attempt:
-    """Return a row of the attempts table as an attempt."""
-    return Attempt(
-        transfer_id=row.transfer_id,
-        number=row.number,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        transport=Transport(row.transport),
-        success=row.success,
-        bytes_done=row.bytes_done,
-        bytes_on_wire=row.bytes_on_wire,
-        error_class=None if row.error_class is None else ErrorClass(row.error_class),
-        error=row.error,
-        hint=row.hint,
-        steps=tuple((step, seconds) for step, seconds in json.loads(row.steps)),
-    )

@@ -55,6 +55,22 @@ links = Table(
     Column("updated_at", Float, nullable=False),
 )
 
+# How many transfers each link may carry at once, as it was decided from time to time, and why.
+link_decisions = Table(
+    "link_decisions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("before", Integer, nullable=False),
+    Column("after", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("bytes_per_second", Float, nullable=False),
+    Column("success_rate", Float, nullable=False),
+    Index("ix_link_decisions_link", "source", "target", "id"),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -107,6 +107,31 @@ attempts = Table(
     Column("hint", Text),
     # JSON: [[step, seconds], ...]
     Column("steps", Text, nullable=False),
+    Column("source_node", Text, nullable=False, server_default=""),
+    Column("target_node", Text, nullable=False, server_default=""),
+    Column("duration_seconds", Float, nullable=False, server_default="0"),
+    Column("bytes_resent", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("transfer_id", "number"),
     Index("ix_attempts_finished", "finished_at"),
+)
+
+# Every try of a transport that ended in an error, also where another transport delivered in the same attempt.
+transport_failures = Table(
+    "transport_failures",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("transfer_id", BigId, ForeignKey("transfers.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("source_node", Text, nullable=False),
+    Column("target_node", Text, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("finished_at", Float, nullable=False),
+    Column("duration_seconds", Float, nullable=False),
+    Column("bytes_done", BigInteger, nullable=False),
+    Column("bytes_on_wire", BigInteger, nullable=False),
+    Column("error_class", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Index("ix_transport_failures_attempt", "transfer_id", "number"),
+    Index("ix_transport_failures_finished", "finished_at"),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.store.catalog_tables import entries, locations, replicas, versions
-from engine.store.fleet_tables import audit, counters, links, meta, nodes, storage_samples
+from engine.store.fleet_tables import audit, counters, link_decisions, links, meta, nodes, storage_samples
 from engine.store.metadata import APPLICATION_ID, REVISION, metadata
-from engine.store.queue_tables import attempts, edges, transfers
+from engine.store.queue_tables import attempts, edges, transfers, transport_failures
 
 __all__ = [
     "APPLICATION_ID",
@@ -15,6 +15,7 @@ __all__ = [
     "counters",
     "edges",
     "entries",
+    "link_decisions",
     "links",
     "locations",
     "meta",
@@ -23,5 +24,6 @@ __all__ = [
     "replicas",
     "storage_samples",
     "transfers",
+    "transport_failures",
     "versions",
 ]
