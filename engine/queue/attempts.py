@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.values import node_of
@@ -16,6 +17,16 @@ from engine.store.dialect import greatest, upsert
 from engine.store.schema import attempts, transfers, transport_failures
 
 _UNIQUE = ("transfer_id", "number")
+RECORDED_AT_ONCE = 100
+"""Rows bound per statement: binding more would hold the event loop for milliseconds."""
+_FORGET = delete(transport_failures).where(
+    transport_failures.c.transfer_id == bindparam("of_id"), transport_failures.c.number == bindparam("of_number")
+)
+_COUNT = (
+    update(transfers)
+    .where(transfers.c.id == bindparam("of_id"))
+    .values(attempts=greatest(transfers.c.attempts, bindparam("of_number")))
+)
 
 
 async def record(connection: AsyncConnection, attempt: Attempt) -> None:
@@ -23,18 +34,23 @@ async def record(connection: AsyncConnection, attempt: Attempt) -> None:
 
     The transfer must be there.
     """
-    row = _row(attempt)
-    failed = _failure_rows(attempt)
-    same = (
-        transport_failures.c.transfer_id == attempt.transfer_id,
-        transport_failures.c.number == attempt.number,
-    )
-    await connection.execute(upsert(attempts, row, _UNIQUE, [name for name in row if name not in _UNIQUE]))
-    await connection.execute(delete(transport_failures).where(*same))
-    if failed:
-        await connection.execute(insert(transport_failures), failed)
-    count = update(transfers).where(transfers.c.id == attempt.transfer_id)
-    await connection.execute(count.values(attempts=greatest(transfers.c.attempts, attempt.number)))
+    await record_many(connection, [attempt])
+
+
+async def record_many(connection: AsyncConnection, tried: Sequence[Attempt]) -> None:
+    """Like ``record``, a few statements for many attempts; their transfers must be there."""
+    for start in range(0, len(tried), RECORDED_AT_ONCE):
+        part = tried[start : start + RECORDED_AT_ONCE]
+        rows = [_row(attempt) for attempt in part]
+        failed = [row for attempt in part for row in _failure_rows(attempt)]
+        same = [{"of_id": attempt.transfer_id, "of_number": attempt.number} for attempt in part]
+        await connection.execute(
+            upsert(attempts, None, _UNIQUE, [name for name in rows[0] if name not in _UNIQUE]), rows
+        )
+        await connection.execute(_FORGET, same)
+        if failed:
+            await connection.execute(insert(transport_failures), failed)
+        await connection.execute(_COUNT, same)
 
 
 def of_transfer(connection: Connection, transfer_id: int) -> list[Attempt]:

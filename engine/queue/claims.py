@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import Transfer, TransferState
-from engine.queue.moves import move, row_of
+from engine.queue.moves import RowMove, move, move_many, row_of, rows_of
 from engine.queue.rows import transfer
 from engine.queue.states import CLAIMABLE_STATES, RUNNING_STATES
-from engine.queue.values import Recovered
+from engine.queue.values import Grouping, Recovered
 from engine.store.schema import transfers
 
 _CLAIMABLE = [state.value for state in CLAIMABLE_STATES]
 _RUNNING = [state.value for state in RUNNING_STATES]
+_ALIKE = ("source", "target", "priority", "transport_preference", "emergency")
+"""What transfers of one batch have in common."""
 
 
 async def claim(
@@ -28,24 +30,45 @@ async def claim(
     exclude: Collection[str],
     per_node: int | None,
     now: float,
-) -> list[Transfer]:
-    """Lease up to ``limit`` transfers, most urgent first, that touch no excluded node and no node at its limit."""
-    load = await _load(connection) if per_node is not None else Counter[str]()
-    closed = set(exclude) | {node for node, count in load.items() if per_node is not None and count >= per_node}
-    claimed: list[Transfer] = []
-    while len(claimed) < limit:
+    grouping: Grouping | None = None,
+    load: Mapping[str, int] | None = None,
+) -> list[tuple[Transfer, ...]]:
+    """Lease up to ``limit`` groups, most urgent first, that touch no excluded node and no node at its limit.
+
+    A group is one transfer, or with ``grouping`` those that can travel with it. ``load`` says how many groups each
+    node has a part in already; without it every running transfer counts for one.
+    """
+    counted = Counter(load) if load is not None else Counter[str]()
+    if per_node is not None and load is None:
+        counted = await _load(connection)
+    closed = set(exclude) | {node for node, count in counted.items() if per_node is not None and count >= per_node}
+    batches, full = Counter[str](), set(grouping.busy_nodes if grouping is not None else ())
+    groups: list[tuple[Transfer, ...]] = []
+    while len(groups) < limit:
         # Again after each full node: everything of it is skipped by the database, not row by row.
-        row = await _next(connection, closed, now)
+        row = await _next(connection, closed, now, grouping, full)
         if row is None:
             break
-        columns = {"run_id": run_id, "lease_until": lease_until}
-        await move(connection, row, TransferState.CLAIMED, "claimed", "", now, columns)
-        claimed.append(transfer(await row_of(connection, row.id)))
+        rows = [row] if grouping is None else await _with_fellows(connection, row, now, grouping)
+        groups.append(await _lease(connection, rows, run_id, lease_until, now))
         nodes = {row.source_node, row.target_node}
-        load.update(nodes)
+        counted.update(nodes)
+        if grouping is not None and len(rows) > 1:
+            batches.update(nodes)
+            full |= {node for node in nodes if batches[node] >= grouping.batches_per_node}
         if per_node is not None:
-            closed |= {node for node in nodes if load[node] >= per_node}
-    return claimed
+            closed |= {node for node in nodes if counted[node] >= per_node}
+    return groups
+
+
+async def _lease(
+    connection: AsyncConnection, rows: Sequence[Any], run_id: str, lease_until: float, now: float
+) -> tuple[Transfer, ...]:
+    columns = {"run_id": run_id, "lease_until": lease_until}
+    moves = [RowMove(row, TransferState.CLAIMED, "claimed", "", columns) for row in rows]
+    await move_many(connection, moves, now)
+    found = await rows_of(connection, [row.id for row in rows])
+    return tuple(transfer(row) for row in found)
 
 
 async def void_leases(connection: AsyncConnection, run_id: str, lease_until: float, now: float) -> Recovered:
@@ -80,13 +103,44 @@ async def _load(connection: AsyncConnection) -> Counter[str]:
     return load
 
 
-async def _next(connection: AsyncConnection, closed: Collection[str], now: float) -> Any | None:
+async def _next(
+    connection: AsyncConnection, closed: Collection[str], now: float, grouping: Grouping | None, full: Collection[str]
+) -> Any | None:
+    statement = _claimable(now).where(transfers.c.source_node.not_in(closed), transfers.c.target_node.not_in(closed))
+    if grouping is not None and full:
+        # Where enough batches run, what belongs into one waits for the next: singles keep their place beside them.
+        elsewhere = and_(transfers.c.source_node.not_in(full), transfers.c.target_node.not_in(full))
+        statement = statement.where(or_(elsewhere, not_(_small(grouping))))
+    return (await connection.execute(statement.limit(1))).one_or_none()
+
+
+async def _with_fellows(connection: AsyncConnection, row: Any, now: float, grouping: Grouping) -> list[Any]:
+    """Return the row, first, and what can travel with it; only the row where it goes alone."""
+    if row.id in grouping.alone:
+        return [row]
+    alike = (getattr(transfers.c, name) == getattr(row, name) for name in _ALIKE)
+    statement = _claimable(now).where(*alike, _small(grouping)).limit(grouping.most_files + len(grouping.alone))
+    found = [other for other in await connection.execute(statement) if other.id not in grouping.alone]
+    if row.id not in {other.id for other in found}:
+        return [row]
+    chosen, total = [row], row.bytes_total
+    for other in found:
+        total += other.bytes_total
+        if len(chosen) >= grouping.most_files or total > grouping.most_bytes:
+            break
+        if other.id != row.id:
+            chosen.append(other)
+        else:
+            total -= other.bytes_total
+    return chosen
+
+
+def _claimable(now: float) -> Select[Any]:
     ready = or_(transfers.c.not_before.is_(None), transfers.c.not_before <= now)
-    statement = (
-        select(transfers)
-        .where(transfers.c.state.in_(_CLAIMABLE), ready)
-        .where(transfers.c.source_node.not_in(closed), transfers.c.target_node.not_in(closed))
-        .order_by(transfers.c.priority.desc(), transfers.c.due, transfers.c.id)
-        .limit(1)
-    )
-    return (await connection.execute(statement)).one_or_none()
+    statement = select(transfers).where(transfers.c.state.in_(_CLAIMABLE), ready)
+    return statement.order_by(transfers.c.priority.desc(), transfers.c.due, transfers.c.id)
+
+
+def _small(grouping: Grouping) -> ColumnElement[bool]:
+    live = and_(func.lower(transfers.c.path).like("%.db"), transfers.c.origin == transfers.c.source_node)
+    return and_(transfers.c.bytes_total.between(1, grouping.largest_bytes), not_(live))

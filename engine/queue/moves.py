@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.errors import ErrorClass
@@ -13,6 +14,20 @@ from engine.model import TransferState
 from engine.queue.errors import IllegalEdge, LeaseLost, UnknownTransfer
 from engine.queue.states import FINAL_STATES, RUNNING_STATES, may
 from engine.store.schema import edges, transfers
+
+MOVED_AT_ONCE = 100
+"""Rows bound per statement: binding more would hold the event loop for milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowMove:
+    """One edge to be taken together with others: the row as it is, and what it becomes."""
+
+    row: Any
+    state: TransferState
+    reason: str
+    evidence: str = ""
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def row_of(connection: AsyncConnection, transfer_id: int) -> Any:
@@ -23,6 +38,16 @@ async def row_of(connection: AsyncConnection, transfer_id: int) -> Any:
             "change transfer", str(transfer_id), "there is no such transfer", "look at the queue again", ErrorClass.BUG
         )
     return row
+
+
+async def rows_of(connection: AsyncConnection, ids: Sequence[int]) -> list[Any]:
+    """Return the rows of transfers in the order of ``ids``; ids that are unknown are left out."""
+    found: dict[int, Any] = {}
+    for start in range(0, len(ids), MOVED_AT_ONCE):
+        part = ids[start : start + MOVED_AT_ONCE]
+        for row in await connection.execute(select(transfers).where(transfers.c.id.in_(part))):
+            found[row.id] = row
+    return [found[number] for number in ids if number in found]
 
 
 def check_lease(row: Any, run_id: str | None) -> None:
@@ -47,6 +72,33 @@ async def move(
     columns: dict[str, Any],
 ) -> None:
     """Take one edge from the state in ``row``. Raises IllegalEdge."""
+    await move_many(connection, [RowMove(row, state, reason, evidence, columns)], at)
+
+
+async def move_many(connection: AsyncConnection, moves: Sequence[RowMove], at: float) -> None:
+    """Take one edge for each of many rows, a few statements for all. Raises IllegalEdge before any is taken."""
+    for one in moves:
+        _ensure_legal(one.row, one.state)
+    for start in range(0, len(moves), MOVED_AT_ONCE):
+        part = moves[start : start + MOVED_AT_ONCE]
+        lines = []
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for one in part:
+            state = {"state": one.state.value, "reason": one.reason, "updated_at": at}
+            changes = {**state, **_standing(one.row, one.state, at), **one.columns}
+            alike.setdefault(tuple(changes), []).append({"of_id": one.row.id, **_prefixed(changes)})
+            lines.append(_edge(one.row, one.state, one.reason, one.evidence, at, changes.get("run_id")))
+        for names, rows in alike.items():
+            values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
+            await connection.execute(update(transfers).where(transfers.c.id == bindparam("of_id")).values(values), rows)
+        await connection.execute(insert(edges), lines)
+
+
+def _prefixed(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"to_{name}": value for name, value in changes.items()}
+
+
+def _ensure_legal(row: Any, state: TransferState) -> None:
     source = TransferState(row.state)
     if not may(source, state):
         raise IllegalEdge(
@@ -56,21 +108,15 @@ async def move(
             "report this with the log: it is a fault of syncdeck",
             ErrorClass.BUG,
         )
-    changes = {"state": state.value, "reason": reason, "updated_at": at, **_standing(row, state, at), **columns}
-    await connection.execute(update(transfers).where(transfers.c.id == row.id).values(**changes))
-    await connection.execute(insert(edges).values(_edge(row, state, reason, evidence, at, changes.get("run_id"))))
 
 
 async def move_all(
     connection: AsyncConnection, rows: Sequence[Any], state: TransferState, reason: str, at: float
 ) -> int:
     """Take one edge for every row that may take it; return how many did."""
-    moved = 0
-    for row in rows:
-        if may(TransferState(row.state), state):
-            await move(connection, row, state, reason, "", at, {})
-            moved += 1
-    return moved
+    moves = [RowMove(row, state, reason) for row in rows if may(TransferState(row.state), state)]
+    await move_many(connection, moves, at)
+    return len(moves)
 
 
 def _standing(row: Any, state: TransferState, at: float) -> dict[str, Any]:
@@ -84,9 +130,7 @@ def _standing(row: Any, state: TransferState, at: float) -> dict[str, Any]:
     return {"run_id": None, "lease_until": None}
 
 
-def _edge(
-    row: Any, state: TransferState, reason: str, evidence: str, at: float, run_id: str | None
-) -> dict[str, Any]:
+def _edge(row: Any, state: TransferState, reason: str, evidence: str, at: float, run_id: str | None) -> dict[str, Any]:
     return {
         "transfer_id": row.id,
         "at": at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Unpack
 
 from sqlalchemy import and_, delete, func, select, update
@@ -12,10 +12,19 @@ from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
 from engine.queue import claims, entrance, rows
 from engine.queue import refused as refusals
-from engine.queue.moves import check_lease, move, move_all, row_of
+from engine.queue.moves import RowMove, check_lease, move, move_all, move_many, row_of, rows_of
 from engine.queue.reports import Reports
-from engine.queue.states import FINAL_STATES, RELEASABLE_STATES, RUNNING_STATES
-from engine.queue.values import Edge, NewTransfer, Recovered, RefusedTransfer, Tally, TransferFields
+from engine.queue.states import FINAL_STATES, RELEASABLE_STATES, RUNNING_STATES, may
+from engine.queue.values import (
+    Edge,
+    Grouping,
+    NewEdge,
+    NewTransfer,
+    Recovered,
+    RefusedTransfer,
+    Tally,
+    TransferFields,
+)
 from engine.store.dialect import greatest
 from engine.store.schema import transfers
 
@@ -159,9 +168,7 @@ class TransferQueue(Reports):
         """Say why a transfer that is not running has to wait; it is claimed as soon as that is over."""
         return await self.transition(transfer_id, TransferState.WAITING, reason)
 
-    async def retry_at(
-        self, transfer_id: int, at: float, reason: str, **fields: Unpack[TransferFields]
-    ) -> Transfer:
+    async def retry_at(self, transfer_id: int, at: float, reason: str, **fields: Unpack[TransferFields]) -> Transfer:
         """Put a transfer back until a time (seconds since the epoch)."""
         fields["not_before"] = at
         return await self.transition(transfer_id, TransferState.RETRY_AT, reason, **fields)
@@ -186,6 +193,11 @@ class TransferQueue(Reports):
             await attempt_rows.record(connection, attempt)
 
         await self._store.write(record)
+
+    async def record_attempts(self, tried: Sequence[Attempt]) -> None:
+        """Record one try of each of many transfers in one transaction."""
+        if tried:
+            await self._store.write(lambda c: attempt_rows.record_many(c, tried))
 
     async def release(self, ids: Sequence[int], reason: str = "released by the operator") -> int:
         """Queue blocked, waiting, failed, cancelled or postponed transfers again; return how many.

@@ -70,9 +70,7 @@ class Reports(QueuePart):
 
         return await self._store.query(count)
 
-    async def page(
-        self, offset: int, count: int, text: str = "", history: bool = True
-    ) -> tuple[int, list[Transfer]]:
+    async def page(self, offset: int, count: int, text: str = "", history: bool = True) -> tuple[int, list[Transfer]]:
         """Return how many transfers match and a window of them: running, by urgency, then newest finished first."""
         wanted = _matching(text)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from engine.errors import ErrorClass
@@ -50,6 +51,34 @@ class TransferFields(TypedDict, total=False):
     sha256: str | None
     temp_path: str | None
     final_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEdge:
+    """One edge of many that are taken in one transaction."""
+
+    transfer_id: int
+    state: TransferState
+    reason: str
+    evidence: str = ""
+    fields: TransferFields = field(default_factory=TransferFields)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which transfers may be claimed together with the most urgent one, so that they travel as one batch.
+
+    They share source, target, priority and transports, their sizes are known and at most ``largest_bytes``, and none
+    is a database at the place where it is written. ``alone`` are ids that go singly all the same; ``busy_nodes`` are
+    those that may take part in no further batch now.
+    """
+
+    most_files: int
+    most_bytes: int
+    largest_bytes: int
+    alone: Collection[int] = ()
+    busy_nodes: Collection[str] = ()
+    batches_per_node: int = 2
 
 
 @dataclass(frozen=True, slots=True)
