@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from engine.integrity.temporary import TemporaryNames, parse_temporary
+from engine.integrity.temporary import TemporaryNames, owner_of, parse_temporary
 
 NO_TRANSFER = 0
 """The transfer id of snapshots that are made only to be hashed; their maker removes them."""
@@ -19,7 +19,7 @@ def left_over(paths: Iterable[str], names: TemporaryNames, in_use: Collection[st
     chosen = []
     for path in paths:
         name = parse_temporary(path)
-        if name is None or name.engine_id != names.engine_id or path in in_use:
+        if name is None or name.engine_id != names.engine_id or owner_of(path) in in_use:
             continue
         if name.run_id != names.run_id or name.transfer_id != NO_TRANSFER:
             chosen.append(path)

@@ -1,7 +1,8 @@
 """Names of our temporary files: beside the final file, telling engine, run, transfer and content.
 
 ``.{basename}.syncdeck-{engine id}-{run id}-{transfer id}-{content}.part`` for a copy on its way in, ``.snap``
-for a snapshot of a live database. The leading dot hides them from the users' own discovery; the run in the
+for a snapshot of a live database; ``.part.have`` tells which pieces of a part that is filled out of order are
+verified, and belongs to it. The leading dot hides them from the users' own discovery; the run in the
 name is what keeps a process orphaned by a killed engine from ever being taken for one of ours.
 """
 
@@ -20,7 +21,7 @@ CONTENT_CHARACTERS = 12
 
 _NAME = re.compile(
     r"^\.(?P<base>.+)\.syncdeck-(?P<engine>[0-9a-f]{8})-(?P<run>[0-9a-f]{8})"
-    r"-(?P<transfer>[0-9]+)-(?P<content>[0-9a-z]+)\.(?P<suffix>part|snap)$",
+    r"-(?P<transfer>[0-9]+)-(?P<content>[0-9a-z]+)\.(?P<suffix>part|snap)(?P<holes>\.have~?)?$",
     re.DOTALL,
 )
 _SHORT_CONTENT = re.compile(r"^[0-9a-z]{12,}$")
@@ -78,6 +79,12 @@ def parse_temporary(path: str) -> TemporaryName | None:
         content=found["content"],
         is_snapshot=found["suffix"] == "snap",
     )
+
+
+def owner_of(path: str) -> str:
+    """Return the temporary file that a path of ours belongs to: itself, or the part whose holes it tells."""
+    found = _NAME.match(posixpath.basename(path))
+    return path if found is None or not found["holes"] else path[: -len(found["holes"])]
 
 
 def is_stale(path: str, engine_id: str, run_id: str) -> bool:

@@ -146,8 +146,9 @@ def test_leftovers_are_ours_and_unused() -> None:
     used, unused = now.part("/d/x", 5, "c" * 64), now.part("/d/y", 6, "c" * 64)
     hashing = now.snapshot("/d/z", 0, "c" * 64)
     old, foreign = before.snapshot("/d/x", 5, "c" * 64), others.part("/d/x", 5, "c" * 64)
-    met = [used, unused, hashing, old, foreign, "/d/.games.db.swp", "/d/x"]
-    assert left_over(met, now, {used}) == [unused, old]
+    holes, orphan = f"{used}.have", f"{unused}.have~"
+    met = [used, holes, unused, orphan, hashing, old, foreign, "/d/.games.db.swp", "/d/x"]
+    assert left_over(met, now, {used}) == [unused, orphan, old]
 
 
 async def test_work_that_must_not_be_cut_in_half_ends_before_its_cancellation_is_seen() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 from engine.remote.agent.chunks import CHUNK_BYTES
 from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
+from engine.remote.agent.holes import remove_holes, whole_from_start
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
 
@@ -37,9 +38,7 @@ class PartialFile:
         self.size = size
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._lock()
-        found = os.fstat(self.fd).st_size
-        self.resumed = found // CHUNK_BYTES * CHUNK_BYTES if 0 < found <= size else 0
-        os.ftruncate(self.fd, self.resumed)
+        self.resumed = self._take_up()
         self.written = self.resumed
         self.hashed = 0
         self._digest = hashlib.sha256()
@@ -66,9 +65,22 @@ class PartialFile:
                     raise Failure("transient-network", cause, "it is tried again by itself") from None
                 time.sleep(0.05)
 
+    def _take_up(self) -> int:
+        """Cut the file back to what is verified from its start; return how much that is."""
+        found = os.fstat(self.fd).st_size
+        whole = whole_from_start(self.path, found) if found <= self.size else 0
+        resumed = whole // CHUNK_BYTES * CHUNK_BYTES
+        os.ftruncate(self.fd, resumed)
+        remove_holes(self.path)
+        return resumed
+
+    def _lacking(self) -> int:
+        """Return how many bytes are still to be stored."""
+        return self.size - self.written
+
     def _reserve(self) -> None:
         """Raise no-space before the first byte where the rest cannot fit."""
-        needed = self.size - self.written
+        needed = self._lacking()
         free = usage(os.path.dirname(self.path))["free"]
         if needed > free:
             cause = "%d bytes are needed in %s, %d are free" % (needed, os.path.dirname(self.path), free)
@@ -79,7 +91,8 @@ class PartialFile:
         import errno
 
         libc = ctypes.CDLL(None, use_errno=True)
-        result = libc.fallocate(self.fd, KEEP_SIZE, ctypes.c_longlong(self.written), ctypes.c_longlong(needed))
+        rest = ctypes.c_longlong(self.size - self.written)
+        result = libc.fallocate(self.fd, KEEP_SIZE, ctypes.c_longlong(self.written), rest)
         if result != 0 and ctypes.get_errno() == errno.ENOSPC:
             raise Failure("no-space", "%s is full" % os.path.dirname(self.path), "free some space on this file system")
 
@@ -94,6 +107,10 @@ class PartialFile:
         while view:
             count = os.pwrite(self.fd, view, position)
             view, position = view[count:], position + count
+        self._reached(position)
+
+    def _reached(self, position: int) -> None:
+        """Say that everything before ``position`` is written: it is read back from now on."""
         with self._moved:
             self.written = position
             self._moved.notify_all()

@@ -10,9 +10,12 @@ from engine.remote.agent.durable import sync_folder
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.platforms import nfc
 
-TEMPORARY = re.compile(r"^\..+\.syncdeck-[0-9a-f]{8}-[0-9a-f]{8}-[0-9]+-[0-9a-z]+\.(part|snap)$", re.DOTALL)
-# SQLite's own companions of a snapshot that was killed while it was made.
-COMPANIONS = ("-journal", "-wal", "-shm")
+TEMPORARY = re.compile(r"^\..+\.syncdeck-[0-9a-f]{8}-[0-9a-f]{8}-[0-9]+-[0-9a-z]+\.(part|snap)(\.have~?)?$", re.DOTALL)
+# Which pieces of a temporary file that was filled out of order are verified (see holes.py), and the next such file.
+HOLES = ".have"
+HOLES_DRAFT = ".have~"
+# SQLite's own companions of a snapshot that was killed while it was made, and our own of a partial file.
+COMPANIONS = ("-journal", "-wal", "-shm", HOLES, HOLES_DRAFT)
 MOUNT_FOLDERS = ("/Volumes", "/media", "/run/media", "/mnt")
 CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f]")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional
 
 from engine.remote.agent.durable import sync_file, sync_folder
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.hashcache import HashCache
 from engine.remote.agent.hashing import hash_file
+from engine.remote.agent.holes import remove_holes
 from engine.remote.agent.paths import checked, confined, is_temporary, make_parents
 from engine.remote.agent.snapshots import remove_with_companions
 from engine.remote.agent.stats import same_content, stat_file
@@ -61,6 +62,7 @@ class Publisher:
         _make_ready(temp, request)
         if not _put(temp, final, replace=found is not None):
             return self._conflict(final, stat_file(final))
+        remove_holes(temp)
         sync_folder(os.path.dirname(final))
         return {"outcome": "published", "stat": stat_file(final), "sha256": None, "size": None}
 
@@ -71,8 +73,7 @@ class Publisher:
         return bool(self._hash(final) == request["sha256"])
 
     def _already(self, temp: str, final: str) -> dict[str, Any]:
-        with suppress(FileNotFoundError):
-            os.unlink(temp)
+        remove_with_companions(temp)
         sync_folder(os.path.dirname(final))
         return {"outcome": "already", "stat": stat_file(final), "sha256": None, "size": None}
 
