@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 from engine.errors import NodeUnreachable
@@ -18,8 +18,10 @@ from engine.remote.diagnose import diagnose, unreachable
 from engine.remote.types import (
     AgentInfo,
     CheckResult,
+    ChunkHashes,
     ContentInfo,
     Endpoint,
+    ProbeResult,
     PublishRequest,
     PublishResult,
     RootStatus,
@@ -66,19 +68,10 @@ class AgentSession:
     async def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
         """Yield batches of files; each root's status comes last, after all its files."""
         arguments = {"roots": [wire.root_to(root) for root in roots], "patterns": wire.DATA_PATTERNS}
-        number, answers = self._send("scan", arguments)
-        finished = False
-        try:
-            while True:
-                answer = await answers.get()
-                if "item" not in answer:
-                    finished = True
-                    self._result(answer, "scan")
-                    return
-                self._write({"id": number, "more": 1})
-                yield wire.batch_from(answer["item"])
-        finally:
-            self._forget(number, finished)
+        async with contextlib.aclosing(self._stream("scan", arguments)) as answers:
+            async for answer in answers:
+                if "item" in answer:
+                    yield wire.batch_from(answer["item"])
 
     async def usage(self, roots: Sequence[ScanRoot]) -> list[RootStatus]:
         """Return each root's state and disk usage without walking it."""
@@ -92,6 +85,25 @@ class AgentSession:
     async def hash(self, path: str, kind: FileKind, background: bool = False) -> ContentInfo:
         """Hash a file that nobody writes; raises SyncdeckError source-changed when somebody did."""
         return wire.content_from(await self._call("hash", {"path": path, "kind": kind.value, "background": background}))
+
+    async def manifest(self, path: str, chunk_bytes: int) -> ChunkHashes:
+        """Hash every chunk of a file that nobody writes; raises SyncdeckError source-changed when somebody did."""
+        hashes: list[str] = []
+        arguments = {"path": path, "chunk_bytes": chunk_bytes}
+        whole: dict[str, Any] = {}
+        async with contextlib.aclosing(self._stream("manifest", arguments)) as answers:
+            async for answer in answers:
+                if "item" in answer:
+                    hashes += wire.hashes_from(answer["item"])
+                else:
+                    whole = answer["result"]
+        return wire.chunk_hashes_from(whole, chunk_bytes, hashes)
+
+    async def probe_http(self, host: str, port: int, target: str, seconds: float) -> ProbeResult:
+        """Say what a GET from this node is answered with."""
+        arguments = {"host": host, "port": port, "target": target, "seconds": seconds}
+        answer = await self._call("probe_http", arguments)
+        return ProbeResult(answer["status"], answer["reason"])
 
     async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
         """Make a consistent rollback-mode copy of a live database on its node."""
@@ -132,6 +144,22 @@ class AgentSession:
             answer = await answers.get()
             finished = True
             return self._result(answer, operation)
+        finally:
+            self._forget(number, finished)
+
+    async def _stream(self, operation: str, arguments: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield answers that hold an item each, the last one the result; raises SyncdeckError."""
+        number, answers = self._send(operation, arguments)
+        finished = False
+        try:
+            while not finished:
+                answer = await answers.get()
+                finished = "item" not in answer
+                if finished:
+                    self._result(answer, operation)
+                else:
+                    self._write({"id": number, "more": 1})
+                yield answer
         finally:
             self._forget(number, finished)
 

@@ -115,6 +115,27 @@ class ContentInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkHashes:
+    """The hash of a whole file and of each of its chunks (the last one shorter), and the stat it kept meanwhile."""
+
+    sha256: str
+    size_bytes: int
+    stat: FileStat
+    chunk_bytes: int
+    sha256s: tuple[str, ...]
+    id: str
+    """SHA-256 over the size as decimal digits, a line feed, and the chunks' digests in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a short HTTP request from a node was answered with; ``status`` None: no answer, and ``reason`` says why."""
+
+    status: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotInfo:
     """A consistent copy of a live database: a rollback-mode artifact at ``path`` on the source node."""
 
@@ -226,6 +247,14 @@ class NodeAgent(Protocol):
 
     async def hash(self, path: str, kind: FileKind, background: bool = False) -> ContentInfo:
         """Hash a file that nobody writes; with a cache on the node. ``background``: niced and budgeted."""
+        ...
+
+    async def manifest(self, path: str, chunk_bytes: int) -> ChunkHashes:
+        """Hash every chunk of a file that nobody writes, and the whole, in one pass; with a cache on the node."""
+        ...
+
+    async def probe_http(self, host: str, port: int, target: str, seconds: float) -> ProbeResult:
+        """Say what a GET from this node is answered with; connecting and answering may take ``seconds`` each."""
         ...
 
     async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import FileKind, FileStat, LocationState
 from engine.remote.types import (
     AgentInfo,
+    ChunkHashes,
     ContentInfo,
     PublishRequest,
     PublishResult,
@@ -93,6 +95,23 @@ def batch_from(item: dict[str, Any]) -> ScanBatch:
 def content_from(answer: dict[str, Any]) -> ContentInfo:
     """Return a hash."""
     return ContentInfo(answer["sha256"], answer["size"], stat_from(answer["stat"]), answer["fingerprint"])
+
+
+HASH_CHARS = 64
+
+
+def hashes_from(item: str) -> list[str]:
+    """Return the hashes of a batch, one after the other in one text."""
+    return [item[start : start + HASH_CHARS] for start in range(0, len(item), HASH_CHARS)]
+
+
+def chunk_hashes_from(answer: dict[str, Any], chunk_bytes: int, hashes: list[str]) -> ChunkHashes:
+    """Return the hashes of a file and of its chunks."""
+    name = hashlib.sha256(b"%d\n" % answer["size"])
+    for value in hashes:
+        name.update(bytes.fromhex(value))
+    stat = stat_from(answer["stat"])
+    return ChunkHashes(answer["sha256"], answer["size"], stat, chunk_bytes, tuple(hashes), name.hexdigest())
 
 
 def snapshot_from(answer: dict[str, Any]) -> SnapshotInfo:

@@ -15,6 +15,8 @@ from engine.remote.agent.frames import MARKER, encode, read_frame, write_all
 from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
 from engine.remote.agent.hashing import be_polite, hash_file
+from engine.remote.agent.manifests import ManifestCache, send_manifest
+from engine.remote.agent.serving_probe import probe_http
 from engine.remote.agent.snapshots import make_snapshot
 
 # Batches of one request that may be on their way before the engine has taken the first of them.
@@ -57,6 +59,7 @@ class Control:
         self._write_lock = threading.Lock()
         self._calls: Dict[int, Call] = {}
         self._cache = HashCache(cache_folder())
+        self._manifests = ManifestCache(cache_folder())
         self._publisher = publishing.Publisher(self._cache)
         self._operations: Dict[str, Callable[[Dict[str, Any], Call], Any]] = {
             "scan": lambda a, call: scanning.scan(a["roots"], a["patterns"], call.emit),
@@ -68,6 +71,10 @@ class Control:
             "publish": lambda a, call: self._publisher.publish(a),
             "discard": lambda a, call: publishing.discard(a["paths"]),
             "quarantine": lambda a, call: publishing.quarantine(a["path"], a["target"], a["root"]),
+            "manifest": lambda a, call: send_manifest(
+                a["path"], a["chunk_bytes"], self._manifests, call.emit, call.check
+            ),
+            "probe_http": lambda a, call: probe_http(a["host"], a["port"], a["target"], a["seconds"]),
             "processes": lambda a, call: machine.processes(a["names"]),
         }
 
