@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from engine.errors import NodeUnreachable
+from engine.errors import NodeUnreachable, SyncdeckError
 from engine.model import FileKind, FileStat
 from engine.remote import wire
 from engine.remote.agent import frames
@@ -31,6 +31,14 @@ from engine.remote.types import (
 )
 
 CLOSE_SECONDS = 5.0
+MANY_AT_ONCE = 200
+"""Files per request: encoding or decoding more would hold the event loop for milliseconds."""
+
+T = TypeVar("T")
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + MANY_AT_ONCE] for start in range(0, len(items), MANY_AT_ONCE))
 
 
 class AgentSession:
@@ -117,6 +125,34 @@ class AgentSession:
     async def publish(self, request: PublishRequest) -> PublishResult:
         """Rename a verified temporary file into place, durably."""
         return wire.publish_from(await self._call("publish", wire.publish_to(request)))
+
+    async def publish_many(self, requests: Sequence[PublishRequest]) -> list[PublishResult | SyncdeckError]:
+        """Publish many files, each with all its checks; return what each came to, in order."""
+        results: list[PublishResult | SyncdeckError] = []
+        for part in _parts(requests):
+            answers = await self._call("publish_many", {"requests": [wire.publish_to(request) for request in part]})
+            results += [self._each(answer, "publish", wire.publish_from) for answer in answers]
+        return results
+
+    async def hash_many(self, files: Sequence[tuple[str, FileKind]]) -> list[ContentInfo | SyncdeckError]:
+        """Hash many files that nobody writes; return what each came to, in order."""
+        results: list[ContentInfo | SyncdeckError] = []
+        for part in _parts(files):
+            answers = await self._call("hash_many", {"files": [[path, kind.value] for path, kind in part]})
+            results += [self._each(answer, "hash", wire.content_from) for answer in answers]
+        return results
+
+    async def stat_many(self, paths: Sequence[str]) -> list[FileStat | None]:
+        """Return the stat of each path, None for what is not there."""
+        results: list[FileStat | None] = []
+        for part in _parts(paths):
+            results += [wire.stat_or_none(found) for found in await self._call("stat_many", {"paths": list(part)})]
+        return results
+
+    def _each(self, answer: dict[str, Any], operation: str, read: Callable[[dict[str, Any]], T]) -> T | SyncdeckError:
+        if "error" in answer:
+            return wire.error_from(answer["error"], operation, self.endpoint.node_id)
+        return read(answer)
 
     async def discard(self, paths: Sequence[str]) -> int:
         """Remove temporary files of ours; return how many were there."""

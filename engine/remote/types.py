@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from config.types import Address
+from engine.errors import SyncdeckError
 from engine.model import FileKind, FileStat, LocationState
 
 Progress = Callable[[int, int], None]
@@ -194,6 +195,8 @@ class StreamOutcome:
     compressed: bool = False
     fingerprint: str | None = None
     """Of a database, where the transport computed it: see ``ContentInfo.fingerprint``."""
+    games_count: int | None = None
+    """Of a log, where the transport counted its lines: one game, one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,18 @@ class NodeAgent(Protocol):
 
     async def publish(self, request: PublishRequest) -> PublishResult:
         """Rename a verified temporary file into place, durably; see PublishRequest."""
+        ...
+
+    async def publish_many(self, requests: Sequence[PublishRequest]) -> list[PublishResult | SyncdeckError]:
+        """Publish many files, each with all the checks of ``publish``; return what each came to, in order."""
+        ...
+
+    async def hash_many(self, files: Sequence[tuple[str, FileKind]]) -> list[ContentInfo | SyncdeckError]:
+        """Hash many files that nobody writes; return what each came to, in order."""
+        ...
+
+    async def stat_many(self, paths: Sequence[str]) -> list[FileStat | None]:
+        """Return the stat of each path (with its -wal), None for what is not there."""
         ...
 
     async def discard(self, paths: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import Any, Callable, Dict, Optional
 
-from engine.remote.agent import machine, paths, publishing, scanning, stats
+from engine.remote.agent import batch_control, machine, paths, publishing, scanning, stats
 from engine.remote.agent.checks import check_file
 from engine.remote.agent.children import answer, run_child
 from engine.remote.agent.failures import Failure, from_exception
@@ -69,6 +69,9 @@ class Control:
             "snapshot": lambda a, call: run_child(self._source, dict(a, mode="snapshot"), call.check),
             "check": lambda a, call: check_file(a["path"], a["kind"], call.check),
             "publish": lambda a, call: self._publisher.publish(a),
+            "publish_many": lambda a, call: batch_control.publish_many(self._publisher, a["requests"]),
+            "hash_many": lambda a, call: batch_control.hash_many(a["files"], self._cache, call.check),
+            "stat_many": lambda a, call: batch_control.stat_many(a["paths"]),
             "discard": lambda a, call: publishing.discard(a["paths"]),
             "quarantine": lambda a, call: publishing.quarantine(a["path"], a["target"], a["root"]),
             "manifest": lambda a, call: send_manifest(

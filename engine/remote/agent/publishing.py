@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, List, Optional, Set, Tuple
 
 from engine.remote.agent.durable import sync_file, sync_folder
 from engine.remote.agent.failures import Failure
@@ -20,32 +19,41 @@ from engine.remote.agent.stats import same_content, stat_file
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
+LOCKS = 64
+"""Final paths share these, so that their number does not grow with what was ever published."""
+
+
 class Publisher:
     """Publishes one file at a time per final path."""
 
     def __init__(self, cache: HashCache) -> None:
         self._cache = cache
-        self._locks: Dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
 
     def publish(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return {outcome, stat, sha256, size}: published, already, or conflict with what is there."""
+        result = self.place(request, set())
+        if result["outcome"] != "conflict":
+            sync_folder(os.path.dirname(request["final_path"]))
+        return result
+
+    def place(self, request: dict[str, Any], safe: Set[Tuple[str, str]]) -> dict[str, Any]:
+        """Do all that ``publish`` does but flush the folder, which the caller does for many files at once.
+
+        ``safe`` holds the (folder, root) pairs that were found to lie in their root during this request.
+        """
         temp, final, root = request["temp_path"], request["final_path"], request["root"]
         if not is_temporary(os.path.basename(temp)):
             raise Failure("bug", "%s is no temporary name of ours" % temp, "report this with the log")
-        confined(temp, root)
-        make_parents(final, root)
-        with self._one_at_a_time(final):
-            return self._publish(temp, final, request)
+        for path, make in ((temp, confined), (final, make_parents)):
+            place = (os.path.dirname(checked(path)), root)
+            if place not in safe:
+                make(path, root)
+                safe.add(place)
+        with self._locks[hash(final) % LOCKS]:
+            return self._place(temp, final, request)
 
-    @contextmanager
-    def _one_at_a_time(self, final: str) -> Iterator[None]:
-        with self._guard:
-            lock = self._locks.setdefault(final, threading.Lock())
-        with lock:
-            yield
-
-    def _publish(self, temp: str, final: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _place(self, temp: str, final: str, request: dict[str, Any]) -> dict[str, Any]:
         found = stat_file(final)
         if os.path.isdir(final):
             raise Failure("config", "%s is a folder" % final, "move the folder away")
@@ -59,11 +67,11 @@ class Publisher:
         if not self._as_expected(found, request["expected"]):
             return self._conflict(final, found)
         self._verify_temp(temp, temp_stat, request)
-        _make_ready(temp, request)
+        if not _is_ready(temp, temp_stat, request):
+            _make_ready(temp, request)
         if not _put(temp, final, replace=found is not None):
             return self._conflict(final, stat_file(final))
         remove_holes(temp)
-        sync_folder(os.path.dirname(final))
         return {"outcome": "published", "stat": stat_file(final), "sha256": None, "size": None}
 
     def _is_wanted(self, final: str, found: list[int], request: dict[str, Any]) -> bool:
@@ -74,7 +82,6 @@ class Publisher:
 
     def _already(self, temp: str, final: str) -> dict[str, Any]:
         remove_with_companions(temp)
-        sync_folder(os.path.dirname(final))
         return {"outcome": "already", "stat": stat_file(final), "sha256": None, "size": None}
 
     def _as_expected(self, found: Optional[List[int]], expected: Optional[List[int]]) -> bool:
@@ -105,6 +112,14 @@ class Publisher:
             return str(hash_file(path, "plain", self._cache, lambda: None)["sha256"])
         except (Failure, OSError):
             return None
+
+
+def _is_ready(temp: str, found: list[int], request: dict[str, Any]) -> bool:
+    """Return whether the receiver had set time and mode already when it flushed the file and took its stat."""
+    verified = request["temp_stat"]
+    if verified is None or not verified[1] == found[1] == request["mtime_ns"]:
+        return False
+    return bool(os.lstat(temp).st_mode & 0o7777 == request["mode"])
 
 
 def _make_ready(temp: str, request: dict[str, Any]) -> None:

@@ -1,0 +1,203 @@
+"""Reads the files of a batch ahead of the wire, by a few threads: most of a small file's time is opening it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import threading
+import time
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
+
+from engine.remote.agent.batch_format import CHUNK_BYTES, Piece, seal
+from engine.remote.agent.checks import check_file
+from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.growing import SETTLED_SECONDS
+from engine.remote.agent.paths import existing
+from engine.remote.agent.stats import pack_stat, same_content, wal_of
+
+READERS = 4
+READ_AHEAD_CHUNKS = 4
+"""With the readers' own chunks some 4 MiB at most are in memory."""
+
+
+class Wanted(NamedTuple):
+    """One file to send, as the job names it. ``growing``: only whole lines of what was there at ``stat``."""
+
+    path: str
+    stat: List[int]
+    kind: str
+    check: bool
+    growing: bool
+
+
+class Reader:
+    """Yields sealed chunks of all files. A file's pieces come in order, files in any order."""
+
+    def __init__(self, files: "list[Wanted]", chunk_bytes: Callable[[int], int], busy: Callable[[], None]) -> None:
+        """``chunk_bytes`` shortens chunks for a slow link; ``busy`` is called while a type check goes on."""
+        self._files = files
+        self._chunk_bytes = chunk_bytes
+        self._busy = busy
+        self._next = 0
+        self._lock = threading.Lock()
+        self._chunks: "queue.Queue[Any]" = queue.Queue(READ_AHEAD_CHUNKS)
+
+    def chunks(self) -> Iterator[bytearray]:
+        """Yield every chunk; raises what a thread raised, which is a fault of ours."""
+        readers = min(READERS, len(self._files))
+        for _ in range(readers):
+            threading.Thread(target=self._work, daemon=True).start()
+        while readers:
+            chunk = self._chunks.get()
+            if chunk is None:
+                readers -= 1
+            elif isinstance(chunk, BaseException):
+                raise chunk
+            else:
+                yield chunk
+
+    def _work(self) -> None:
+        try:
+            while True:
+                group = self._take()
+                if not group:
+                    break
+                for chunk in self._read(group):
+                    self._chunks.put(chunk)
+        except BaseException as error:  # noqa: BLE001 - raised again by chunks()
+            self._chunks.put(error)
+        else:
+            self._chunks.put(None)
+
+    def _take(self) -> List[int]:
+        """Return the next few files that fit into one chunk, or one that does not."""
+        limit = self._chunk_bytes(CHUNK_BYTES)
+        with self._lock:
+            group: List[int] = []
+            total = 0
+            while self._next < len(self._files):
+                total += self._files[self._next].stat[0]
+                if group and total > limit:
+                    break
+                group.append(self._next)
+                self._next += 1
+            return group
+
+    def _read(self, group: "list[int]") -> Iterator[bytearray]:
+        if len(group) == 1 and self._files[group[0]].stat[0] > self._chunk_bytes(CHUNK_BYTES):
+            yield from self._large(group[0])
+            return
+        payload = bytearray(sum(self._files[index].stat[0] for index in group))
+        view = memoryview(payload)
+        pieces, at = [], 0
+        for index in group:
+            piece = self._small(index, view[at : at + self._files[index].stat[0]])
+            pieces.append(piece)
+            at += piece.length
+        view.release()
+        del payload[at:]
+        yield seal(payload, pieces)
+
+    def _small(self, index: int, room: memoryview) -> Piece:
+        try:
+            size, lines = self._whole(self._files[index], room)
+            return Piece(index, size, hashlib.sha256(room[:size]).hexdigest(), size, lines)
+        except (Failure, OSError) as error:
+            return _failed(index, error, self._files[index].path)
+        finally:
+            room.release()
+
+    def _large(self, index: int) -> Iterator[bytearray]:
+        """Yield a file that needs several chunks; a batch's files are small enough to be read at once."""
+        content = bytearray(self._files[index].stat[0])
+        with memoryview(content) as view:
+            try:
+                size, lines = self._whole(self._files[index], view)
+            except (Failure, OSError) as error:
+                yield seal(bytearray(), [_failed(index, error, self._files[index].path)])
+                return
+            sha256 = hashlib.sha256(view[:size]).hexdigest()
+            at = 0
+            while at < size:
+                count = min(self._chunk_bytes(CHUNK_BYTES), size - at)
+                last = at + count == size
+                piece = Piece(index, count, sha256, size, lines) if last else Piece(index, count)
+                yield seal(bytearray(view[at : at + count]), [piece])
+                at += count
+
+    def _whole(self, file: Wanted, room: memoryview) -> Tuple[int, Optional[int]]:
+        """Read a file into ``room``; return its bytes and, of a log, its lines. Raises Failure or OSError."""
+        path = existing(file.path)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            opened = os.fstat(fd)
+            if not file.growing:
+                _ensure_same(path, opened, file)
+                self._ensure_sound(path, file)
+            count = _fill(fd, room)
+            after = os.lstat(path)
+        finally:
+            os.close(fd)
+        if count != len(room) or after.st_ino != opened.st_ino:
+            raise _changed(path)
+        if not file.growing:
+            _ensure_same(path, after, file)
+            return count, None
+        if after.st_size < file.stat[0]:
+            raise _changed(path)
+        return _whole_lines(path, room, file.stat)
+
+    def _ensure_sound(self, path: str, file: Wanted) -> None:
+        if not file.check or (file.kind == "plain" and file.stat[0]):
+            return
+        problem = check_file(path, file.kind, self._busy)
+        if problem is not None:
+            raise Damaged(problem)
+
+
+class Damaged(Failure):
+    """The source failed the check of its type: nothing is wrong with the way."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("checksum-mismatch", "the source is damaged: %s" % problem, "move it aside or restore it")
+        self.problem = problem
+
+
+def _failed(index: int, error: Exception, path: str) -> Piece:
+    told = from_exception(error, path).as_json()
+    if isinstance(error, Damaged):
+        told["damaged"] = error.problem
+    return Piece(index, 0, failure=told)
+
+
+def _fill(fd: int, room: memoryview) -> int:
+    count = 0
+    while count < len(room):
+        got = os.readv(fd, [room[count:]])
+        if not got:
+            break
+        count += got
+    return count
+
+
+def _whole_lines(path: str, room: memoryview, stat: "list[int]") -> Tuple[int, int]:
+    """Return how much of a log is complete lines, and how many; as ``copy_complete_lines`` has it."""
+    content = bytes(room)
+    size, lines = content.rfind(b"\n") + 1, content.count(b"\n")
+    if size < len(content) and time.time() - stat[1] / 1e9 > SETTLED_SECONDS:
+        size, lines = len(content), lines + 1
+    if not size:
+        raise Failure("source-changed", "%s has no complete line yet" % path, "it is tried again")
+    return size, lines
+
+
+def _ensure_same(path: str, found: os.stat_result, file: Wanted) -> None:
+    # A -wal beside a file matters where one was seen, and for databases in any case.
+    wal = wal_of(path) if file.kind == "sqlite" or file.stat[3] else None
+    if not same_content(pack_stat(found, wal), file.stat):
+        raise _changed(path)
+
+
+def _changed(path: str) -> Failure:
+    return Failure("source-changed", "%s changed since it was looked at" % path, "the next scan sees it")

@@ -1,0 +1,93 @@
+"""Takes the stream of a batch from stdin; tells, after one flush, what became of every file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, Dict, List, Optional
+
+from engine.remote.agent.batch_format import FILES, unseal
+from engine.remote.agent.batch_writing import BatchWriter, Expected
+from engine.remote.agent.chunks import END, ChunkReader
+from engine.remote.agent.compression import widen_pipe
+from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.frames import LineWriter, read_frame, skip_to_marker
+
+REPORT_SECONDS = 0.25
+TOLD_AT_ONCE = 200
+"""Files per line: the engine decodes a line on its event loop."""
+
+
+class Receiver:
+    """A batch's way from the pipe to the disk."""
+
+    def __init__(self, job: Dict[str, Any], lines: LineWriter) -> None:
+        roots = job["roots"]
+        self._writer = BatchWriter([Expected(p, size, at, roots[number]) for p, size, at, number in job["files"]])
+        self._chunks = ChunkReader(0, job["encoding"])
+        self._lines = lines
+        self._next_report = 0.0
+        self._told = 0
+
+    def run(self) -> None:
+        """Write everything that comes, flush, tell; then raise what ended the stream early, if that happened."""
+        self._lines.write({"ready": {}})
+        ended_early: Optional[Failure] = None
+        try:
+            self._receive()
+        except Failure as failure:
+            ended_early = failure
+        self._writer.finish()
+        self._tell_all("whole", [[index, *found] for index, found in self._writer.whole.items()])
+        self._tell_all("failed", [[index, failure] for index, failure in self._writer.failed.items()])
+        if ended_early is not None:
+            raise ended_early
+
+    def _receive(self) -> None:
+        if not skip_to_marker(0):
+            raise _ended_early()
+        while True:
+            chunk = self._chunks.read()
+            if chunk is None:
+                raise _ended_early()
+            kind, payload = chunk
+            if kind == END:
+                return
+            if kind == FILES:
+                self._writer.take(unseal(payload), payload)
+            self._report()
+
+    def _tell_all(self, word: str, values: List[Any]) -> None:
+        for start in range(0, len(values), TOLD_AT_ONCE):
+            self._lines.write({word: values[start : start + TOLD_AT_ONCE]})
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        if now < self._next_report:
+            return
+        self._next_report = now + REPORT_SECONDS
+        arrived = list(self._writer.whole)
+        news, self._told = arrived[self._told :], len(arrived)
+        self._lines.write({"at": self._writer.written, "arrived": news})
+
+
+def _ended_early() -> Failure:
+    return Failure("transient-network", "the stream ended early", "it is sent again by itself", secondary=True)
+
+
+def main(source: bytes) -> None:
+    """Be the receiver of a batch: the job comes first on stdin, then the sender's stream."""
+    job = read_frame(0)
+    if job is None:
+        sys.exit(97)
+    widen_pipe(0)
+    lines = LineWriter(1)
+    try:
+        Receiver(job, lines).run()
+        lines.write({"done": {}})
+        code = 0
+    except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+        lines.write({"error": from_exception(error).as_json()})
+        code = 1
+    os._exit(code)

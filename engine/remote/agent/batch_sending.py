@@ -1,0 +1,83 @@
+"""Sends many small files as one stream; what is wrong with one of them is told in its place, and ends nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import Any, Dict
+
+from engine.remote.agent.batch_format import FILES
+from engine.remote.agent.batch_reading import Reader, Wanted
+from engine.remote.agent.chunks import END, ChunkWriter
+from engine.remote.agent.failures import from_exception
+from engine.remote.agent.frames import MARKER, LineWriter, read_frame, write_all
+from engine.remote.agent.pacing import Pacer
+
+REPORT_SECONDS = 0.25
+
+
+class Counts:
+    """What is told on stderr a few times a second; any news shows that the sender is not stalled."""
+
+    def __init__(self) -> None:
+        self.lines = LineWriter(2)
+        self._next = 0.0
+        self.wire = 0
+        self.checks = 0
+
+    def tell(self, now: bool = False) -> None:
+        """Write the counts, unless they were written a moment ago."""
+        at = time.monotonic()
+        if now or at >= self._next:
+            self._next = at + REPORT_SECONDS
+            self.lines.write({"wire": self.wire, "checks": self.checks})
+
+    def check(self) -> None:
+        """Called by a type check as it goes on."""
+        self.checks += 1
+        self.tell()
+
+
+def send(job: Dict[str, Any], pacer: Pacer, counts: Counts) -> int:
+    """Send every file of the job; return the bytes that went over the wire."""
+    files = [Wanted(*values) for values in job["files"]]
+    writer = ChunkWriter(1, job["encoding"])
+    counts.lines.write({"hello": 1})
+    write_all(1, MARKER)
+    for chunk in Reader(files, pacer.chunk_bytes, counts.check).chunks():
+        count = writer.write(FILES, memoryview(chunk))
+        counts.wire += count
+        pacer.pay(count)
+        counts.tell()
+    counts.wire += writer.write(END, b"{}")
+    return counts.wire
+
+
+def _obey(pacer: Pacer) -> None:
+    """Take the engine's orders from stdin; its end means that the engine gave up or is gone."""
+    while True:
+        order = read_frame(0)
+        if order is None:
+            os._exit(1)
+        pacer.rate = order["rate"]
+
+
+def main(source: bytes) -> None:
+    """Be a sender of a batch: the job comes first on stdin, then orders."""
+    job = read_frame(0)
+    if job is None:
+        sys.exit(97)
+    counts = Counts()
+    pacer = Pacer(job["bytes_per_second"], time.monotonic, time.sleep)
+    threading.Thread(target=_obey, args=(pacer,), daemon=True).start()
+    try:
+        sent = send(job, pacer, counts)
+        counts.tell(now=True)
+        counts.lines.write({"sent": {"wire": sent}})
+        code = 0
+    except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+        counts.lines.write({"error": from_exception(error).as_json()})
+        code = 1
+    os._exit(code)

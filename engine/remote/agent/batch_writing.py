@@ -1,0 +1,188 @@
+"""The temporary files of a batch at the target: written, read back for their hash, made ready to be published."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections import OrderedDict
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from engine.remote.agent.batch_flush import flush
+from engine.remote.agent.batch_format import Piece
+from engine.remote.agent.failures import Failure, from_exception, from_os_error
+from engine.remote.agent.paths import confined, is_temporary, make_parents
+from engine.remote.agent.stats import pack_stat, usage
+
+FOLDERS_OPEN = 64
+READ_BACK_BYTES = 1 << 20
+PUBLISHED_MODE = 0o644
+"""The mode that publishing asks for; set here already, so that the one flush covers it."""
+
+
+class Expected(NamedTuple):
+    """One file to be written, as the job names it."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    root: str
+
+
+class Folders:
+    """Open folders, checked once each: a file made in one cannot lead out of its root by a link put in later."""
+
+    def __init__(self) -> None:
+        self._open: "OrderedDict[str, int]" = OrderedDict()
+
+    def of(self, file: Expected) -> int:
+        """Return a descriptor of the file's folder, which is made where it is missing. Raises Failure or OSError."""
+        folder = os.path.dirname(file.path)
+        fd = self._open.pop(folder, None)
+        if fd is None:
+            confined(file.path, file.root)
+            make_parents(file.path, file.root)
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._open[folder] = fd
+        if len(self._open) > FOLDERS_OPEN:
+            os.close(self._open.popitem(last=False)[1])
+        return fd
+
+
+class _Arriving:
+    """A file of which a part is there."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.written = 0
+        self.digest = hashlib.sha256()
+
+
+class BatchWriter:
+    """Takes the pieces of all files; each file ends whole or with its own failure."""
+
+    def __init__(self, files: "list[Expected]") -> None:
+        self._files = files
+        self._folders = Folders()
+        self._arriving: Dict[int, _Arriving] = {}
+        self._room: Dict[str, int] = {}
+        self.whole: Dict[int, List[Any]] = {}
+        """By index: [SHA-256 of what was read back, size, stat, lines]."""
+        self.failed: Dict[int, Dict[str, Any]] = {}
+        self.written = 0
+
+    def take(self, pieces: "list[Piece]", payload: memoryview) -> None:
+        """Write the pieces of one chunk."""
+        at = 0
+        for piece in pieces:
+            content = payload[at : at + piece.length]
+            at += piece.length
+            if piece.number in self.failed:
+                continue  # What comes of it after its end here.
+            try:
+                self._take(piece, content)
+            except (Failure, OSError) as error:
+                self._fail(piece.number, error)
+
+    def finish(self) -> None:
+        """Flush everything that is whole; remove and fail what is not."""
+        cut_off = Failure("transient-network", "the stream ended early", "it is sent again by itself", secondary=True)
+        for index in list(self._arriving):
+            self._fail(index, cut_off)
+        paths = {self._files[index].path: index for index in self.whole}
+        for path, error in flush(list(paths), self.written).items():
+            self._fail(paths[path], error)
+
+    def _take(self, piece: Piece, content: memoryview) -> None:
+        if piece.failure is not None:
+            self._drop(piece.number)
+            self.failed[piece.number] = piece.failure
+            return
+        arriving = self._arriving.get(piece.number)
+        if arriving is None:
+            arriving = self._arriving[piece.number] = _Arriving(self._create(self._files[piece.number]))
+        if arriving.written + len(content) > self._files[piece.number].size:
+            raise Failure("source-changed", "more bytes arrived than the file has", "the next scan sees it")
+        self._write(arriving, content)
+        if piece.sha256 is not None:
+            self._end(piece, arriving)
+
+    def _create(self, file: Expected) -> int:
+        name = os.path.basename(file.path)
+        if not is_temporary(name):
+            raise Failure("bug", "%s is no temporary name of ours" % file.path, "report this with the log")
+        folder = self._folders.of(file)
+        self._reserve(file)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(name, flags, 0o600, dir_fd=folder)
+        except FileExistsError:
+            # Whoever may still write to the one that is there goes on with a file that has no name.
+            os.unlink(name, dir_fd=folder)
+            fd = os.open(name, flags, 0o600, dir_fd=folder)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            os.unlink(name, dir_fd=folder)
+            raise
+        return fd
+
+    def _reserve(self, file: Expected) -> None:
+        """Raise no-space for a file that will not fit; smaller ones after it may."""
+        folder = os.path.expanduser(file.root) if file.root else os.path.dirname(file.path)
+        room = self._room.get(folder)
+        if room is None:
+            room = usage(folder)["free"]
+        if file.size > room:
+            cause = "%d bytes are needed in %s, %d are free" % (file.size, folder, room)
+            raise Failure("no-space", cause, "free some space on this file system")
+        self._room[folder] = room - file.size
+
+    def _write(self, arriving: _Arriving, content: memoryview) -> None:
+        """Write the next bytes and read them back from the file for the hash."""
+        view, start = content, arriving.written
+        while view:
+            count = os.pwrite(arriving.fd, view, arriving.written)
+            view = view[count:]
+            arriving.written += count
+        self.written += len(content)
+        while start < arriving.written:
+            back = os.pread(arriving.fd, min(READ_BACK_BYTES, arriving.written - start), start)
+            if not back:
+                raise Failure("checksum-mismatch", "what was written is not there", "it is sent again by itself")
+            arriving.digest.update(back)
+            start += len(back)
+
+    def _end(self, piece: Piece, arriving: _Arriving) -> None:
+        file = self._files[piece.number]
+        sha256 = arriving.digest.hexdigest()
+        if (sha256, arriving.written) != (piece.sha256, piece.size):
+            cause = "what was written at %s is not what was sent" % file.path
+            raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
+        os.fchmod(arriving.fd, PUBLISHED_MODE)
+        os.utime(arriving.fd, ns=(file.mtime_ns, file.mtime_ns))
+        stat = pack_stat(os.fstat(arriving.fd), None)
+        os.close(self._arriving.pop(piece.number).fd)
+        self.whole[piece.number] = [sha256, arriving.written, stat, piece.lines]
+
+    def _fail(self, index: int, error: Exception) -> None:
+        self._drop(index)
+        path = self._files[index].path
+        failure = from_os_error(error, path) if isinstance(error, OSError) else from_exception(error, path)
+        self.failed[index] = failure.as_json()
+
+    def _drop(self, index: int) -> None:
+        """Let go of a file that will not be whole, and remove what is there of it."""
+        was_whole = self.whole.pop(index, None) is not None
+        arriving: Optional[_Arriving] = self._arriving.pop(index, None)
+        if arriving is not None:
+            os.close(arriving.fd)
+        if arriving is not None or was_whole:
+            self._remove(self._files[index].path)
+
+    def _remove(self, path: str) -> None:
+        try:
+            os.unlink(path)
+        except OSError:
+            return  # The engine discards what it knows of, and the next scan reports the rest.
