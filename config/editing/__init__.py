@@ -1,0 +1,1 @@
+"""Edits of the users' file that leave every other byte alone."""
