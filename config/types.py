@@ -191,6 +191,31 @@ class OnFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpServerSpec:
+    """A plain file server that runs on every host whose name matches ``node``, with ``root`` as its top folder.
+
+    ``root`` is absolute, or relative to the host's own root. ``prefer``: it is tried before our own server.
+    """
+
+    node: str
+    port: int
+    root: str
+    prefer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Whether and how nodes fetch from each other by plain HTTP. ``port`` 0: any free one."""
+
+    enabled: bool = True
+    port: int = 0
+    networks: tuple[str, ...] = ()
+    """All networks in which plain HTTP is used, the built-in ones (``config/http.py``) among them."""
+    connections: int = 4
+    servers: tuple[HttpServerSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """What ``data_plane:`` and ``auto_sync:`` say of the engine itself. No cap where the file writes none."""
 
@@ -210,6 +235,7 @@ class EngineSettings:
     on_finding: OnFinding | None = None
     landing: Mapping[DataType, str] = field(default_factory=dict)
     auto_sync_enabled: bool = True
+    http: HttpSettings = HttpSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from config.lint import (
     engine_settings,
     exclusions,
     hosts,
+    http,
     keys,
     names,
     routing_rules,
@@ -27,4 +28,5 @@ RULES: tuple[LintRule, ...] = (
     *keys.RULES,
     *routing_rules.RULES,
     *engine_settings.RULES,
+    *http.RULES,
 )

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from config.landing import DEFAULT_LANDING, landing_problem
 from config.schema.base import Duration, Integer, Number, Rate, Seconds, Section, Size
+from config.schema.http import Http
 from config.types import DataType
 
 
@@ -113,6 +114,7 @@ class DataPlane(Section):
     ephemeral_snapshot_interval: Duration | None = None
     ssh: Ssh | None = None
     on_finding: OnFinding | None = None
+    http: Http | None = None
     landing: Landing | None = None
     nodes: dict[str, NodeSwitch | None] | None = None
     data_types: TypeSwitches | None = None

@@ -8,6 +8,7 @@ import pytest
 from config.lint.registry import RULES
 from config.lint.table import FORM_RULES, with_table
 from config.schema.data_plane import DataPlane, Landing, NodeSwitch, OnFinding, Ssh, ThresholdSection
+from config.schema.http import Http, HttpServer
 from config.schema.rule import Place, Rule, RuleMatchSection
 from config.schema.sections import S3, AutoSync, ExcludedHost, ExternalStorage, Subdirs, SyncRouting
 from config.selector import BARE_WORDS
@@ -43,6 +44,8 @@ def test_no_two_rules_share_an_id():
         Ssh,
         OnFinding,
         Landing,
+        Http,
+        HttpServer,
         NodeSwitch,
         ThresholdSection,
         Rule,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import lint_cases_hosts
+import lint_cases_http
 import lint_cases_intent
 import lint_cases_sections
 import pytest
@@ -10,7 +11,7 @@ from config.lint import lint
 from config.lint.registry import RULES
 from config.types import Severity
 
-CASES = [*lint_cases_intent.CASES, *lint_cases_hosts.CASES, *lint_cases_sections.CASES]
+CASES = [*lint_cases_intent.CASES, *lint_cases_hosts.CASES, *lint_cases_http.CASES, *lint_cases_sections.CASES]
 
 
 @pytest.mark.parametrize(("rule", "text", "blamed"), CASES)
