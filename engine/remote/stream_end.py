@@ -55,9 +55,13 @@ class StreamEnd:
 
     def order(self, value: Line) -> None:
         """Give an order to a sender; one that ended meanwhile takes none."""
+        self.send(frames.encode(value))
+
+    def send(self, frame: bytes) -> None:
+        """Give an order that is in its frame already."""
         assert self._child.stdin is not None
         if not self._child.stdin.is_closing():
-            self._child.stdin.write(frames.encode(value))
+            self._child.stdin.write(frame)
 
     async def ended(self) -> None:
         """Return when the child ended and what it said was read."""

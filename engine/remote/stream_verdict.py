@@ -57,8 +57,8 @@ class EndUnreached(Exception):
         self.failure = failure
 
 
-def raise_verdict(ends: Sequence[tuple[Way, Ended]]) -> None:
-    """Return when both ends succeeded; else raise for the end that failed first of itself.
+def raise_verdict(ends: Sequence[tuple[Way, Ended]], operation: str = OPERATION) -> None:
+    """Return when all ends succeeded; else raise for the end that failed first of itself.
 
     A failure that only follows from the other end's (a broken pipe) is told when there is no better reason.
     """
@@ -68,17 +68,17 @@ def raise_verdict(ends: Sequence[tuple[Way, Ended]]) -> None:
     reported = [(way, end.said["error"]) for way, end in failed if "error" in end.said]
     for way, error in reported:
         if not error["secondary"]:
-            raise _reported(way, error)
+            raise _reported(way, error, operation)
     silent = [(way, end) for way, end in failed if "error" not in end.said and not end.killed]
     for way, end in sorted(silent, key=lambda pair: bool(pair[1].said) and pair[1].exit_code == TOLD_AND_ENDED):
         diagnosis = _diagnosis(way.endpoint.node_id, end)
-        failure = unreachable(OPERATION, way.endpoint.node_id, diagnosis)
+        failure = unreachable(operation, way.endpoint.node_id, diagnosis)
         raise failure if end.said else EndUnreached(way, failure)
     for way, error in reported:
-        raise _reported(way, error)
+        raise _reported(way, error, operation)
     way, _ = failed[0]
     raise TransferError(
-        OPERATION, way.endpoint.node_id, "it did not end by itself", "see the log", ErrorClass.TRANSIENT_NETWORK
+        operation, way.endpoint.node_id, "it did not end by itself", "see the log", ErrorClass.TRANSIENT_NETWORK
     )
 
 
@@ -91,5 +91,5 @@ def _diagnosis(node_id: str, end: Ended) -> Diagnosis:
     return replace(diagnosis, state=lost, error_class=ERROR_CLASSES[lost], remedy=remedy_for(lost, node_id))
 
 
-def _reported(way: Way, error: dict[str, Any]) -> TransferError:
-    return TransferError(OPERATION, way.endpoint.node_id, error["cause"], error["remedy"], ErrorClass(error["class"]))
+def _reported(way: Way, error: dict[str, Any], operation: str) -> TransferError:
+    return TransferError(operation, way.endpoint.node_id, error["cause"], error["remedy"], ErrorClass(error["class"]))

@@ -27,6 +27,9 @@ class ChunkManifest:
     size_bytes: int
     chunk_bytes: int
     sha256s: tuple[str, ...]
+    sha256: str | None = None
+    """Of the whole content, where the pass that hashed its chunks told it: spares a fetch that was promised nothing
+    a second look at what it wrote."""
 
 
 @dataclass(frozen=True, slots=True)

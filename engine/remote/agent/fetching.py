@@ -1,0 +1,343 @@
+"""Fetches one content by ranges from any number of data servers into a temporary file, and proves what was written.
+
+The job comes first on stdin, then orders; the end of stdin ends the process, which keeps its partial file.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from typing import Any, Dict, Optional
+
+from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.fetching_file import FetchedFile
+from engine.remote.agent.fetching_http import Body
+from engine.remote.agent.fetching_plan import Plan, Run, Source
+from engine.remote.agent.fetching_proof import Proof, numbers_as_spans
+from engine.remote.agent.fetching_pull import Piece, Puller, pieces_in_flight
+from engine.remote.agent.fetching_spans import Spans, holds, normal, without
+from engine.remote.agent.frames import LineWriter, read_frame
+from engine.remote.agent.throttle import Throttle
+
+REPORT_SECONDS = 0.25
+NOTE_SECONDS = 1.0
+# How often a connection that has nothing to do looks again, though it is woken by what changes.
+IDLE_SECONDS = 0.1
+# How long peers may take to have, or the engine to offer, what nobody has any more.
+PATIENCE_SECONDS = 10.0
+FRESH_URL_SECONDS = 3.0
+MOST_SPANS_TOLD = 1024
+# How often what was read back may hold wrong chunks, which are fetched again, until the disk is not believed.
+MOST_CHECKS = 3
+SHORTEST_STALL_SECONDS = 2.0
+LONGEST_STALL_SECONDS = 30.0
+
+
+class Fetch:
+    """One fetch. ``lock`` guards plan, proof and pieces; the file and the throttle have locks of their own."""
+
+    def __init__(self, job: Dict[str, Any], lines: LineWriter) -> None:
+        self.size: int = job["size"]
+        self.chunk_bytes: int = job["chunk_bytes"]
+        self.stall_seconds = max(SHORTEST_STALL_SECONDS, min(LONGEST_STALL_SECONDS, job["stall_seconds"] / 3))
+        self.lock = threading.Condition()
+        self.throttle = Throttle(job["rate"], time.monotonic)
+        self.wire = 0
+        self._lines = lines
+        self._chance = random.Random()
+        self._connections: int = job["connections"]
+        start = self._chance.randrange(-(-self.size // self.chunk_bytes) or 1) if job["rarest_first"] else 0
+        self.plan = Plan(self.size, self.chunk_bytes, self._connections, job["rarest_first"], start)
+        self._proof = Proof(self.size, self.chunk_bytes, job["sha256"])
+        self._file = FetchedFile(job["temp_path"], self.size, job["root"], self.chunk_bytes, job["sha256"] or "")
+        self._trusted: Spans = list(self._file.held)
+        self.plan.done = list(self._file.held)
+        self.plan.offer(job["sources"])
+        self._pieces: Dict[Run, Piece] = {}
+        self._parked: Dict[int, Piece] = {}
+        self._told: Optional[Spans] = None
+        self._failed_told: Dict[str, Any] = {}
+        self._error: Optional[BaseException] = None
+        self._expired_until = 0.0
+        self._idle_since: Optional[float] = None
+        self._next_report = self._next_note = 0.0
+
+    @property
+    def done(self) -> Spans:
+        """The chunks that are written."""
+        return self.plan.done
+
+    def run(self) -> Dict[str, Any]:
+        """Return {sha256, size, stat, synced, resumed} of the verified file. Raises Failure, or what the disk says."""
+        for _ in range(self._connections):
+            threading.Thread(target=Puller(self).work, daemon=True).start()
+        for _ in range(MOST_CHECKS):
+            self._wait_for_chunks()
+            self._wait_for_promise()
+            done = self._file.finish(self.report)
+            if done["sha256"] == self._proof.sha256:
+                return dict(done, resumed=self._file.resumed)
+            wrong = self._find_wrong()
+            if not wrong and self._proof.sha256 is None:
+                return dict(done, resumed=self._file.resumed)
+            if not wrong:
+                break
+        self._file.remove()
+        cause = "what was fetched to %s is not the content that was promised" % self._file.path
+        raise Failure("checksum-mismatch", cause, "it is fetched again by itself; if it goes on, check that disk")
+
+    # What the pullers ask and tell.
+
+    def next_run(self) -> Optional[Run]:
+        """Return what a connection does next, waiting for it; None when all is over."""
+        with self.lock:
+            while self._error is None:
+                run = self.plan.next_run(time.monotonic())
+                if run is not None:
+                    return run
+                self.lock.wait(IDLE_SECONDS)
+        return None
+
+    def piece(self, run: Run) -> Piece:
+        """Return the chunk at which a run is, begun before or new."""
+        with self.lock:
+            self._park(run)
+            number = run.at
+            self.plan.parked.discard(number)
+            piece = self._parked.pop(number, None) or Piece(number, self.plan.length(number))
+            run.filled = piece.filled
+            self._pieces[run] = piece
+            return piece
+
+    def answered(self, run: Run, body: Body) -> None:
+        """Take note of how a source answers. Raises Failure for a file of another size."""
+        with self.lock:
+            source = run.source
+            if body.total is not None and body.total != self.size and source.have is None:
+                cause = "it holds %d bytes, %d were expected" % (body.total, self.size)
+                raise Failure("source-changed", cause, "the next scan sees it")
+            if body.ranged:
+                source.ranges = True
+            elif source.active > 1:
+                source.ranges, run.stopped = False, True
+            else:
+                self.plan.widen(run)
+            self.lock.notify_all()
+
+    def took(self, count: int) -> None:
+        """Account for bytes that arrived, and wait until they are paid for."""
+        with self.lock:
+            self.wire += count
+        self.throttle.pay(count)
+
+    def arrived(self, run: Run, piece: Piece) -> None:
+        """Keep a whole chunk that is right; ask another source for one that is not."""
+        sha256 = piece.digest.hexdigest()
+        with self.lock:
+            self._pieces.pop(run, None)
+            if holds(self.plan.done, piece.number):
+                self.plan.advance(run, time.monotonic())
+                return
+            if not self._proof.accept(piece.number, sha256, piece.only_source):
+                if piece.only_source is not None:
+                    self.plan.wrong(run.source, piece.number)
+                run.stopped = True
+                return
+        self._file.put(piece.number, piece.view)
+        with self.lock:
+            run.brought = True
+            self.plan.complete(run, time.monotonic())
+            self.lock.notify_all()
+
+    def broke(self, run: Run, reason: str) -> None:
+        """A run's connection broke."""
+        with self.lock:
+            if not run.stopped:
+                gained = run.brought or run.gained > 0
+                self.plan.broke(run.source, reason, gained, time.monotonic(), self._chance.random)
+
+    def busy(self, source: Source, seconds: float) -> None:
+        """A source asked for patience."""
+        with self.lock:
+            self.plan.pause(source, seconds, time.monotonic())
+
+    def give_up(self, source: Source, failure: Failure, expired: bool) -> None:
+        """A source cannot serve."""
+        with self.lock:
+            self.plan.give_up(source, failure.cause, failure.error_class)
+            if expired:
+                self._expired_until = time.monotonic() + FRESH_URL_SECONDS
+
+    def leave(self, run: Run) -> None:
+        """A run is over; what was begun is kept for whoever goes on."""
+        with self.lock:
+            self._park(run)
+            self.plan.leave(run)
+            self.lock.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        """End the fetch with an error."""
+        with self.lock:
+            self._error = self._error or error
+            self.lock.notify_all()
+
+    # Orders.
+
+    def take(self, order: Dict[str, Any]) -> None:
+        """Obey one order of the engine."""
+        if "rate" in order:
+            self.throttle.set(order["rate"])
+        with self.lock:
+            if "sources" in order:
+                self.plan.offer(order["sources"])
+            if "manifest" in order:
+                self._learn(order["manifest"])
+            self.lock.notify_all()
+
+    def keep(self) -> None:
+        """Write down what is there, for whoever goes on."""
+        self._file.note_holes()
+
+    def report(self) -> None:
+        """Tell the engine, a few times a second, how far it is."""
+        now = time.monotonic()
+        if now < self._next_report:
+            return
+        self._next_report = now + REPORT_SECONDS
+        with self.lock:
+            have = self._verified()
+            flying = pieces_in_flight([*self._pieces.values(), *self._parked.values()])
+            wire = self.wire
+            failed = {s.id: s.failed for s in self.plan.sources.values()}
+        at = min(self.size, self._file.held_bytes + flying)
+        self._lines.write({"at": at, "wire": wire, "hashed": self._file.read_back})
+        if have != self._told:
+            self._told = have
+            self._lines.write({"have": sorted(have, key=lambda span: span[0] - span[1])[:MOST_SPANS_TOLD]})
+        for identity, failure in failed.items():
+            if failure is not None and self._failed_told.get(identity) != failure:
+                self._lines.write({"source": {"id": identity, "failed": failure[0], "class": failure[1]}})
+        self._failed_told = failed
+        if now >= self._next_note:
+            self._next_note = now + NOTE_SECONDS
+            self._file.note_holes()
+
+    def _verified(self) -> Spans:
+        """Return what may be served to others: nothing before the manifest is known, then what was compared with it."""
+        if self._proof.sha256s is None:
+            return []
+        return without(self.plan.done, self._trusted)
+
+    def _learn(self, manifest: Dict[str, Any]) -> None:
+        try:
+            wrong = self._proof.learn(manifest)
+        except Failure as failure:
+            self._error = self._error or failure
+            return
+        for number, identity in wrong:
+            source = self.plan.sources.get(identity) if identity is not None else None
+            if source is not None:
+                self.plan.wrong(source, number)
+        if wrong:
+            self._reopen(numbers_as_spans(wrong))
+
+    def _reopen(self, spans: Spans) -> None:
+        self._proof.forget(spans)
+        self._file.drop(spans)
+        self.plan.reopen(spans)
+
+    def _park(self, run: Run) -> None:
+        """Keep what a run began, unless somebody else finished it or enough is kept."""
+        piece = self._pieces.pop(run, None)
+        if piece is None or piece.whole or not piece.filled or holds(self.plan.done, piece.number):
+            return
+        kept = self._parked.get(piece.number)
+        if (kept is None or kept.filled < piece.filled) and len(self._parked) < 2 * self._connections:
+            self._parked[piece.number] = piece
+            self.plan.parked.add(piece.number)
+
+    def _wait_for_chunks(self) -> None:
+        """Return when every chunk is written; raise what makes that impossible."""
+        while True:
+            self.report()
+            with self.lock:
+                if self._error is not None:
+                    raise self._error
+                if self.plan.finished:
+                    return
+                self._ensure_hope(time.monotonic())
+                stopped = [run.connection for run in self.plan.runs if run.stopped and run.connection is not None]
+                for number in [n for n in self._parked if holds(self.plan.done, n)]:
+                    del self._parked[number]
+                    self.plan.parked.discard(number)
+            for connection in stopped:
+                connection.close()
+            with self.lock:
+                if not self.plan.finished and self._error is None:
+                    self.lock.wait(IDLE_SECONDS)
+
+    def _ensure_hope(self, now: float) -> None:
+        """Raise when no source will ever bring what is missing."""
+        failure = self.plan.all_failed()
+        if failure is not None and not self.plan.runs and now >= self._expired_until:
+            raise Failure(failure[1], failure[0], "it is tried again by itself")
+        if not self.plan.nothing_to_ask():
+            self._idle_since = None
+            return
+        self._idle_since = self._idle_since or now
+        if now - self._idle_since > PATIENCE_SECONDS:
+            raise Failure("transient-network", "no source has what is missing any more", "it is tried again by itself")
+
+    def _wait_for_promise(self) -> None:
+        """Without a hash of the whole, only the manifest can say what is right."""
+        while self._proof.sha256 is None and self._proof.sha256s is None:
+            self.report()
+            with self.lock:
+                if self._error is not None:
+                    raise self._error
+                self.lock.wait(IDLE_SECONDS)
+
+    def _find_wrong(self) -> Spans:
+        """Read every chunk back, where a manifest says what each must be; have the wrong ones fetched again."""
+        if self._proof.sha256s is None:
+            return []
+        wrong = self._file.wrong_chunks(self._proof.sha256s, normal([(0, self.plan.chunks)]), self.report)
+        with self.lock:
+            self._trusted = []
+            if wrong:
+                self._reopen(wrong)
+            self.lock.notify_all()
+        return wrong
+
+
+def main(source: bytes) -> None:
+    """Be a fetcher: the job comes first on stdin, then orders until it ends."""
+    job = read_frame(0)
+    if job is None:
+        sys.exit(97)
+    lines = LineWriter(1)
+    lines.write({"hello": True})
+    try:
+        fetch = Fetch(job, lines)
+        threading.Thread(target=_obey, args=(fetch,), daemon=True).start()
+        lines.write({"done": fetch.run()})
+        code = 0
+    except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+        lines.write({"error": from_exception(error, job["temp_path"]).as_json()})
+        code = 1
+    os._exit(code)
+
+
+def _obey(fetch: Fetch) -> None:
+    while True:
+        order = read_frame(0)
+        if order is None:
+            fetch.keep()
+            os._exit(1)
+        try:
+            fetch.take(order)
+        except Exception as error:  # noqa: BLE001 - raised again by the fetch's own thread
+            fetch.fail(error)

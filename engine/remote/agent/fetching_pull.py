@@ -1,0 +1,158 @@
+"""One connection's work: ask for a run of chunks, fill each in memory, hand it over whole."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any, Dict, List, Optional, Set
+
+from engine.remote.agent.failures import Failure
+from engine.remote.agent.fetching_http import Body, Broken, Busy, Connection, Expired
+from engine.remote.agent.fetching_plan import Run
+from engine.remote.agent.fetching_spans import holds
+
+READ_BYTES = 512 << 10
+CONNECT_SECONDS = 10.0
+
+
+class Piece:
+    """A chunk as far as it arrived; kept when its connection breaks, so that the next one goes on from there."""
+
+    def __init__(self, number: int, length: int) -> None:
+        self.number = number
+        self.view = memoryview(bytearray(length))
+        self.filled = 0
+        self.digest: Any = hashlib.sha256()
+        self.sources: Set[str] = set()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it arrived."""
+        return self.filled == len(self.view)
+
+    @property
+    def only_source(self) -> Optional[str]:
+        """The source that all of it came from, or None."""
+        return next(iter(self.sources)) if len(self.sources) == 1 else None
+
+
+class Puller:
+    """Works off runs until its fetch is over. ``fetch`` (a ``fetching.Fetch``) owns plan, file and lock."""
+
+    def __init__(self, fetch: Any) -> None:
+        self._fetch = fetch
+        self._connections: Dict[str, Connection] = {}
+        self._scratch: Optional[memoryview] = None
+
+    def work(self) -> None:
+        """Return when nothing is left to do; whatever cannot be mended ends the fetch."""
+        try:
+            while True:
+                run = self._fetch.next_run()
+                if run is None:
+                    return
+                self._follow(run)
+        except BaseException as error:  # noqa: BLE001 - raised again by the fetch's own thread
+            self._fetch.fail(error)
+        finally:
+            for connection in self._connections.values():
+                connection.close()
+
+    def _follow(self, run: Run) -> None:
+        """Fetch a run as far as it goes; tell the plan how it ended."""
+        source, fetch = run.source, self._fetch
+        try:
+            self._stream(run, fetch.piece(run))
+        except Broken as error:
+            self._drop(source.id)
+            fetch.broke(run, str(error))
+        except Busy as error:
+            fetch.busy(source, error.seconds)
+        except Failure as error:
+            self._drop(source.id)
+            fetch.give_up(source, error, isinstance(error, Expired))
+        finally:
+            fetch.leave(run)
+
+    def _stream(self, run: Run, piece: Piece) -> None:
+        body = self._ask(run, piece)
+        position = body.start
+        while not run.over:
+            number = run.at
+            if piece.number != number:
+                piece = self._fetch.piece(run)
+            start = number * self._fetch.chunk_bytes
+            if holds(self._fetch.done, number) or position > start + piece.filled:
+                with self._fetch.lock:
+                    self._fetch.plan.advance(run, time.monotonic())
+                continue
+            position = self._skip(body, position, start + piece.filled, run)
+            position = self._fill(body, position, run, piece)
+        if not body.over:
+            self._end_of_all(body, position)
+            self._drop(run.source.id)
+
+    def _ask(self, run: Run, piece: Piece) -> Body:
+        first = run.at * self._fetch.chunk_bytes + piece.filled
+        past = min(run.past * self._fetch.chunk_bytes, self._fetch.size)
+        url = run.source.url
+        connection = self._connections.get(run.source.id)
+        if connection is None or not connection.serves(url):
+            self._drop(run.source.id)
+            connection = Connection(url, CONNECT_SECONDS, self._fetch.stall_seconds)
+            self._connections[run.source.id] = connection
+        run.connection = connection
+        body = connection.get(url, first, past)
+        self._fetch.answered(run, body)
+        return body
+
+    def _fill(self, body: Body, position: int, run: Run, piece: Piece) -> int:
+        """Take the rest of a chunk, unless the run is stopped before; return the position after it."""
+        fetch = self._fetch
+        piece.sources.add(run.source.id)
+        while not piece.whole and not run.stopped:
+            limit = fetch.throttle.chunk_bytes(READ_BYTES)
+            count = body.read_into(piece.view[piece.filled : piece.filled + limit])
+            if not count:
+                raise Failure("source-changed", "the source ends at %d bytes" % position, "the next scan sees it")
+            piece.digest.update(piece.view[piece.filled : piece.filled + count])
+            piece.filled += count
+            position += count
+            run.filled = piece.filled
+            run.gained += count
+            fetch.took(count)
+        if piece.whole:
+            fetch.arrived(run, piece)
+        return position
+
+    def _skip(self, body: Body, position: int, wanted: int, run: Run) -> int:
+        """Read over what is not wanted of a source that sends everything."""
+        if self._scratch is None and position < wanted:
+            self._scratch = memoryview(bytearray(READ_BYTES))
+        while position < wanted and not run.stopped:
+            assert self._scratch is not None
+            limit = self._fetch.throttle.chunk_bytes(READ_BYTES)
+            count = body.read_into(self._scratch[: min(limit, wanted - position)])
+            if not count:
+                raise Failure("source-changed", "the source ends at %d bytes" % position, "the next scan sees it")
+            position += count
+            self._fetch.took(count)
+        return position
+
+    def _end_of_all(self, body: Body, position: int) -> None:
+        """An answer without a length must end where the file does."""
+        if body.unbounded and position == self._fetch.size and body.read_into(memoryview(bytearray(1))):
+            raise Failure("source-changed", "the source holds more than %d bytes" % position, "the next scan sees it")
+
+    def _drop(self, source_id: str) -> None:
+        connection = self._connections.pop(source_id, None)
+        if connection is not None:
+            connection.close()
+
+
+def pieces_in_flight(pieces: List[Piece]) -> int:
+    """Return how many bytes of chunks that are not whole yet arrived, each chunk once."""
+    best: Dict[int, int] = {}
+    for piece in pieces:
+        best[piece.number] = max(best.get(piece.number, 0), piece.filled)
+    return sum(best.values())
