@@ -154,6 +154,10 @@ class AgentSession:
             return wire.error_from(answer["error"], operation, self.endpoint.node_id)
         return read(answer)
 
+    async def prepare(self, temp_path: str, root: str) -> None:
+        """Make the folders above a temporary file that another program writes; refuse one that leaves ``root``."""
+        await self._call("prepare", {"path": temp_path, "root": root})
+
     async def discard(self, paths: Sequence[str]) -> int:
         """Remove temporary files of ours; return how many were there."""
         return int(await self._call("discard", {"paths": list(paths)}))

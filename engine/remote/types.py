@@ -284,6 +284,10 @@ class NodeAgent(Protocol):
         """Return the stat of each path (with its -wal), None for what is not there."""
         ...
 
+    async def prepare(self, temp_path: str, root: str) -> None:
+        """Make the folders above a temporary file that another program writes; refuse one that leaves ``root``."""
+        ...
+
     async def discard(self, paths: Sequence[str]) -> int:
         """Remove temporary files of ours (the name is checked on the node); return how many were there."""
         ...

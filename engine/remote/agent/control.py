@@ -72,6 +72,7 @@ class Control:
             "publish_many": lambda a, call: batch_control.publish_many(self._publisher, a["requests"]),
             "hash_many": lambda a, call: batch_control.hash_many(a["files"], self._cache, call.check),
             "stat_many": lambda a, call: batch_control.stat_many(a["paths"]),
+            "prepare": lambda a, call: paths.prepare(a["path"], a["root"]),
             "discard": lambda a, call: publishing.discard(a["paths"]),
             "quarantine": lambda a, call: publishing.quarantine(a["path"], a["target"], a["root"]),
             "manifest": lambda a, call: send_manifest(

@@ -58,6 +58,15 @@ def make_parents(path: str, root: str) -> None:
         sync_folder(os.path.dirname(folder))
 
 
+def prepare(path: str, root: str) -> None:
+    """Make a temporary path of ours ready for a program that writes there by name: confined, with its folders."""
+    if not is_temporary(os.path.basename(path)):
+        raise Failure("bug", "%s is no temporary name of ours" % path, "report this with the log")
+    make_parents(path, root)
+    if os.path.islink(path):
+        raise Failure("config", "%s is a symbolic link" % path, "remove it and see who made it")
+
+
 def existing(path: str) -> str:
     """Return the spelling under which a file exists: a composed name may be stored decomposed on this disk."""
     if path.isascii() or os.path.lexists(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Any
@@ -15,11 +16,15 @@ def pack_stat(main: os.stat_result, wal: os.stat_result | None) -> list[int]:
 
 
 def wal_of(path: str) -> os.stat_result | None:
-    """Return the stat of a database's -wal, or None."""
+    """Return the stat of a database's -wal, or None; a name may be too long to have one."""
     try:
         return os.lstat(path + "-wal")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
 
 
 def stat_file(path: str) -> list[int] | None:

@@ -64,6 +64,8 @@ class RsyncTransport:
         started = self._clock.monotonic()
         source = await self._agent_for(job.source.node_id)
         target = await self._agent_for(job.target.node_id)
+        # rsync writes wherever a name leads; only the target's agent can tell that it leads out of the root.
+        await target.prepare(job.temp_path, job.target_root)
         partial = await target.stat(job.temp_path)
         resume = partial is not None and partial.size_bytes > 0
         proof = asyncio.get_running_loop().create_task(_prove_source(source, job))
