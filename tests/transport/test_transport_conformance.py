@@ -2,169 +2,143 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-import zipfile
+import random
+import subprocess
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from engine.errors import ErrorClass, SyncdeckError
-from engine.model import FileKind
-from engine.transport.errors import BadSource
-from tests.transport.conftest import ENGINE_NODE, Bench
+from engine.clock import SystemClock
+from engine.remote.pool import SessionPool
+from engine.remote.types import Endpoint
+from engine.transport.conformance.bench import Bench
+from engine.transport.conformance.check import Verdict
+from engine.transport.conformance.scratch import ScratchFolder, scratch_folder
+from engine.transport.conformance.suite import ALL as CHECKS
+from engine.transport.conformance.suite import by_name, run_check
+from engine.transport.registry import build_transports
+from engine.transport.types import TransportAdapter
+from tests.fleet import Fleet, openssh_fleet
 
 ALL = ["rsync", "agent", "base64"]
-PAIRS = [(ENGINE_NODE, "node-0"), ("node-0", ENGINE_NODE), ("node-0", "node-1")]
-HARD_NAMES = ["two words.npz", "Ünïcödé 日本.npz", "-leading dash.npz", "quote'\"$HOME`id`;.npz", "x" * 240]
+ENGINE = "engine"
+PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
+IN_EVERY_DIRECTION = (
+    "put-and-prove",
+    "hard-names",
+    "resume",
+    "cancel",
+    "no-source",
+    "source-edited",
+    "target-link-out",
+)
+FULL_BYTES = 16 << 20
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def quiet(done: int, wire: int) -> None:
-    """Progress that nobody looks at."""
+@dataclass
+class Ground:
+    """A fleet, and a scratch folder on each of its nodes."""
+
+    adapters: tuple[TransportAdapter, ...]
+    pool: SessionPool
+    places: dict[str, ScratchFolder]
+    small: ScratchFolder | None
+
+    async def bench(self, transport: str, pair: tuple[str, str], seed: str) -> Bench | None:
+        """Return the bench for a transport between two nodes, None where it says that it does not serve them."""
+        source, target = (self.places[name] for name in pair)
+        adapter = next(a for a in self.adapters if a.name.value == transport)
+        reason = await adapter.unusable(source.endpoint, target.endpoint)
+        if reason is not None:
+            assert pair == BETWEEN and not adapter.capabilities.remote_to_remote, reason
+            return None
+        others = [
+            a for a in self.adapters if a is not adapter and await a.unusable(source.endpoint, target.endpoint) is None
+        ]
+        small = self.small if pair == PUT else None
+        chance = random.Random(zlib.crc32(seed.encode()))
+        return Bench(adapter, source, target, self.pool.get, chance, others, small, FULL_BYTES)
 
 
-def write(path: Path, size_bytes: int) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = os.urandom(size_bytes)
-    path.write_bytes(content)
-    return content
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with openssh_fleet(tmp_path_factory.mktemp("conformance"), count=2) as running:
+        yield running
 
 
-async def test_every_transport_that_is_built_is_tried_here(bench: Bench) -> None:
-    assert [adapter.name.value for adapter in bench.adapters] == ALL
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None]:
+    """A file system of a few megabytes, None where this user may not make one."""
+    folder = tmp_path_factory.mktemp("small")
+    options = f"size={FULL_BYTES}"
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True)
+    yield folder if made.returncode == 0 else None
+    if made.returncode == 0:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("transport", ALL)
-@pytest.mark.parametrize(("source", "target"), PAIRS)
-async def test_what_arrives_is_what_was_sent_and_is_proven_by_its_hash(
-    bench: Bench, transport: str, source: str, target: str
-) -> None:
-    path = bench.folder(source) / f"{transport}-{source}-{target}.npz"
-    content = write(path, 3_000_001)
-    job = await bench.job(source, target, path, name=f"new folder/{path.name}.copy")
-    adapter = bench.adapter(transport)
-    reason = await adapter.unusable(job.source, job.target)
-    if not adapter.capabilities.remote_to_remote and ENGINE_NODE not in (source, target):
-        assert reason and "engine's own node" in reason
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(
+    fleet: Fleet, small_disk: Path | None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Ground]:
+    options = fleet.options()
+    endpoints = {node.name: node.endpoint for node in fleet.nodes} | {ENGINE: Endpoint(ENGINE, local=True)}
+    roots = {node.name: str(node.root) for node in fleet.nodes} | {ENGINE: str(tmp_path_factory.mktemp("engine root"))}
+    async with AsyncExitStack() as stack:
+        pool = SessionPool(endpoints.__getitem__, options)
+        stack.push_async_callback(pool.close)
+        places = {
+            name: await stack.enter_async_context(scratch_folder(endpoints[name], roots[name], options, pool.links))
+            for name in endpoints
+        }
+        small = None
+        if small_disk is not None:
+            node = endpoints["node-0"]
+            small = await stack.enter_async_context(scratch_folder(node, str(small_disk), options, pool.links))
+        adapters = build_transports(pool.get, options, pool.links, SystemClock())
+        yield Ground(adapters, pool, places, small)
+
+
+async def test_every_transport_that_is_built_is_tried_here(ground: Ground) -> None:
+    assert [adapter.name.value for adapter in ground.adapters] == ALL
+
+
+async def keeps(ground: Ground, transport: str, pair: tuple[str, str], check: str) -> None:
+    bench = await ground.bench(transport, pair, f"{transport} {pair} {check}")
+    if bench is None:
         return
-    assert reason is None
-    seen: list[int] = []
-    outcome = await adapter.copy(job, lambda done, wire: seen.append(done))
-    assert Path(job.temp_path).read_bytes() == content
-    assert outcome.sha256 == hashlib.sha256(content).hexdigest()
-    assert outcome.size_bytes == len(content)
-    assert outcome.temp_stat.size_bytes == len(content)
-    assert seen == sorted(seen)
-    assert not seen or seen[-1] <= len(content)
+    result = await run_check(bench, by_name(check), SystemClock())
+    print(result)
+    assert result.verdict is not Verdict.FAILED, f"{result.cause}; {result.remedy}"
+    assert (await bench.source.files(), await bench.target.files()) == ((), ())
 
 
+@pytest.mark.parametrize("check", [check.name for check in CHECKS if not check.long])
 @pytest.mark.parametrize("transport", ALL)
-@pytest.mark.parametrize("name", HARD_NAMES)
-async def test_any_name_arrives_as_it_is(bench: Bench, transport: str, name: str) -> None:
-    for source, target in PAIRS[:2]:
-        path = bench.folder(source) / name
-        content = write(path, 1000)
-        job = await bench.job(source, target, path, name=f"c-{name}"[:240])
-        await bench.adapter(transport).copy(job, quiet)
-        assert Path(job.temp_path).read_bytes() == content
-        Path(job.temp_path).unlink()
+async def test_a_transport_keeps_its_promises_to_a_node(ground: Ground, transport: str, check: str) -> None:
+    await keeps(ground, transport, PUT, check)
 
 
+@pytest.mark.parametrize("check", IN_EVERY_DIRECTION)
+@pytest.mark.parametrize("pair", [GET, BETWEEN], ids=["from a node", "between nodes"])
 @pytest.mark.parametrize("transport", ALL)
-async def test_an_empty_file_arrives(bench: Bench, transport: str) -> None:
-    path = bench.local / "empty.jsonl"
-    write(path, 0)
-    job = await bench.job(ENGINE_NODE, "node-1", path)
-    outcome = await bench.adapter(transport).copy(job, quiet)
-    assert (outcome.size_bytes, Path(job.temp_path).stat().st_size) == (0, 0)
+async def test_a_transport_keeps_its_promises_in_every_direction(
+    ground: Ground, transport: str, pair: tuple[str, str], check: str
+) -> None:
+    await keeps(ground, transport, pair, check)
 
 
+@pytest.mark.storm
+@pytest.mark.parametrize("check", [check.name for check in CHECKS])
+@pytest.mark.parametrize("pair", [PUT, GET, BETWEEN], ids=["to a node", "from a node", "between nodes"])
 @pytest.mark.parametrize("transport", ALL)
-async def test_a_partial_file_of_the_same_content_is_continued(bench: Bench, transport: str) -> None:
-    path = bench.local / f"partial-{transport}.npz"
-    content = write(path, 12_000_000)
-    job = await bench.job(ENGINE_NODE, "node-1", path)
-    Path(job.temp_path).write_bytes(content[:9_000_000])
-    outcome = await bench.adapter(transport).copy(job, quiet)
-    assert Path(job.temp_path).read_bytes() == content
-    assert outcome.resumed_bytes > 4_000_000
-    assert outcome.bytes_on_wire < 10_000_000
-
-
-@pytest.mark.parametrize("transport", ALL)
-async def test_flipped_bytes_in_a_partial_never_pass_for_the_content(bench: Bench, transport: str) -> None:
-    path = bench.local / f"flipped-{transport}.npz"
-    content = write(path, 12_000_000)
-    job = await bench.job(ENGINE_NODE, "node-1", path)
-    spoilt = bytearray(content[:9_000_000])
-    spoilt[1_234_567] ^= 0xFF
-    Path(job.temp_path).write_bytes(spoilt)
-    try:
-        outcome = await bench.adapter(transport).copy(job, quiet)
-    except SyncdeckError as error:
-        assert error.error_class is ErrorClass.CHECKSUM_MISMATCH
-    else:
-        assert outcome.sha256 == hashlib.sha256(content).hexdigest()
-        assert Path(job.temp_path).read_bytes() == content
-
-
-@pytest.mark.parametrize("transport", ALL)
-async def test_a_source_that_is_not_what_was_planned_is_said_to_have_changed(bench: Bench, transport: str) -> None:
-    path = bench.local / f"changed-{transport}.npz"
-    write(path, 10_000)
-    job = await bench.job(ENGINE_NODE, "node-1", path)
-    write(path, 20_000)
-    with pytest.raises(SyncdeckError) as caught:
-        await bench.adapter(transport).copy(job, quiet)
-    assert caught.value.error_class is ErrorClass.SOURCE_CHANGED
-
-
-@pytest.mark.parametrize("transport", ALL)
-async def test_a_source_that_is_gone_is_not_found(bench: Bench, transport: str) -> None:
-    path = bench.local / f"gone-{transport}.npz"
-    write(path, 10_000)
-    job = await bench.job(ENGINE_NODE, "node-1", path)
-    path.unlink()
-    with pytest.raises(SyncdeckError) as caught:
-        await bench.adapter(transport).copy(job, quiet)
-    assert caught.value.error_class is ErrorClass.NOT_FOUND
-
-
-@pytest.mark.parametrize("transport", ALL)
-async def test_a_damaged_archive_is_found_at_the_source_and_blamed_on_it(bench: Bench, transport: str) -> None:
-    path = bench.local / f"damaged-{transport}.npz"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("policy.npy", os.urandom(200_000))
-    spoilt = bytearray(path.read_bytes())
-    spoilt[100_000] ^= 0xFF
-    path.write_bytes(spoilt)
-    job = await bench.job(ENGINE_NODE, "node-1", path, kind=FileKind.ZIP, check_source=True)
-    with pytest.raises(BadSource):
-        await bench.adapter(transport).copy(job, quiet)
-
-
-@pytest.mark.parametrize("transport", ALL)
-async def test_cancelling_ends_every_process_of_the_copy(bench: Bench, transport: str) -> None:
-    path = bench.local / f"slow-{transport}.npz"
-    write(path, 8_000_000)
-    job = await bench.job(ENGINE_NODE, "node-1", path, bytes_per_second=500_000)
-    moving = asyncio.Event()
-    copy = asyncio.create_task(bench.adapter(transport).copy(job, lambda done, wire: moving.set()))
-    await asyncio.wait_for(moving.wait(), 30)
-    copy.cancel()
-    await asyncio.wait([copy])
-    assert copy.cancelled()
-    mark = Path(job.temp_path).name
-    assert [line for line in _command_lines() if mark in line or str(path) in line] == []
-
-
-def _command_lines() -> list[str]:
-    lines = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                lines.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-            except OSError:
-                continue
-    return lines
+async def test_a_transport_keeps_every_promise_everywhere(
+    ground: Ground, transport: str, pair: tuple[str, str], check: str
+) -> None:
+    await keeps(ground, transport, pair, check)
