@@ -46,6 +46,11 @@ class Text:
             else (int(node.end_mark.index) + self.shift)
         )
 
+    def comment_end(self, offset: int) -> int:
+        """Return where a comment behind ``offset`` on the same line is over, or the offset."""
+        rest = self.text[offset : self.line_end(offset)].rstrip()
+        return offset + len(rest) if rest.lstrip().startswith("#") else offset
+
     def line_start(self, offset: int) -> int:
         """Return where the line of ``offset`` begins."""
         return self.text.rfind("\n", 0, offset) + 1

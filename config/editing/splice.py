@@ -65,6 +65,8 @@ def _set_value(text: Text, edit: SetValue) -> str:
         column = start - text.line_start(start)
         if start == end:
             raise text.refuse(node, "this list item is empty")
+        if edit.source is not None:
+            end = text.comment_end(end)
         return _cut(text, start, end, writing.indented(source, column, text.newline).lstrip(" "))
     if not multiline:
         empty = start == end
