@@ -15,12 +15,14 @@ from engine.remote.agent import frames
 from engine.remote.agent_child import read_frame
 from engine.remote.child import Child, StderrTail
 from engine.remote.diagnose import diagnose, unreachable
+from engine.remote.dialogue import Dialogue
 from engine.remote.types import (
     AgentInfo,
     CheckResult,
     ChunkHashes,
     ContentInfo,
     Endpoint,
+    PagesRequest,
     ProbeResult,
     PublishRequest,
     PublishResult,
@@ -112,6 +114,25 @@ class AgentSession:
         arguments = {"host": host, "port": port, "target": target, "seconds": seconds}
         answer = await self._call("probe_http", arguments)
         return ProbeResult(answer["status"], answer["reason"])
+
+    @contextlib.asynccontextmanager
+    async def pages(self, request: PagesRequest) -> AsyncIterator[Dialogue]:
+        """Compare a database's pages with another version's; the request ends with the context, and is waited for."""
+        number, answers = self._send("pages", wire.pages_to(request))
+        dialogue = Dialogue(
+            answers,
+            lambda value: self._write({"id": number, **value}),
+            lambda answer: self._result(answer, "compare pages at"),
+            self.endpoint.node_id,
+            request.patience_seconds,
+        )
+        try:
+            yield dialogue
+        finally:
+            try:
+                await asyncio.shield(asyncio.ensure_future(dialogue.stop()))
+            finally:
+                self._forget(number, finished=True)
 
     async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
         """Make a consistent rollback-mode copy of a live database on its node."""

@@ -11,6 +11,7 @@ from engine.remote.types import (
     AgentInfo,
     ChunkHashes,
     ContentInfo,
+    PagesRequest,
     PublishRequest,
     PublishResult,
     RootStatus,
@@ -117,6 +118,17 @@ def chunk_hashes_from(answer: dict[str, Any], chunk_bytes: int, hashes: list[str
 def snapshot_from(answer: dict[str, Any]) -> SnapshotInfo:
     """Return a snapshot."""
     return SnapshotInfo(answer["path"], answer["size"], stat_from(answer["source_stat"]), answer["games_count"])
+
+
+def pages_to(request: PagesRequest) -> dict[str, Any]:
+    """Return one side of a page delta as the agent reads it."""
+    return {
+        "path": request.path,
+        "root": request.root,
+        "stat": stat_to(request.stat),
+        "other_size": request.other_size,
+        "new": request.new,
+    }
 
 
 def publish_to(request: PublishRequest) -> dict[str, Any]:

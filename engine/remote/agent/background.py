@@ -26,6 +26,11 @@ class Task:
             raise self._error
         return self._value
 
+    def ended(self, seconds: float) -> bool:
+        """Wait so long at most; return whether the work is over, well or not."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def _run(self) -> None:
         try:
             self._value = self._work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import threading
 from typing import Any, Callable, Dict, Optional
@@ -16,6 +17,9 @@ from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
 from engine.remote.agent.hashing import be_polite, hash_file
 from engine.remote.agent.manifests import ManifestCache, send_manifest
+from engine.remote.agent.pages_new import tell_new
+from engine.remote.agent.pages_old import tell_old
+from engine.remote.agent.pages_talk import converse, relay
 from engine.remote.agent.serving_probe import probe_http
 from engine.remote.agent.snapshots import make_snapshot
 
@@ -31,6 +35,7 @@ class Call:
     def __init__(self, number: int, send: Callable[[Any], None]) -> None:
         self.number = number
         self.credit = threading.Semaphore(CREDIT)
+        self.told: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
         self.stopped = False
         self._send = send
 
@@ -67,6 +72,7 @@ class Control:
             "stat": lambda a, call: stats.stat_file(paths.existing(a["path"])),
             "hash": self._hash,
             "snapshot": lambda a, call: run_child(self._source, dict(a, mode="snapshot"), call.check),
+            "pages": lambda a, call: relay(self._source, dict(a, mode="pages"), call),
             "check": lambda a, call: check_file(a["path"], a["kind"], call.check),
             "publish": lambda a, call: self._publisher.publish(a),
             "publish_many": lambda a, call: batch_control.publish_many(self._publisher, a["requests"]),
@@ -103,6 +109,8 @@ class Control:
             return  # It ended while this frame was on its way.
         if "cancel" in frame:
             running.stop()
+        elif "tell" in frame:
+            running.told.put(frame["tell"])
         else:
             running.credit.release()
 
@@ -140,5 +148,7 @@ def main(source: bytes) -> None:
         be_polite()
         cache = HashCache(cache_folder())
         answer(lambda: hash_file(job["path"], job["kind"], cache, lambda: None, BACKGROUND_BYTES_PER_SECOND))
+    elif job["mode"] == "pages":
+        converse(lambda talk: tell_new(job, talk) if job["new"] else tell_old(job, talk))
     else:
         Control(source).run()

@@ -1,0 +1,123 @@
+"""The source's part in a page delta: hash the new version, find what the old one lacks, write that into a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from array import array
+from typing import Any, Dict
+
+from engine.remote.agent import pages
+from engine.remote.agent.background import Task
+from engine.remote.agent.failures import Failure
+from engine.remote.agent.pages_delta import ZLIB, ZSTD, spans, write_delta
+from engine.remote.agent.pages_talk import Talk
+from engine.remote.agent.paths import confined, is_temporary
+from engine.remote.agent.programs import find_tool
+from engine.remote.agent.stats import stat_file, usage
+
+# How far the checksums may run ahead of the SHA-256 behind them, so that a large file is read from disk once.
+AHEAD_BLOCKS = 256
+# Python's own 5 ms would let the SHA-256 wait that long before every block.
+SWITCH_SECONDS = 0.0005
+ROOM_SLACK_BYTES = 8 << 20
+
+
+class WholeHash:
+    """SHA-256 of all of a file, in a thread that follows the page checksums through the page cache."""
+
+    def __init__(self, file: pages.Quiet) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._ready = threading.Semaphore(0)
+        self._room = threading.Semaphore(AHEAD_BLOCKS)
+        self._task = Task(self._hash)
+
+    def follow(self, done: int) -> None:
+        """Let the hash take one more block; waits while it lags too far behind."""
+        self._ready.release()
+        while not self._room.acquire(timeout=1.0):
+            if self._task.ended(0.0):
+                self._task.result()
+
+    def result(self, talk: Talk) -> str:
+        """Return the hash; ``talk`` shows meanwhile that work goes on."""
+        while not self._task.ended(1.0):
+            talk.moved(0)
+        self._task.result()
+        return self._digest.hexdigest()
+
+    def _hash(self) -> None:
+        for block in pages.blocks(self._file.fd, self._file.size):
+            self._ready.acquire()
+            self._digest.update(block)
+            self._room.release()
+
+
+def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
+    """Answer the orders of one delta; return {sha256, size} of the whole new version, which did not change meanwhile.
+
+    Orders: ``groups`` (the old version's), ``pages`` (of the groups that differ), ``write`` (the delta, to a path).
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    file = pages.Quiet(job["path"], job["root"], job["stat"])
+    page_bytes = file.page_bytes()
+    talk.say({"page": page_bytes, "sample": pages.to_text(pages.sample(file, page_bytes, job["other_size"]))})
+    whole = WholeHash(pages.Quiet(job["path"], job["root"], job["stat"]))
+
+    def moved(done: int) -> None:
+        whole.follow(done)
+        talk.moved(done)
+
+    ours = pages.checksums(file, page_bytes, moved)
+    differing = _compare(ours, talk)
+    count, size = len(differing), sum(length for _, length in spans(differing, page_bytes, file.size))
+    talk.say({"differ": [count, size]})
+    _, order = talk.hear()
+    talk.say({"written": _write(file, page_bytes, differing, size, order, job["root"], talk)})
+    sha256 = whole.result(talk)
+    file.ensure_unchanged()
+    return {"sha256": sha256, "size": file.size}
+
+
+def _compare(ours: "array[int]", talk: Talk) -> "array[int]":
+    """Return the pages that the old version lacks."""
+    _, said = talk.hear()
+    their_count: int = said["count"]
+    bits = pages.differing_groups(pages.group_hashes(ours), pages.from_text(said["groups"]))
+    talk.say({"want": pages.to_text(bits)})
+    parts = []
+    while True:
+        _, said = talk.hear()
+        parts.append(pages.from_text(said["crcs"]))
+        if said["last"]:
+            break
+        talk.say({"took": len(parts)})
+    return pages.differing_pages(ours, pages.unpacked(b"".join(parts)), bits, their_count)
+
+
+def _write(
+    file: pages.Quiet, page_bytes: int, differing: "array[int]", size: int, order: Dict[str, Any], root: str, talk: Talk
+) -> Dict[str, Any]:
+    """Write the delta to the path of the order; return {sha256, stat}. Nothing stays when that fails."""
+    path = confined(order["path"], root)
+    if not is_temporary(os.path.basename(path)):
+        raise Failure("bug", "%s is no temporary name of ours" % path, "report this with the log")
+    folder = os.path.dirname(path)
+    free = usage(folder)["free"]
+    if free < size + ROOM_SLACK_BYTES:
+        cause = "the delta may need %d bytes in %s, %d are free" % (size, folder, free)
+        raise Failure("no-space", cause, "free some space on this file system")
+    codec = ZSTD if order["zstd"] and find_tool("zstd") is not None else ZLIB
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        sha256 = write_delta(fd, file, page_bytes, differing, codec, talk.moved)
+    except BaseException:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(fd)
+    file.ensure_unchanged()
+    return {"sha256": sha256, "stat": stat_file(path)}

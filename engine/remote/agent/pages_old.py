@@ -1,0 +1,126 @@
+"""The target's part in a page delta: hash the old version, copy it, put the new pages into the copy, prove that."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from typing import Any, Dict, Optional
+
+from engine.remote.agent import pages
+from engine.remote.agent.background import Task
+from engine.remote.agent.durable import sync_file
+from engine.remote.agent.failures import Failure
+from engine.remote.agent.pages_copy import clone
+from engine.remote.agent.pages_delta import DeltaReader, damaged
+from engine.remote.agent.pages_talk import Talk
+from engine.remote.agent.paths import confined, is_temporary, make_parents
+from engine.remote.agent.snapshots import remove_with_companions
+from engine.remote.agent.stats import pack_stat
+
+# What one frame holds of page checksums.
+PART_BYTES = 128 << 10
+
+
+class Rebuild:
+    """The copy that becomes the new version: under a name of its own until it is proven to be that."""
+
+    def __init__(self, file: pages.Quiet, order: Dict[str, Any], root: str, talk: Talk) -> None:
+        self.path = _temporary(order["path"], root)
+        self._file = file
+        self._size: int = order["size"]
+        self._talk = talk
+        make_parents(self.path, root)
+        self._copying = Task(self._copy)
+
+    def _copy(self) -> int:
+        """Copy, and have the copy flushed while the delta travels, so that the last flush is short."""
+        fd = clone(self._file.fd, self._file.size, self.path, self._size, self._talk.moved)
+        self._file.ensure_unchanged()
+        getattr(os, "fdatasync", os.fsync)(fd)
+        return fd
+
+    def finish(self, delta_path: str, page_bytes: int) -> int:
+        """Put the delta's pages into the copy; return its descriptor."""
+        fd: int = self._copying.result()
+        delta_fd = os.open(delta_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            delta = DeltaReader(delta_fd)
+            if (delta.page_bytes, delta.size) != (page_bytes, self._size):
+                raise damaged("it belongs to another file")
+            for start, data in delta.parts():
+                _write_at(fd, data, start)
+                self._talk.moved(start)
+        finally:
+            os.close(delta_fd)
+        return fd
+
+
+def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
+    """Answer the orders of one delta; return {sha256, size, stat} of the flushed new version at its temporary name.
+
+    Orders: ``want`` (page checksums of these groups), ``copy`` (the old version), ``apply`` (a delta to the copy).
+    Raises Failure checksum-mismatch, leaving the copy to be discarded, when that is not what was wanted.
+    """
+    file = pages.Quiet(job["path"], job["root"], job["stat"])
+    page_bytes = file.page_bytes()
+    talk.say({"page": page_bytes, "sample": pages.to_text(pages.sample(file, page_bytes, job["other_size"]))})
+    crcs = pages.checksums(file, page_bytes, talk.moved)
+    talk.say({"groups": pages.to_text(pages.group_hashes(crcs)), "count": len(crcs)})
+    rebuild: Optional[Rebuild] = None
+    while True:
+        word, order = talk.hear()
+        if word == "want":
+            _tell_pages(crcs, pages.from_text(order), talk)
+        elif word == "copy":
+            rebuild = Rebuild(file, order, job["root"], talk)
+        elif rebuild is not None:
+            return _apply(rebuild, page_bytes, order, job["root"], talk)
+
+
+def _tell_pages(crcs: "array[int]", bits: bytes, talk: Talk) -> None:
+    part = array("I")
+    for start, end in pages.spans_of(bits, len(crcs)):
+        part.extend(crcs[start:end])
+        if len(part) * part.itemsize >= PART_BYTES:
+            talk.say({"crcs": pages.to_text(pages.packed(part)), "last": False})
+            part = array("I")
+    talk.say({"crcs": pages.to_text(pages.packed(part)), "last": True})
+
+
+def _apply(rebuild: Rebuild, page_bytes: int, order: Dict[str, Any], root: str, talk: Talk) -> Dict[str, Any]:
+    temp_path = _temporary(order["temp_path"], root)
+    fd = rebuild.finish(_temporary(order["delta_path"], root), page_bytes)
+    flushing = Task(lambda: sync_file(fd))
+    sha256 = hashlib.sha256()
+    size = os.fstat(fd).st_size
+    done = 0
+    for block in pages.blocks(fd, size):
+        sha256.update(block)
+        done += len(block)
+        talk.moved(done)
+    while not flushing.ended(1.0):
+        talk.moved(done)
+    synced = flushing.result()
+    if sha256.hexdigest() != order["sha256"]:
+        cause = "what was rebuilt at %s is not what the source holds" % rebuild.path
+        raise Failure("checksum-mismatch", cause, "nothing: the file is sent whole")
+    if os.lstat(rebuild.path).st_ino != os.fstat(fd).st_ino:
+        raise Failure("transient-network", "%s was replaced" % rebuild.path, "it is tried again by itself")
+    remove_with_companions(temp_path)
+    os.rename(rebuild.path, temp_path)
+    return {"sha256": sha256.hexdigest(), "size": size, "stat": pack_stat(os.fstat(fd), None), "synced": synced}
+
+
+def _temporary(path: str, root: str) -> str:
+    """Return a path that is to be a temporary file of ours within the root."""
+    if not is_temporary(os.path.basename(path)):
+        raise Failure("bug", "%s is no temporary name of ours" % path, "report this with the log")
+    return confined(path, root)
+
+
+def _write_at(fd: int, data: bytes, start: int) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(fd, view, start)
+        view, start = view[count:], start + count
