@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from engine.errors import ErrorClass, TransferError
+from collections.abc import Sequence
+
+from engine.errors import ErrorClass, SyncdeckError, TransferError
 from engine.model import Transport
 from engine.remote.links import Links
 from engine.remote.stream import run_stream
 from engine.remote.types import Endpoint, Progress, SshOptions, StreamJob, StreamOutcome
+from engine.transport.batching import copy_by_agents
 from engine.transport.errors import bad_source
-from engine.transport.types import AgentFor, Capabilities, TransferJob
+from engine.transport.types import AgentFor, BatchProgress, Capabilities, TransferJob
 
 AGENT_COST = 10
 BASE64_COST = 13
@@ -33,7 +36,7 @@ class AgentTransport:
     def capabilities(self) -> Capabilities:
         """Any pair of nodes, resumable."""
         cost = BASE64_COST if self._base64 else AGENT_COST
-        return Capabilities(remote_to_remote=True, resume=True, cost=cost)
+        return Capabilities(remote_to_remote=True, universal=True, resume=True, cost=cost, batches=True)
 
     async def unusable(self, source: Endpoint, target: Endpoint) -> str | None:
         """Return None: an agent runs wherever the engine can look at files at all."""
@@ -61,6 +64,13 @@ class AgentTransport:
             if job.check_source and error.error_class is ErrorClass.CHECKSUM_MISMATCH:
                 await self._blame_source_if_damaged(job)
             raise
+
+    async def copy_batch(
+        self, jobs: Sequence[TransferJob], progress: BatchProgress
+    ) -> Sequence[StreamOutcome | SyncdeckError]:
+        """Move many small files in one stream; see ``BatchTransport``."""
+        encoding = "base64" if self._base64 else "binary"
+        return await copy_by_agents(jobs, progress, self._options, self._links, encoding)
 
     async def _blame_source_if_damaged(self, job: TransferJob) -> None:
         """A mismatch may come from either end; only a check of the file itself may call the source damaged."""

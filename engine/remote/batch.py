@@ -1,0 +1,87 @@
+"""Moving many small files at once: one agent that sends, one that receives, one flush, a verdict for each file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import product
+
+from config.types import Address
+from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferError
+from engine.remote.agent.bundle import agent_source
+from engine.remote.batch_run import BatchRun, Ended
+from engine.remote.batch_types import BatchFile, BatchJob, FileProgress
+from engine.remote.connect import no_address
+from engine.remote.diagnose import most_telling
+from engine.remote.links import Links
+from engine.remote.ssh import known_ciphers
+from engine.remote.stream_verdict import EndUnreached, Way
+from engine.remote.types import Endpoint, SshOptions, StreamOutcome
+
+
+class SourceDamaged(TransferError):
+    """A source failed the check of its type; ``problem`` says how."""
+
+    def __init__(self, node_id: str, path: str, problem: str) -> None:
+        remedy = "move it aside or restore it"
+        super().__init__("stream", node_id, f"{path} is damaged: {problem}", remedy, ErrorClass.CHECKSUM_MISMATCH)
+        self.path = path
+        self.problem = problem
+
+
+Result = StreamOutcome | SyncdeckError
+
+
+async def run_batch(
+    source: Endpoint, target: Endpoint, job: BatchJob, options: SshOptions, progress: FileProgress, links: Links
+) -> list[Result]:
+    """Return for each file the proof of its temporary file, or why there is none.
+
+    What arrived whole counts even when the way broke afterwards. Raises NodeUnreachable when an end cannot be reached
+    and nothing arrived. Cancelling kills both children and waits for them.
+    """
+    await asyncio.to_thread(_prepare)
+    failures: list[NodeUnreachable] = []
+    silent: set[tuple[str, Address | None]] = set()
+    for source_at, target_at in product(_addresses(source, links), _addresses(target, links)):
+        if (source.node_id, source_at) in silent or (target.node_id, target_at) in silent:
+            continue
+        with links.slot(source.node_id) as source_slot, links.slot(target.node_id) as target_slot:
+            ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
+            run = BatchRun(*ways, job, options, progress)
+            try:
+                ended = await run.run()
+            except EndUnreached as unreached:
+                failures.append(unreached.failure)
+                silent.add((unreached.way.endpoint.node_id, unreached.way.address))
+                continue
+        for way in ways:
+            if way.address is not None:
+                links.answered(way.endpoint.node_id, way.address)
+        return [_result(job.files[number], value, source, target) for number, value in enumerate(ended)]
+    raise most_telling(failures)
+
+
+def _result(file: BatchFile, value: Ended, source: Endpoint, target: Endpoint) -> Result:
+    """Return a file's outcome, the failure of one file told as an error of its own."""
+    if not isinstance(value, dict):
+        return value
+    if "damaged" in value:
+        return SourceDamaged(source.node_id, file.source_path, value["damaged"])
+    return TransferError("stream", target.node_id, value["cause"], value["remedy"], ErrorClass(value["class"]))
+
+
+def _prepare() -> None:
+    """Do the slow first-time work off the event loop."""
+    agent_source("batch_sending")
+    agent_source("batch_receiving")
+    known_ciphers()
+
+
+def _addresses(endpoint: Endpoint, links: Links) -> Sequence[Address | None]:
+    if endpoint.local:
+        return (None,)
+    addresses = links.addresses(endpoint)
+    if not addresses:
+        raise no_address(endpoint)
+    return addresses

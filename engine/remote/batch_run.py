@@ -1,0 +1,197 @@
+"""One attempt to carry a batch between two addresses: start both ends, watch them, gather what each file came to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from typing import Any
+
+from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferError
+from engine.model import FileStat
+from engine.remote import wire
+from engine.remote.agent import frames
+from engine.remote.agent.bundle import agent_source
+from engine.remote.agent.compression import widen_pipe
+from engine.remote.agent_child import agent_command
+from engine.remote.batch_types import BatchJob, FileProgress
+from engine.remote.child import spawn
+from engine.remote.stream_end import Line, StreamEnd
+from engine.remote.stream_verdict import OPERATION, EndUnreached, Way, raise_verdict
+from engine.remote.types import SshOptions, StreamOutcome
+
+LAST_WORDS_SECONDS = 5.0
+"""What the sender is given to say why, after the receiver ended; that one is not hurried: it flushes what is whole."""
+COUNTERS = ("wire", "checks", "at")
+
+Ended = StreamOutcome | SyncdeckError | dict[str, Any]
+"""What a file came to; a dict is a failure as the agents tell it."""
+
+
+class BatchRun:
+    """One attempt; ``run`` is called once."""
+
+    def __init__(self, source: Way, target: Way, job: BatchJob, options: SshOptions, progress: FileProgress) -> None:
+        self._source, self._target = source, target
+        self._job = job
+        self._options = options
+        self._progress = progress
+        self._sender: StreamEnd | None = None
+        self._receiver: StreamEnd | None = None
+        self._whole: dict[int, list[Any]] = {}
+        self._failed: dict[int, dict[str, Any]] = {}
+        self._counters: dict[str, int] = {}
+        self._last_news = time.monotonic()
+        self._stalled = False
+
+    async def run(self) -> list[Ended]:
+        """Return what became of each file; raise EndUnreached, or NodeUnreachable where nothing arrived at all.
+
+        No child survives, however this ends.
+        """
+        started = time.monotonic()
+        unsubscribe = self._job.rate.subscribe(self._set_rate)
+        try:
+            await self._start()
+            await self._watch()
+        finally:
+            unsubscribe()
+            await asyncio.shield(asyncio.gather(*(end.kill() for end in self._ends())))
+        return self._gather(time.monotonic() - started)
+
+    def _ends(self) -> list[StreamEnd]:
+        return [end for end in (self._sender, self._receiver) if end is not None]
+
+    async def _start(self) -> None:
+        """Start both ends at once, joined by a pipe into which the receiver's source and job go first."""
+        head, first = await asyncio.to_thread(self._encoded)
+        read_end, write_end = os.pipe()
+        try:
+            widen_pipe(write_end)
+            try:
+                command = self._command(self._target, "batch_receiving")
+                receiver = await spawn(command, stdin=read_end)
+                self._receiver = StreamEnd(self._target.endpoint, receiver, "receive batch", self._receiver_said)
+            finally:
+                os.close(read_end)
+            sender = await spawn(self._command(self._source, "batch_sending"), stdout=write_end)
+            assert sender.stdin is not None
+            self._sender = StreamEnd(self._source.endpoint, sender, "send batch", self._note)
+            # The sender's words come after the head: it is told its job only when that is in the pipe.
+            await asyncio.to_thread(_write_head, write_end, head)
+            sender.stdin.write(first)
+        finally:
+            os.close(write_end)
+
+    def _command(self, way: Way, mode: str) -> list[str]:
+        return agent_command(way.endpoint, way.address, self._options, agent_source(mode), way.slot)
+
+    def _encoded(self) -> tuple[bytes, bytes]:
+        """Return what the receiver and the sender are given first. In a thread: some hundred kilobytes of JSON."""
+        files = self._job.files
+        roots = list(dict.fromkeys(file.root for file in files))
+        numbers = {root: number for number, root in enumerate(roots)}
+        receive = {
+            "files": [
+                [f.temp_path, f.source_stat.size_bytes, _mtime_ns(f.source_stat), numbers[f.root]] for f in files
+            ],
+            "roots": roots,
+            "encoding": self._job.encoding,
+        }
+        send = {
+            "files": [
+                [f.source_path, wire.stat_to(f.source_stat), f.kind.value, f.check_source, f.growing] for f in files
+            ],
+            "encoding": self._job.encoding,
+            "bytes_per_second": self._job.rate.bytes_per_second,
+        }
+        receiver, sender = agent_source("batch_receiving"), agent_source("batch_sending")
+        return receiver + frames.encode(receive), sender + frames.encode(send)
+
+    def _set_rate(self, bytes_per_second: int | None) -> None:
+        if self._sender is not None:
+            self._sender.order({"rate": bytes_per_second})
+
+    def _receiver_said(self, line: Line) -> None:
+        for number in line.get("arrived", ()):
+            self._arrived(number, self._job.files[number].source_stat.size_bytes)
+        for number, *found in line.get("whole", ()):
+            self._whole[number] = found
+            self._arrived(number, found[1])
+        for number, failure in line.get("failed", ()):
+            self._failed[number] = failure
+        self._note(line)
+
+    def _arrived(self, number: int, size_bytes: int) -> None:
+        self._progress(number, size_bytes, self._counters.get("wire", 0))
+
+    def _note(self, line: Line) -> None:
+        """Take counters over. Only a counter that moved is news: an end that repeats itself is stalled."""
+        moved = {name: line[name] for name in COUNTERS if line.get(name, 0) > self._counters.get(name, 0)}
+        if moved or not line.keys() & set(COUNTERS):
+            self._last_news = time.monotonic()
+        self._counters.update(moved)
+
+    async def _watch(self) -> None:
+        """Return when both ends ended, when nothing moved for too long, or soon after the receiver failed."""
+        assert self._sender is not None and self._receiver is not None
+        tasks = {asyncio.create_task(end.ended()): end for end in (self._sender, self._receiver)}
+        until: float | None = None
+        try:
+            while waiting := [task for task in tasks if not task.done()]:
+                left = (until or self._last_news + self._job.stall_timeout_seconds) - time.monotonic()
+                if left <= 0:
+                    self._stalled = until is None
+                    return
+                await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if until is None and self._receiver.exit_code is not None and self._sender.exit_code is None:
+                    until = time.monotonic() + LAST_WORDS_SECONDS
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _gather(self, seconds: float) -> list[Ended]:
+        broken = self._broken()
+        if isinstance(broken, EndUnreached | NodeUnreachable) and not self._whole and not self._failed:
+            raise broken
+        share = self._counters.get("wire", 0) / max(1, sum(found[1] for found in self._whole.values()))
+        return [self._of(number, broken, share, seconds) for number in range(len(self._job.files))]
+
+    def _of(self, number: int, broken: Exception | None, share: float, seconds: float) -> Ended:
+        if number in self._whole:
+            sha256, size, stat, lines = self._whole[number]
+            return StreamOutcome(sha256, size, round(size * share), 0, seconds, wire.stat_from(stat), games_count=lines)
+        failure = self._failed.get(number)
+        if failure is not None and not (failure["secondary"] and isinstance(broken, SyncdeckError)):
+            return failure
+        if isinstance(broken, SyncdeckError):
+            return broken
+        cause = "the batch ended before this file was whole"
+        subject = self._job.files[number].source_path
+        return TransferError(OPERATION, subject, cause, "it is sent again by itself", ErrorClass.TRANSIENT_NETWORK)
+
+    def _broken(self) -> EndUnreached | SyncdeckError | None:
+        """Return why the batch as a whole did not end well, None when it did."""
+        assert self._sender is not None and self._receiver is not None
+        if self._stalled:
+            cause = f"nothing moved for {self._job.stall_timeout_seconds:.0f} s"
+            remedy = "what did not arrive is sent again by itself"
+            return TransferError(OPERATION, self._source.endpoint.node_id, cause, remedy, ErrorClass.TRANSIENT_NETWORK)
+        try:
+            raise_verdict(((self._source, self._sender), (self._target, self._receiver)))
+        except (EndUnreached, SyncdeckError) as error:
+            return error
+        return None
+
+
+def _mtime_ns(stat: FileStat) -> int:
+    """When the content was last written: a commit in WAL mode touches only the -wal."""
+    return max(stat.mtime_ns, stat.wal_mtime_ns)
+
+
+def _write_head(fd: int, head: bytes) -> None:
+    """Fill the pipe's beginning; a receiver that is gone already says why by itself."""
+    with contextlib.suppress(BrokenPipeError):
+        frames.write_all(fd, head)

@@ -1,0 +1,48 @@
+"""What a batch is made of: its files, their encoding, a rate that may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.model import FileKind, FileStat
+
+FileProgress = Callable[[int, int, int], None]
+"""Called with (number of the file, its bytes done, bytes on the wire of the whole batch)."""
+
+
+class Rate(Protocol):
+    """A cap in bytes per second that may change meanwhile; None: no cap."""
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """The cap now."""
+        ...
+
+    def subscribe(self, heard: Callable[[int | None], None]) -> Callable[[], None]:
+        """Have changes told; return what ends that."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFile:
+    """One file of a batch. ``growing``: a log at its origin, of which the lines complete at ``source_stat`` travel."""
+
+    source_path: str
+    temp_path: str
+    root: str
+    kind: FileKind
+    source_stat: FileStat
+    check_source: bool
+    growing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """Files to bring to their temporary names, in one go."""
+
+    files: tuple[BatchFile, ...]
+    rate: Rate
+    encoding: str
+    stall_timeout_seconds: float

@@ -1,0 +1,57 @@
+"""Batches of small files: which transport of a chain carries one, and how the agents' stream does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeGuard
+
+from engine.errors import SyncdeckError
+from engine.model import Transport
+from engine.remote.agent.growing import is_growing
+from engine.remote.batch import SourceDamaged, run_batch
+from engine.remote.batch_types import BatchFile, BatchJob
+from engine.remote.links import Links
+from engine.remote.types import SshOptions, StreamOutcome
+from engine.transport.chain import resolve_chain
+from engine.transport.errors import bad_source
+from engine.transport.types import BatchProgress, BatchTransport, TransferJob, TransportAdapter
+
+
+def batch_chain(preference: Sequence[Transport], adapters: Sequence[TransportAdapter]) -> tuple[BatchTransport, ...]:
+    """Return the transports that carry a batch for this preference, in order; empty: each file goes singly.
+
+    A scenario's chain is about what is best for one file, and for many small ones that is whatever batches them. A
+    single preferred transport is an operator's ``via``: if it is built and carries no batches, there are none.
+    """
+    built = {adapter.name: adapter for adapter in adapters}
+    if len(preference) == 1 and preference[0] in built and not built[preference[0]].capabilities.batches:
+        return ()
+    return tuple(adapter for adapter in resolve_chain(preference, adapters) if _batches(adapter))
+
+
+def _batches(adapter: TransportAdapter) -> TypeGuard[BatchTransport]:
+    return adapter.capabilities.batches
+
+
+async def copy_by_agents(
+    jobs: Sequence[TransferJob], progress: BatchProgress, options: SshOptions, links: Links, encoding: str
+) -> Sequence[StreamOutcome | SyncdeckError]:
+    """Move the jobs, which share both ends and one rate cap, as one stream between two agents."""
+    first = jobs[0]
+    files = tuple(_file(job) for job in jobs)
+    batch = BatchJob(files, first.rate, encoding, first.stall_timeout_seconds)
+    results = await run_batch(first.source, first.target, batch, options, progress, links)
+    return [bad_source(one.path, one.problem) if isinstance(one, SourceDamaged) else one for one in results]
+
+
+def _file(job: TransferJob) -> BatchFile:
+    assert job.source_stat is not None
+    return BatchFile(
+        source_path=job.source_path,
+        temp_path=job.temp_path,
+        root=job.target_root,
+        kind=job.kind,
+        source_stat=job.source_stat,
+        check_source=job.check_source,
+        growing=job.live and is_growing(job.source_path),
+    )

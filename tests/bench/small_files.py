@@ -1,0 +1,147 @@
+"""Moving many small files over ssh: ours in batches (each verified, published, durable) against one rsync for all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import time
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+
+from engine.integrity.temporary import TemporaryNames
+from engine.model import FileKind
+from engine.remote.pool import SessionPool
+from engine.remote.types import Endpoint, PublishRequest, PublishResult, StreamOutcome
+from engine.transport.agent import AgentTransport
+from engine.transport.rates import RateCap
+from engine.transport.types import TransferJob
+from tests.bench.report import Row, faster, figure
+from tests.fleet import Fleet, FleetNode, openssh_fleet
+
+HERE = Endpoint("here", local=True)
+NAMES = TemporaryNames("b" * 8, "c" * 8)
+KIB = 1024
+FILES_PER_BATCH, BYTES_PER_BATCH = 2_000, 256 << 20
+AT_ONCE = 2
+
+
+async def run(folder: Path, runs: int, scale: float) -> list[Row]:
+    """Return the rows of this section."""
+    rows: list[Row] = []
+    with openssh_fleet(folder, 1) as fleet:
+        node = fleet[0]
+        pool = SessionPool({node.name: node.endpoint, HERE.node_id: HERE}.__getitem__, fleet.options())
+        for count, size in ((int(10_000 * scale), 20 * KIB), (int(200 * scale), 5 * KIB * KIB)):
+            source = node.models / f"{count}x{size}"
+            await asyncio.to_thread(fill, source, count, size)
+            rows += await _compare(folder, fleet, node, pool, source, runs)
+        await pool.close()
+    return rows
+
+
+def fill(folder: Path, count: int, size: int) -> None:
+    """Write files of random bytes, a hundred to a folder."""
+    content = random.Random(3).randbytes(size + count)
+    for index in range(count):
+        place = folder / f"run{index // 100}"
+        if index % 100 == 0:
+            place.mkdir(parents=True)
+        (place / f"hex8_2p_{index}.pth").write_bytes(content[index : index + size])
+
+
+async def _compare(
+    folder: Path, fleet: Fleet, node: FleetNode, pool: SessionPool, source: Path, runs: int
+) -> list[Row]:
+    agent = AgentTransport(pool.get, fleet.options(), pool.links)
+    ours, durable, bare = [], [], []
+    files = list(source.rglob("*.pth"))
+    label = f"{len(files):,} files of {files[0].stat().st_size // KIB} KiB"
+    for number in range(runs):
+        # Nothing is removed in between: ext4 passes over inodes that were freed a moment ago, one by one.
+        one, two, three = (folder / f"{source.name}-{number}-{way}" for way in ("durable", "bare", "ours"))
+        durable.append(await _timed(asyncio.to_thread(_rsync, fleet, node, source, one, "--fsync")))
+        bare.append(await _timed(asyncio.to_thread(_rsync, fleet, node, source, two)))
+        ours.append(await _timed(move(pool, agent, node, source, files, three)))
+        await asyncio.to_thread(_ensure_same, files, source, three)
+    return [
+        faster(f"{label}, batches", ours, "rsync -a --fsync -e ssh", durable),
+        faster(f"{label}, batches vs not durable", ours, "rsync -a -e ssh", bare),
+        figure(f"{label}, batches", [len(files) / seconds for seconds in ours], "files/s"),
+    ]
+
+
+async def move(
+    pool: SessionPool, agent: AgentTransport, node: FleetNode, source: Path, files: Sequence[Path], final: Path
+) -> None:
+    """Move all files in batches, a few at once: look, copy, verify, publish."""
+    here = await pool.get(HERE.node_id)
+    there = await pool.get(node.name)
+    most = max(1, min(FILES_PER_BATCH, BYTES_PER_BATCH // files[0].stat().st_size))
+    batches = [files[start : start + most] for start in range(0, len(files), most)]
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(batch: Sequence[Path]) -> None:
+        async with slots:
+            jobs = []
+            for number, (path, stat) in enumerate(
+                zip(batch, await there.stat_many([str(path) for path in batch]), strict=True)
+            ):
+                assert stat is not None
+                target = final / path.relative_to(source)
+                jobs.append(
+                    TransferJob(
+                        source=node.endpoint,
+                        target=HERE,
+                        source_path=str(path),
+                        temp_path=NAMES.part(str(target), number, f"{number:012d}"),
+                        size_bytes=stat.size_bytes,
+                        content_id=f"{number:012d}",
+                        kind=FileKind.PLAIN,
+                        source_stat=stat,
+                        sha256=None,
+                        rate=RateCap(),
+                        stall_timeout_seconds=60.0,
+                        check_source=False,
+                        target_root=str(final.parent),
+                    )
+                )
+            outcomes = await agent.copy_batch(jobs, lambda number, done, wire: None)
+            requests = []
+            for path, job, outcome in zip(batch, jobs, outcomes, strict=True):
+                assert isinstance(outcome, StreamOutcome), outcome
+                assert job.source_stat is not None
+                requests.append(
+                    PublishRequest(
+                        job.temp_path,
+                        str(final / path.relative_to(source)),
+                        outcome.sha256,
+                        outcome.size_bytes,
+                        job.source_stat.mtime_ns,
+                        outcome.temp_stat,
+                        None,
+                        root=job.target_root,
+                    )
+                )
+            for result in await here.publish_many(requests):
+                assert isinstance(result, PublishResult) and result.outcome == "published", result
+
+    await asyncio.gather(*(one(batch) for batch in batches))
+
+
+async def _timed(work: Awaitable[None]) -> float:
+    await asyncio.to_thread(os.sync)
+    started = time.perf_counter()
+    await work
+    return time.perf_counter() - started
+
+
+def _rsync(fleet: Fleet, node: FleetNode, source: Path, final: Path, *options: str) -> None:
+    shell = f"ssh -F {fleet.ssh_config}"
+    subprocess.run(["rsync", "-a", *options, "-e", shell, f"{node.name}:{source}/", f"{final}/"], check=True)
+
+
+def _ensure_same(files: Sequence[Path], source: Path, final: Path) -> None:
+    for path in files:
+        assert (final / path.relative_to(source)).read_bytes() == path.read_bytes()
