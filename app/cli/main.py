@@ -26,6 +26,7 @@ from app.cli.commands.plan import plan
 from app.cli.commands.status import status
 from app.cli.commands.sync import sync
 from app.cli.commands.transfers import transfers
+from app.cli.commands.transports_test import transports_test
 from app.cli.exit_codes import ExitCode, of_signal
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption
 from app.cli.version import version
@@ -43,12 +44,14 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     "catalog": {"ls": catalog_ls, "where": catalog_where, "classify": catalog_classify},
     "config": {"lint": config_lint, "effective": config_effective},
     "nodes": {"ls": nodes_ls, "test": nodes_test, "enrol": nodes_enrol},
+    "transports": {"test": transports_test},
     "lab": {"up": lab_up},
 }
 GROUPS = {
     "catalog": "What data there is and where.",
     "config": "What the configuration file says and means.",
     "nodes": "The fleet's hosts.",
+    "transports": "The ways in which bytes move.",
     "lab": "A whole fleet on this machine, for trying.",
 }
 

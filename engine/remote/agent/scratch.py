@@ -143,7 +143,7 @@ class Scratch:
         return None
 
     def holders(self, patience: float) -> Optional[List[int]]:
-        """Return the processes that have a file of the folder open after so many seconds; None where nobody can tell."""
+        """Return the processes that hold a file of the folder after so many seconds; None where nobody can tell."""
         if not os.path.isdir("/proc/self/fd"):
             return None
         until = time.monotonic() + patience

@@ -30,7 +30,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one check came to; ``cause`` and ``remedy`` say why it did not pass."""
+    """What one check came to; ``cause`` and ``remedy`` say why it did not pass. ``bytes_per_second`` is what the
+    check of speed measured."""
 
     check: str
     promise: str
@@ -39,3 +40,4 @@ class CheckResult:
     detail: str = ""
     cause: str = ""
     remedy: str = ""
+    bytes_per_second: float | None = None

@@ -1,0 +1,91 @@
+"""``transports test`` against a real OpenSSH server: every check told, the data untouched, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Answer
+from tests.fleet import Fleet, openssh_fleet
+
+Syncdeck = Callable[..., Answer]
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with openssh_fleet(tmp_path_factory.mktemp("transports"), count=2) as running:
+        yield running
+
+
+def scratch_folders(*folders: Path) -> list[Path]:
+    return [found for folder in folders for found in folder.rglob(".syncdeck-conformance-*")]
+
+
+def test_a_node_is_tried_in_both_directions_and_its_data_is_not_touched(
+    fleet: Fleet, tmp_path: Path, syncdeck: Syncdeck
+) -> None:
+    hosts = fleet.write_hosts(tmp_path / "hosts.yaml")
+    mine = fleet["node-1"].training / "mine.npz"
+    mine.write_bytes(b"data")
+    before = sorted(path for path in fleet["node-1"].home.rglob("*"))
+    words = ("transports", "test", "node-1", "--transport", "agent", "--json")
+    answer = syncdeck("--config", hosts, "--state", tmp_path / "state", *words)
+    steps = json.loads(answer.out)
+    assert answer.code == 0, [step for step in steps if step["result"] == "failed"]
+    assert {step["direction"] for step in steps} == {"put", "get"}
+    assert {step["transport"] for step in steps} == {"agent"}
+    speeds = [step["bytes_per_second"] for step in steps if step["check"] == "speed"]
+    assert len(speeds) == 2 and min(speeds) > 0
+    assert [step["result"] for step in steps if step["check"] == "target-full"] == ["not applicable"] * 2
+    assert mine.read_bytes() == b"data"
+    caches = {path for path in fleet["node-1"].home.rglob("*") if ".cache" in path.parts}
+    assert sorted(set(fleet["node-1"].home.rglob("*")) - caches) == sorted(set(before) - caches)
+    assert scratch_folders(fleet["node-1"].home, tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_stays_on_the_node_when_it_is_ended(
+    fleet: Fleet, tmp_path: Path, wait_until: Wait, number: signal.Signals
+) -> None:
+    hosts = fleet.write_hosts(tmp_path / "hosts.yaml")
+    command = [sys.executable, str(ROOT / "syncdeck.py"), "--config", str(hosts), "--state", str(tmp_path / "state")]
+    running = subprocess.Popen(
+        [*command, "transports", "test", "node-1", "--transport", "agent"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None and "put-and-prove" in running.stdout.readline()
+    assert scratch_folders(fleet["node-1"].home) != []
+    running.send_signal(number)
+    running.communicate()
+    assert running.returncode != 0
+    wait_until(lambda: scratch_folders(fleet["node-1"].home, tmp_path) == [])
+
+
+def test_a_node_that_is_down_is_a_bad_answer_with_a_remedy(fleet: Fleet, tmp_path: Path, syncdeck: Syncdeck) -> None:
+    hosts = fleet.write_hosts(tmp_path / "hosts.yaml")
+    fleet["node-0"].kill()
+    try:
+        hosts = fleet.write_hosts(tmp_path / "hosts.yaml", engine_node="node-1")
+        answer = syncdeck("--config", hosts, "--state", tmp_path / "state", "transports", "test", "node-0")
+    finally:
+        fleet["node-0"].start()
+    assert answer.code == 1 and "start sshd on node-0" in answer.err
+
+
+@pytest.mark.parametrize(
+    "words", [("node-9",), ("node-1", "--transport", "s3"), ("node-1", "--transport", "pigeon"), ()]
+)
+def test_what_cannot_be_meant_is_a_usage_error(
+    fleet: Fleet, tmp_path: Path, syncdeck: Syncdeck, words: tuple[str, ...]
+) -> None:
+    hosts = fleet.write_hosts(tmp_path / "hosts.yaml")
+    assert syncdeck("--config", hosts, "--state", tmp_path / "state", "transports", "test", *words).code == 2
