@@ -206,7 +206,7 @@ class RunningFetch:
         return StreamOutcome(
             sha256=done["sha256"],
             size_bytes=done["size"],
-            bytes_on_wire=end.said.get("wire", 0),
+            bytes_on_wire=done["wire"],
             resumed_bytes=done["resumed"],
             duration_seconds=time.monotonic() - self._started,
             temp_stat=wire.stat_from(done["stat"]),

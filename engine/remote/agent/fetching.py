@@ -71,18 +71,16 @@ class Fetch:
         return self.plan.done
 
     def run(self) -> Dict[str, Any]:
-        """Return {sha256, size, stat, synced, resumed} of the verified file. Raises Failure, or what the disk says."""
+        """Return {sha256, size, stat, synced, resumed, wire} of the verified file. Raises Failure, or what the disk says."""
         for _ in range(self._connections):
             threading.Thread(target=Puller(self).work, daemon=True).start()
         for _ in range(MOST_CHECKS):
             self._wait_for_chunks()
             self._wait_for_promise()
             done = self._file.finish(self.report)
-            if done["sha256"] == self._proof.sha256:
-                return dict(done, resumed=self._file.resumed)
-            wrong = self._find_wrong()
-            if not wrong and self._proof.sha256 is None:
-                return dict(done, resumed=self._file.resumed)
+            wrong = [] if done["sha256"] == self._proof.sha256 else self._find_wrong()
+            if not wrong and self._proof.sha256 in (None, done["sha256"]):
+                return dict(done, resumed=self._file.resumed, wire=self.wire)
             if not wrong:
                 break
         self._file.remove()

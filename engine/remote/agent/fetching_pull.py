@@ -89,7 +89,6 @@ class Puller:
             position = self._skip(body, position, start + piece.filled, run)
             position = self._fill(body, position, run, piece)
         if not body.over:
-            self._end_of_all(body, position)
             self._drop(run.source.id)
 
     def _ask(self, run: Run, piece: Piece) -> Body:
@@ -122,6 +121,7 @@ class Puller:
             run.gained += count
             fetch.took(count)
         if piece.whole:
+            self._ensure_end(body, position)
             fetch.arrived(run, piece)
         return position
 
@@ -139,7 +139,7 @@ class Puller:
             self._fetch.took(count)
         return position
 
-    def _end_of_all(self, body: Body, position: int) -> None:
+    def _ensure_end(self, body: Body, position: int) -> None:
         """An answer without a length must end where the file does."""
         if body.unbounded and position == self._fetch.size and body.read_into(memoryview(bytearray(1))):
             raise Failure("source-changed", "the source holds more than %d bytes" % position, "the next scan sees it")
