@@ -52,7 +52,7 @@ def rewrite(path: Path, base: str, rework: Rework, keep: Callable[[str], None] =
 
 
 def _replace(real: Path, found: str, wanted: str) -> bool:
-    """Put the wanted text in place; return False, with what is there left alone, when that was not ``found`` any more."""
+    """Put the wanted text in place; return False, leaving what is there alone, when that was not ``found`` any more."""
     temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}.syncdeck")
     try:
         _write(temporary, wanted, like=real)
