@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -155,11 +156,12 @@ class Executor:
             tools, work.entry, work.source, work.source_agent, work.target, content, decision, temp_path, rate
         )
 
-        async def announce(transport: Transport) -> None:
+        async def announce(transport: Transport, passed_over: Sequence[str]) -> None:
             await self._outcomes.enter(
                 transfer,
                 TransferState.TRANSFERRING,
                 f"{work.source.node_id} -> {work.target.node_id} by {transport.value}",
+                "; ".join(passed_over),
                 transport=transport,
                 temp_path=temp_path,
                 final_path=work.target.path,

@@ -9,6 +9,7 @@ from typing import Unpack
 from engine.errors import SyncdeckError
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Verdict, judge
+from engine.inventory.fleet import location_node
 from engine.model import Attempt, Transfer, TransferState, Transport
 from engine.queue.values import TransferFields
 from engine.transport.errors import BadSource
@@ -42,6 +43,8 @@ class Outcomes:
         """Begin an attempt's timeline."""
         now = self._tools.clock.now()
         self._timelines[transfer.id] = Timeline(now, [(TransferState.CLAIMED.value, now)])
+        if transfer.attempts == 0:
+            self._tools.transports.budget.first_try(_ends(transfer))
 
     def end(self, transfer: Transfer) -> None:
         """Drop an attempt's timeline."""
@@ -82,18 +85,29 @@ class Outcomes:
         tools = self._tools
         return judge(error, transfer.attempts + 1, tools.policy().engine.max_retries, tools.chance)
 
+    def _retry_delay(self, transfer: Transfer, verdict: Verdict) -> float:
+        """Return the verdict's delay, or more where the nodes' retry budget is used up."""
+        if not verdict.counted:
+            return verdict.delay_seconds
+        budget = self._tools.transports.budget.take(_ends(transfer))
+        return max(verdict.delay_seconds, budget)
+
     async def failed(
         self, transfer: Transfer, error: SyncdeckError, delivery: Delivery | None, verdict: Verdict | None = None
     ) -> None:
         """Record the attempt, and retry, block, fail or drop the transfer as the verdict says."""
-        await self._record_attempt(transfer, delivery, error)
         tools = self._tools
         verdict = verdict if verdict is not None else self.judge(transfer, error)
+        if verdict.counted:
+            await self._record_attempt(transfer, delivery, error)
+        if delivery is None:
+            # An end was not reached before any transport began.
+            tools.transports.breakers.note_unreachable(error)
         about: TransferFields = {"error_class": error.error_class, "hint": error.remedy}
         if isinstance(error, BadSource):
             await tools.catalog.mark_bad(transfer.key, transfer.source)
         if verdict.ending is Ending.RETRY:
-            at = tools.clock.now() + verdict.delay_seconds
+            at = tools.clock.now() + self._retry_delay(transfer, verdict)
             await tools.queue.retry_at(transfer.id, at, in_short(error), **about)
         elif verdict.ending is Ending.BLOCK:
             await tools.queue.block(transfer.id, in_short(error), **about)
@@ -120,5 +134,14 @@ class Outcomes:
                 error=str(error) if error is not None else None,
                 hint=error.remedy if error is not None else None,
                 steps=tuple(timeline.steps),
+                source=transfer.source,
+                target=transfer.target,
+                duration_seconds=result.duration_seconds if result is not None else 0.0,
+                bytes_resent=delivery.bytes_resent if delivery is not None else 0,
+                failures=delivery.failures if delivery is not None else (),
             )
         )
+
+
+def _ends(transfer: Transfer) -> set[str]:
+    return {location_node(transfer.source), location_node(transfer.target)}

@@ -15,11 +15,10 @@ from engine.execution.tools import Tools
 from engine.inventory.fleet import location_node
 from engine.model import RUNNING_STATES, Transfer, TransferState
 from engine.queue.queue import LEASE_SECONDS
+from engine.transport.concurrency import NODE_LIMIT
 
 log = logging.getLogger(__name__)
 
-NODE_LIMIT = 4
-"""Transfers that touch one node at once: the users' coordinator ran out of memory at a hundred rsyncs."""
 SPACE_CHECK_SECONDS = 60.0
 EXPLAINED_AT_ONCE = 500
 REQUEUED_AT_ONCE = 10_000

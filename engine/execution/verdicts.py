@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.errors import ErrorClass, SyncdeckError
-from engine.transport.errors import BadSource
-
-FIRST_DELAY_SECONDS = 2.0
-LONGEST_DELAY_SECONDS = 300.0
+from engine.transport.attempts import AllOpen
+from engine.transport.errors import BadSource, retry_after_seconds
+from engine.transport.retries import backoff
 
 RETRIED = frozenset({ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED, ErrorClass.SOURCE_CHANGED})
 """Classes that time mends. When they have used up their retries the transfer fails, and a later plan may try anew."""
@@ -29,10 +28,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to do now; ``delay_seconds`` is set for RETRY only."""
+    """What to do now; ``delay_seconds`` is set for RETRY only. Not ``counted``: nothing was tried, so no attempt."""
 
     ending: Ending
     delay_seconds: float = 0.0
+    counted: bool = True
 
 
 class Refused(SyncdeckError):
@@ -47,20 +47,17 @@ def judge(error: SyncdeckError, attempts: int, max_retries: int, chance: random.
     """Return what follows an error in attempt number ``attempts`` (1 is the first)."""
     if isinstance(error, Superseded):
         return Verdict(Ending.DROP)
+    if isinstance(error, AllOpen):
+        return Verdict(Ending.RETRY, error.wait_seconds + backoff(error.error_class, 1, chance), counted=False)
     if isinstance(error, BadSource | Refused):
         return Verdict(Ending.BLOCK)
     if error.error_class in RETRIED:
         if attempts > max_retries:
             return Verdict(Ending.FAIL)
-        return Verdict(Ending.RETRY, backoff(attempts, chance))
+        asked = retry_after_seconds(error) or 0.0
+        return Verdict(Ending.RETRY, asked + backoff(error.error_class, attempts, chance))
     if error.error_class is ErrorClass.CHECKSUM_MISMATCH and attempts < MISMATCH_ATTEMPTS:
-        return Verdict(Ending.RETRY, backoff(attempts, chance))
+        return Verdict(Ending.RETRY, backoff(error.error_class, attempts, chance))
     if error.error_class is ErrorClass.NOT_FOUND:
         return Verdict(Ending.DROP)
     return Verdict(Ending.BLOCK)
-
-
-def backoff(attempts: int, chance: random.Random) -> float:
-    """Return seconds to wait: doubling with full jitter above half, so that a fleet does not retry in step."""
-    longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(max(attempts, 1) - 1, 12))
-    return longest * (0.5 + chance.random() / 2)

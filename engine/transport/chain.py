@@ -1,4 +1,4 @@
-"""From the transports that a plan prefers to those that exist: pure."""
+"""From the transports that a plan prefers to those that are tried: pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from engine.transport.types import TransportAdapter
 def resolve_chain(
     preference: Sequence[Transport], adapters: Sequence[TransportAdapter]
 ) -> tuple[TransportAdapter, ...]:
-    """Return the adapters to try, in order, each once.
+    """Return the adapters to try, in order, each once; what is not built is passed over.
 
-    A preferred transport that is not built (yet) gives way to the cheapest one that serves any pair of nodes;
-    that one also goes before any dearer one, and ends a chain that would otherwise serve no remote pair.
+    The cheapest transport that serves wherever the engine works at all goes before any dearer one that is only a
+    fallback, and ends a chain that would otherwise serve no remote pair. A dearer one that is asked for first stays
+    first: a rule's ``via`` may name what suits a link.
     """
     by_name = {adapter.name: adapter for adapter in adapters}
     universal = min(
-        (a for a in adapters if a.capabilities.remote_to_remote), key=lambda a: a.capabilities.cost, default=None
+        (a for a in adapters if a.capabilities.universal), key=lambda a: a.capabilities.cost, default=None
     )
     chain: list[TransportAdapter] = []
 
@@ -26,9 +27,11 @@ def resolve_chain(
         if adapter is not None and adapter not in chain:
             chain.append(adapter)
 
-    for name in preference:
-        chosen = by_name.get(name, universal)
-        if chosen is not None and universal is not None and chosen.capabilities.cost > universal.capabilities.cost:
+    for position, name in enumerate(preference):
+        chosen = by_name.get(name)
+        if chosen is None:
+            continue
+        if position and universal is not None and chosen.capabilities.cost > universal.capabilities.cost:
             add(universal)
         add(chosen)
     if not any(adapter.capabilities.remote_to_remote for adapter in chain):

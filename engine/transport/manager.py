@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from engine.clock import Clock
-from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
+from engine.errors import ErrorClass, SyncdeckError
 from engine.model import TransferResult, Transport
 from engine.remote.types import Progress, StreamOutcome
+from engine.transport.attempts import AllOpen, Delivery, Meter, TransportTry, Walk
+from engine.transport.breaker_board import Breakers, Permit, short_cause
+from engine.transport.breakers import COUNTED
 from engine.transport.chain import resolve_chain
+from engine.transport.concurrency import NODE_LIMIT, Decision, LinkConcurrency
+from engine.transport.retries import RetryBudget
 from engine.transport.types import TransferJob, TransportAdapter
 
-FALLBACK_CLASSES = frozenset({ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED, ErrorClass.UNSUPPORTED})
-"""Failures of the way, not of an end: another transport may do better. All others would fail alike."""
+__all__ = ["Delivery", "TransportManager", "TransportTry"]
+
 LEAST_GAIN_BYTES = 256 * 1024
 """A broken stream that got at least this far is taken up again: links of rented boxes break every few seconds
 (docs/decisions/0005-moving-bytes.md), so what counts is progress, not the number of breaks."""
@@ -23,63 +28,20 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 
 Pause = Callable[[float], Awaitable[None]]
-OnTransport = Callable[[Transport], Awaitable[None]]
-"""Called before a transport of the chain begins."""
+OnTransport = Callable[[Transport, Sequence[str]], Awaitable[None]]
+"""Called before a transport of the chain begins, with why each one before it was passed over."""
+OnDecision = Callable[[Decision], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class TransportTry:
-    """One try of one transport: when, how far it came, and why it ended (``error`` None: delivered)."""
-
-    transport: Transport
-    started_at: float
-    finished_at: float
-    bytes_done: int
-    bytes_on_wire: int
-    error: SyncdeckError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What walking the chain came to. ``outcome`` is None, and ``error`` set, when nothing was delivered."""
-
-    result: TransferResult
-    outcome: StreamOutcome | None
-    tries: tuple[TransportTry, ...]
-    error: SyncdeckError | None
-
-
-class _Meter:
-    """Adds up what all tries of one job moved, and how far the file got."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._wire_before = 0
-        self._wire_now = 0
-        self.done = 0
-        self.furthest = 0
-
-    def __call__(self, done: int, wire: int) -> None:
-        self.done, self._wire_now = done, wire
-        self.furthest = max(self.furthest, done)
-        self._progress(done, self._wire_before + wire)
-
-    def next_try(self) -> None:
-        self._wire_before += self._wire_now
-        self._wire_now = 0
-        self.done = 0
-
-    @property
-    def wire_of_try(self) -> int:
-        return self._wire_now
-
-    @property
-    def wire(self) -> int:
-        return self._wire_before + self._wire_now
+async def _forget(_decision: Decision) -> None:
+    """Keep no decision: nobody asked for them."""
 
 
 class TransportManager:
-    """Moves files by the first transport of a chain that serves; knows transports by their capabilities only."""
+    """Moves files by the first transport of a chain that serves; knows transports by their capabilities only.
+
+    ``breakers``, ``links`` and ``budget`` are what it learns while it works; others may ask them.
+    """
 
     def __init__(
         self,
@@ -87,11 +49,19 @@ class TransportManager:
         clock: Clock,
         pause: Pause = asyncio.sleep,
         chance: random.Random | None = None,
+        *,
+        own_node: str = "",
+        on_decision: OnDecision = _forget,
     ) -> None:
         self._adapters = tuple(adapters)
         self._clock = clock
         self._pause = pause
         self._chance = chance if chance is not None else random.Random()
+        self._on_decision = on_decision
+        self._at_once: Counter[tuple[str, str]] = Counter()
+        self.breakers = Breakers([adapter.name for adapter in self._adapters], clock, self._chance, own_node)
+        self.links = LinkConcurrency(NODE_LIMIT, clock)
+        self.budget = RetryBudget(clock)
 
     async def transfer(self, job: TransferJob, preference: Sequence[Transport], progress: Progress) -> TransferResult:
         """Bring a file to its temporary name at the target; failures are in the result. Cancelling ends all."""
@@ -106,53 +76,110 @@ class TransportManager:
     ) -> Delivery:
         """Like ``transfer``, with the verified temporary file's facts and every try.
 
-        Verified bytes are kept from try to try: the temporary name is the same, and it carries the content.
+        Verified bytes are kept from try to try: the temporary name is the same, and it carries the content. A
+        fallback has all its own tries: what another transport used up before does not count against it.
         """
-        started = self._clock.monotonic()
-        meter = _Meter(progress)
-        tries: list[TransportTry] = []
-        reasons: list[str] = []
-        for adapter in resolve_chain(preference, self._adapters):
+        walk = Walk(Meter(progress), self._clock.monotonic())
+        link = (job.source.node_id, job.target.node_id)
+        self._at_once[link] += 1
+        try:
+            outcome = await self._walk(job, preference, walk, on_transport)
+            if outcome is not None:
+                delivery = walk.delivered(outcome, self._clock)
+            else:
+                error = walk.tries[-1].error if walk.tries else None
+                first_choice = preference[0] if preference else Transport.AGENT
+                delivery = walk.failed(error or self._nothing_serves(job, walk), first_choice, self._clock)
+            await self.note_end(link, delivery, walk.started)
+            return delivery
+        finally:
+            self._at_once[link] -= 1
+
+    def chain(self, preference: Sequence[Transport]) -> tuple[TransportAdapter, ...]:
+        """Return the transports to try for a preference, in order."""
+        return resolve_chain(preference, self._adapters)
+
+    async def admit(self, adapter: TransportAdapter, job: TransferJob, walk: Walk) -> Permit | None:
+        """Return leave to use a transport, which the caller ends; None, the reason in ``walk``, if it is left alone.
+
+        Raises SyncdeckError when an end cannot be asked.
+        """
+        source, target = job.source.node_id, job.target.node_id
+        try:
+            reason = await adapter.unusable(job.source, job.target)
+        except SyncdeckError as error:
+            self.breakers.note_unreachable(error)
+            raise
+        self.breakers.note_usable(adapter.name, source, target, reason is None)
+        if reason is not None:
+            walk.passed_over.append(f"{adapter.name.value}: {reason}")
+            return None
+        leave = self.breakers.permit(adapter.name, source, target, job.size_bytes)
+        if isinstance(leave, Permit):
+            return leave
+        walk.passed_over.append(leave)
+        walk.open_until.append(self.breakers.reopens_at(source, target, [adapter.name]) or self._clock.monotonic())
+        return None
+
+    async def note_end(self, link: tuple[str, str], delivery: Delivery, started: float) -> None:
+        """Let the link's limit learn from a delivery that began at ``started`` (monotonic seconds)."""
+        decision: Decision | None = None
+        if delivery.outcome is not None:
+            moved = delivery.outcome.size_bytes - delivery.outcome.resumed_bytes
+            seconds = delivery.outcome.duration_seconds
+            decision = self.links.arrived(*link, moved, seconds, self._at_once[link])
+        elif delivery.error is not None and delivery.tries and _broke(delivery.tries[-1]):
+            decision = self.links.broke(*link, short_cause(delivery.error), started)
+        if decision is not None:
+            await self._on_decision(decision)
+
+    async def _walk(
+        self, job: TransferJob, preference: Sequence[Transport], walk: Walk, on_transport: OnTransport | None
+    ) -> StreamOutcome | None:
+        for adapter in self.chain(preference):
             try:
-                reason = await adapter.unusable(job.source, job.target)
+                permit = await self.admit(adapter, job, walk)
             except SyncdeckError as error:
                 now = self._clock.now()
-                tries.append(TransportTry(adapter.name, now, now, 0, 0, error))
-                break
-            if reason is not None:
-                reasons.append(f"{adapter.name.value}: {reason}")
+                walk.tries.append(TransportTry(adapter.name, now, now, 0, 0, error))
+                return None
+            if permit is None:
                 continue
-            if on_transport is not None:
-                await on_transport(adapter.name)
-            outcome = await self._persist(adapter, job, meter, tries)
-            if outcome is not None:
-                return self._delivered(outcome, tries, meter, started)
-            if not _may_fall_back(tries[-1].error):
-                break
-        return self._failed(job, reasons, tries, meter, started, preference)
+            try:
+                if on_transport is not None:
+                    await on_transport(adapter.name, tuple(walk.passed_over))
+                outcome = await self._persist(adapter, job, walk)
+                error_of_last = walk.tries[-1].error
+                if outcome is not None:
+                    permit.succeeded()
+                    return outcome
+                if error_of_last is not None:
+                    permit.failed(error_of_last)
+            finally:
+                permit.release()
+            if not walk.tries[-1].may_fall_back:
+                return None
+        return None
 
-    async def _persist(
-        self, adapter: TransportAdapter, job: TransferJob, meter: _Meter, tries: list[TransportTry]
-    ) -> StreamOutcome | None:
+    async def _persist(self, adapter: TransportAdapter, job: TransferJob, walk: Walk) -> StreamOutcome | None:
         """Try one transport again for as long as it can resume and every try brings the file further."""
         breaks = 0
         while True:
-            before = meter.furthest
-            outcome = await self._try_once(adapter, job, meter, tries)
-            error = tries[-1].error
-            if outcome is not None or error is None:
+            before = walk.meter.furthest
+            outcome = await self._try_once(adapter, job, walk)
+            last = walk.tries[-1]
+            if outcome is not None or last.error is None:
                 return outcome
-            gained = meter.furthest - before >= LEAST_GAIN_BYTES
-            network = error.error_class is ErrorClass.TRANSIENT_NETWORK and not isinstance(error, NodeUnreachable)
+            gained = walk.meter.furthest - before >= LEAST_GAIN_BYTES
+            network = last.error.error_class is ErrorClass.TRANSIENT_NETWORK and last.reached
             if not (network and gained and adapter.capabilities.resume):
                 return None
             longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(breaks, 10))
             await self._pause(longest * (0.5 + self._chance.random() / 2))
             breaks += 1
 
-    async def _try_once(
-        self, adapter: TransportAdapter, job: TransferJob, meter: _Meter, tries: list[TransportTry]
-    ) -> StreamOutcome | None:
+    async def _try_once(self, adapter: TransportAdapter, job: TransferJob, walk: Walk) -> StreamOutcome | None:
+        meter = walk.meter
         meter.next_try()
         started = self._clock.now()
         outcome: StreamOutcome | None = None
@@ -164,58 +191,24 @@ class TransportManager:
         wire = outcome.bytes_on_wire if outcome is not None else meter.wire_of_try
         done = outcome.size_bytes if outcome is not None else meter.done
         meter(done, wire)
-        tries.append(TransportTry(adapter.name, started, self._clock.now(), done, wire, failure))
+        resent = meter.resent(outcome.resumed_bytes if outcome is not None else None)
+        walk.tries.append(TransportTry(adapter.name, started, self._clock.now(), done, wire, failure, resent))
         return outcome
 
-    def _delivered(self, outcome: StreamOutcome, tries: list[TransportTry], meter: _Meter, started: float) -> Delivery:
-        result = TransferResult(
-            success=True,
-            transport_used=tries[-1].transport,
-            bytes_transferred=outcome.size_bytes,
-            duration_seconds=self._clock.monotonic() - started,
-            retries=len(tries) - 1,
-            bytes_on_wire=meter.wire,
-            sha256=outcome.sha256,
+    def _nothing_serves(self, job: TransferJob, walk: Walk) -> SyncdeckError:
+        if walk.open_until:
+            wait = max(0.0, min(walk.open_until) - self._clock.monotonic())
+            return AllOpen(job.source_path, walk.passed_over, wait)
+        reasons = "; ".join(walk.passed_over) or "none is built"
+        return SyncdeckError(
+            "move",
+            job.source_path,
+            f"no transport serves {job.source.node_id} -> {job.target.node_id} ({reasons})",
+            "prefer another transport for this rule (via), or install what is missing on the nodes",
+            ErrorClass.UNSUPPORTED,
         )
-        return Delivery(result, outcome, tuple(tries), None)
-
-    def _failed(
-        self,
-        job: TransferJob,
-        reasons: list[str],
-        tries: list[TransportTry],
-        meter: _Meter,
-        started: float,
-        preference: Sequence[Transport],
-    ) -> Delivery:
-        error = tries[-1].error if tries else None
-        if error is None:
-            error = _nothing_serves(job, reasons)
-        fallback = preference[0] if preference else Transport.AGENT
-        result = TransferResult(
-            success=False,
-            transport_used=tries[-1].transport if tries else fallback,
-            bytes_transferred=meter.done,
-            duration_seconds=self._clock.monotonic() - started,
-            error=str(error),
-            retries=max(0, len(tries) - 1),
-            bytes_on_wire=meter.wire,
-            error_class=error.error_class,
-            hint=error.remedy,
-        )
-        return Delivery(result, None, tuple(tries), error)
 
 
-def _may_fall_back(error: SyncdeckError | None) -> bool:
-    """A node that cannot be reached is out of reach for every transport."""
-    return error is not None and error.error_class in FALLBACK_CLASSES and not isinstance(error, NodeUnreachable)
-
-
-def _nothing_serves(job: TransferJob, reasons: list[str]) -> SyncdeckError:
-    return SyncdeckError(
-        "move",
-        job.source_path,
-        f"no transport serves {job.source.node_id} -> {job.target.node_id} ({'; '.join(reasons) or 'none is built'})",
-        "prefer another transport for this rule (via), or install what is missing on the nodes",
-        ErrorClass.UNSUPPORTED,
-    )
+def _broke(last: TransportTry) -> bool:
+    """Return whether a try speaks against the link: the network failed it after both ends were reached."""
+    return last.error is not None and last.error.error_class in COUNTED and last.reached

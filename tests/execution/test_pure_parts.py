@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.types import EngineSettings, Thresholds
+from config.types import Thresholds
 from engine.clock import ManualClock
 from engine.errors import ErrorClass, TransferError
-from engine.execution.bandwidth import BandwidthLedger
 from engine.execution.checked import CheckedContents
 from engine.execution.progress import ProgressBoard
 from engine.execution.shielded import finish_anyway
 from engine.execution.space import SpaceLedger
 from engine.execution.sweeping import left_over
-from engine.execution.verdicts import Ending, Refused, Superseded, backoff, judge
+from engine.execution.verdicts import Ending, Refused, Superseded, judge
 from engine.integrity.temporary import TemporaryNames
 from engine.model import LocationState
 from engine.remote.types import RootStatus
 from engine.transport.errors import bad_source
+from engine.transport.retries import backoff
 
 CHANCE = random.Random(3)
 GB = 10**9
@@ -58,8 +58,9 @@ def test_refusals_block_bad_sources_block_and_what_is_superseded_is_dropped() ->
 
 
 @given(st.integers(1, 10_000), st.integers())
-def test_a_delay_grows_is_never_nothing_and_never_beyond_five_minutes(attempts: int, seed: int) -> None:
-    assert 1.0 <= backoff(attempts, random.Random(seed)) <= 300.0
+def test_a_delay_lies_anywhere_below_a_limit_that_grows_to_five_minutes(attempts: int, seed: int) -> None:
+    limit = min(300.0, 2.0 * 2.0 ** (min(attempts, 20) - 1))
+    assert 0.0 <= backoff(ErrorClass.TRANSIENT_NETWORK, attempts, random.Random(seed)) <= limit
 
 
 def disk(total: int, used: int) -> RootStatus:
@@ -99,19 +100,6 @@ def test_a_disk_that_tells_nothing_is_not_taken_for_an_empty_one() -> None:
     unknown = RootStatus("n", "/r", "/r", LocationState.AVAILABLE, None, None, None)
     with pytest.raises(TransferError):
         SpaceLedger().reserve_target(1, "n", unknown, 1, Thresholds(), emergency=False)
-
-
-@given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=20))
-def test_all_caps_together_never_pass_a_written_limit(targets: list[str]) -> None:
-    ledger = BandwidthLedger()
-    settings = EngineSettings(bandwidth_bytes_per_second=100_000_000, node_bandwidth_bytes_per_second={"a": 20_000_000})
-    grants = [ledger.grant(i, settings, "source", target) or 0 for i, target in enumerate(targets)]
-    assert sum(grants) <= 100_000_000 + len(grants)
-    assert sum(g for g, t in zip(grants, targets, strict=True) if t == "a") <= 20_000_000 + len(grants)
-
-
-def test_without_a_written_limit_there_is_no_cap() -> None:
-    assert BandwidthLedger().grant(1, EngineSettings(), "a", "b") is None
 
 
 def test_a_rate_covers_the_last_ten_seconds_and_falls_when_nothing_moves() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ class Scripted:
         reason: str | None = None,
     ) -> None:
         self.name = name
-        self.capabilities = Capabilities(remote_to_remote=anywhere, resume=True, cost=cost)
+        self.capabilities = Capabilities(remote_to_remote=anywhere, universal=anywhere, resume=True, cost=cost)
         self.faults = faults or []
         self.reason = reason
         self.copies = 0
@@ -82,12 +83,13 @@ def names(*preference: Transport) -> list[Transport]:
         ((Transport.P2P, Transport.HTTP, Transport.BASE64), [Transport.AGENT, Transport.BASE64]),
         ((Transport.RSYNC, Transport.HTTP, Transport.BASE64), [Transport.RSYNC, Transport.AGENT, Transport.BASE64]),
         ((Transport.RSYNC, Transport.BASE64), [Transport.RSYNC, Transport.AGENT, Transport.BASE64]),
-        ((Transport.S3, Transport.RSYNC), [Transport.AGENT, Transport.RSYNC]),
+        ((Transport.S3, Transport.RSYNC), [Transport.RSYNC, Transport.AGENT]),
+        ((Transport.BASE64,), [Transport.BASE64]),
         ((Transport.RSYNC,), [Transport.RSYNC, Transport.AGENT]),
         ((), [Transport.AGENT]),
     ],
 )
-def test_transports_that_are_not_built_give_way_to_the_cheapest_that_serves_any_pair(
+def test_the_cheapest_that_serves_any_pair_goes_before_dearer_fallbacks_and_stands_in_for_what_is_not_built(
     preference: tuple[Transport, ...], expected: list[Transport]
 ) -> None:
     assert names(*preference) == expected
@@ -144,7 +146,7 @@ async def test_a_transport_that_cannot_serve_is_passed_over_and_named_when_none_
 async def test_every_transport_of_the_chain_is_announced_before_it_begins() -> None:
     announced: list[Transport] = []
 
-    async def announce(transport: Transport) -> None:
+    async def announce(transport: Transport, _passed_over: Sequence[str]) -> None:
         announced.append(transport)
 
     rsync = Scripted(Transport.RSYNC, [(0, fault(ErrorClass.UNSUPPORTED))], cost=9)
