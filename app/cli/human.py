@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 
+from app.console.present.units import bytes_text
+
 NOTHING = "-"
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _AGES = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
 
 
 def size(size_bytes: int | None) -> str:
-    """Return bytes with three digits or so and a binary unit: ``1.4 GiB``."""
-    if size_bytes is None:
-        return NOTHING
-    value = float(size_bytes)
-    for unit in _SIZES:
-        if value < 1000 or unit == _SIZES[-1]:
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+    """Return bytes as the console shows them, in decimal units: ``1.4 GB``."""
+    return NOTHING if size_bytes is None else bytes_text(size_bytes)
 
 
 def span(seconds: float | None) -> str:
@@ -41,7 +35,7 @@ def age(at: float | None, now: float) -> str:
 
 
 def rate(bytes_per_second: float | None) -> str:
-    """Return a rate: ``12.0 MiB/s``."""
+    """Return a rate: ``12 MB/s``."""
     return NOTHING if bytes_per_second is None else f"{size(int(bytes_per_second))}/s"
 
 

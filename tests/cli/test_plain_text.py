@@ -18,11 +18,11 @@ COLUMNS = (Column("NAME", flexible=True), Column("SIZE", right=True), Column("WH
         (None, "-"),
         (0, "0 B"),
         (999, "999 B"),
-        (1000, "1.0 KiB"),
-        (1536, "1.5 KiB"),
-        (200 * 1024**2, "200 MiB"),
-        (7 * 1024**4, "7.0 TiB"),
-        (5000 * 1024**5, "5000 PiB"),
+        (1000, "1.0 kB"),
+        (1536, "1.5 kB"),
+        (200 * 1000**2, "200 MB"),
+        (7 * 1000**4, "7.0 TB"),
+        (5000 * 1000**5, "5.0 EB"),
     ],
 )
 def test_sizes_have_a_unit_that_keeps_them_short(size_bytes: int | None, text: str) -> None:
