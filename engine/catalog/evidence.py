@@ -8,7 +8,7 @@ from sqlalchemy import and_, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.part import CatalogPart, find_entry, location_id, touch
-from engine.catalog.values import CatalogError, node_of
+from engine.catalog.values import CatalogError, Found, Placed, node_of
 from engine.catalog.verdict import Evidence, judge, state_of
 from engine.catalog.versions import fall_back, match_version, settle, version_id_of
 from engine.errors import ErrorClass
@@ -16,7 +16,10 @@ from engine.model import EntryKey, FileStat, ReplicaState, Version
 from engine.store.dialect import upsert
 from engine.store.schema import entries, replicas, versions
 
-_SPOILT = (ReplicaState.BAD.value, ReplicaState.QUARANTINED.value)
+SPOILT = (ReplicaState.BAD.value, ReplicaState.QUARANTINED.value)
+
+
+REPLICA_IS = ("entry_id", "location_id")
 
 
 class EvidenceRecorder(CatalogPart):
@@ -37,35 +40,8 @@ class EvidenceRecorder(CatalogPart):
         The contract's rules (engine/catalog/verdict.py) decide; a copy known to be bad stays bad for the same hash.
         """
 
-        async def record(connection: AsyncConnection) -> ReplicaState:
-            entry = await _ensure_entry(connection, key, config_key, version, at)
-            place = await location_id(connection, location)
-            held = await _replica(connection, entry.id, place)
-            match = await match_version(connection, key, entry.id, version)
-            if held is not None and held.state in _SPOILT and held.sha256 == version.sha256:
-                return ReplicaState(held.state)
-            current = await _current(connection, entry.current_version_id)
-            at_origin = bool(key.origin) and key.origin == node_of(location)
-            outcome = judge(
-                Evidence(
-                    shared=not key.origin,
-                    at_origin=at_origin,
-                    current_id=entry.current_version_id,
-                    current_mtime=current.mtime if current is not None else 0.0,
-                    provisional=entry.provisional,
-                    match_id=match,
-                    held_id=held.version_id if held is not None else None,
-                    mtime=version.mtime,
-                )
-            )
-            version_id = await settle(connection, entry, outcome, match, version, at, at_origin)
-            state = state_of(outcome, match, entry.current_version_id)
-            # What its origin holds is beyond doubt: no copy elsewhere takes its place, however new.
-            settled = {"provisional": False} if at_origin else {}
-            await _put(connection, entry.id, place, path, state, version_id, version.sha256, stat, at, settled)
-            return state
-
-        return await self._store.write(record)
+        found = Found(key, location, path, version, stat, config_key)
+        return await self._store.write(lambda c: record_one(c, found, at))
 
     async def mark_synced(
         self, key: EntryKey, location: str, path: str, sha256: str, stat: FileStat, at: float
@@ -75,26 +51,8 @@ class EvidenceRecorder(CatalogPart):
         Raises CatalogError when ``sha256`` is no known version of the key: a copy without evidence is no copy.
         """
 
-        async def mark(connection: AsyncConnection) -> ReplicaState:
-            entry = await find_entry(connection, key)
-            match = None if entry is None else await version_id_of(connection, entry.id, sha256)
-            if entry is None or match is None:
-                raise CatalogError(
-                    "record the copy",
-                    f"{key} at {location}",
-                    f"its hash {sha256[:12]} is no known version",
-                    "hash the file at its source first: record_content makes the version known",
-                    ErrorClass.CHECKSUM_MISMATCH,
-                )
-            place = await location_id(connection, location)
-            current = match == entry.current_version_id
-            state = ReplicaState.CURRENT if current else ReplicaState.STALE
-            # Acted upon: from now on a differing content elsewhere is diverged, however new.
-            values = {"provisional": False} if entry.provisional else {}
-            await _put(connection, entry.id, place, path, state, match, sha256, stat, at, values)
-            return state
-
-        return await self._store.write(mark)
+        placed = Placed(key, location, path, sha256, stat)
+        return await self._store.write(lambda c: mark_one(c, placed, at))
 
     async def mark_missing(self, key: EntryKey, location: str) -> bool:
         """Forget a copy that is not there any more; return whether one was known."""
@@ -149,6 +107,63 @@ class EvidenceRecorder(CatalogPart):
         return await self._store.write(change)
 
 
+async def record_one(connection: AsyncConnection, found: Found, at: float) -> ReplicaState:
+    """Record one content in the transaction at hand; see ``EvidenceRecorder.record_content``."""
+    key, version = found.key, found.version
+    entry = await _ensure_entry(connection, key, found.config_key, version, at)
+    place = await location_id(connection, found.location)
+    held = await _replica(connection, entry.id, place)
+    match = await match_version(connection, key, entry.id, version)
+    if held is not None and held.state in SPOILT and held.sha256 == version.sha256:
+        return ReplicaState(held.state)
+    current = await _current(connection, entry.current_version_id)
+    at_origin = bool(key.origin) and key.origin == node_of(found.location)
+    outcome = judge(
+        Evidence(
+            shared=not key.origin,
+            at_origin=at_origin,
+            current_id=entry.current_version_id,
+            current_mtime=current.mtime if current is not None else 0.0,
+            provisional=entry.provisional,
+            match_id=match,
+            held_id=held.version_id if held is not None else None,
+            mtime=version.mtime,
+        )
+    )
+    version_id = await settle(connection, entry, outcome, match, version, at, at_origin)
+    state = state_of(outcome, match, entry.current_version_id)
+    # What its origin holds is beyond doubt: no copy elsewhere takes its place, however new.
+    settled = {"provisional": False} if at_origin else {}
+    await _put(connection, entry.id, place, found.path, state, version_id, version.sha256, found.stat, at, settled)
+    return state
+
+
+async def mark_one(connection: AsyncConnection, placed: Placed, at: float) -> ReplicaState:
+    """Record one published copy in the transaction at hand; see ``EvidenceRecorder.mark_synced``."""
+    entry = await find_entry(connection, placed.key)
+    match = None if entry is None else await version_id_of(connection, entry.id, placed.sha256)
+    if entry is None or match is None:
+        raise no_version(placed)
+    place = await location_id(connection, placed.location)
+    current = match == entry.current_version_id
+    state = ReplicaState.CURRENT if current else ReplicaState.STALE
+    # Acted upon: from now on a differing content elsewhere is diverged, however new.
+    values = {"provisional": False} if entry.provisional else {}
+    await _put(connection, entry.id, place, placed.path, state, match, placed.sha256, placed.stat, at, values)
+    return state
+
+
+def no_version(placed: Placed) -> CatalogError:
+    """Return the error for a copy of content that nothing is known of."""
+    return CatalogError(
+        "record the copy",
+        f"{placed.key} at {placed.location}",
+        f"its hash {placed.sha256[:12]} is no known version",
+        "hash the file at its source first: record_content makes the version known",
+        ErrorClass.CHECKSUM_MISMATCH,
+    )
+
+
 def _is(entry_id: int, place: int) -> Any:
     return and_(replicas.c.entry_id == entry_id, replicas.c.location_id == place)
 
@@ -199,7 +214,24 @@ async def _put(
 ) -> None:
     """Write the copy as it was hashed; if it grew since then, the next scan will see that."""
     sequence = await touch(connection, entry_id, at, **(entry_values or {}))
-    row = {
+    row = replica_row(entry_id, place, path, state, version_id, sha256, stat, at, sequence)
+    changing = [name for name in row if name not in REPLICA_IS]
+    await connection.execute(upsert(replicas, row, REPLICA_IS, changing))
+
+
+def replica_row(
+    entry_id: int,
+    place: int,
+    path: str,
+    state: ReplicaState,
+    version_id: int | None,
+    sha256: str,
+    stat: FileStat,
+    at: float,
+    sequence: int,
+) -> dict[str, Any]:
+    """Return a copy, just hashed, as a row of its table."""
+    return {
         "entry_id": entry_id,
         "location_id": place,
         "path": path,
@@ -221,5 +253,3 @@ async def _put(
         "seen_at": at,
         "sequence": sequence,
     }
-    unique = ("entry_id", "location_id")
-    await connection.execute(upsert(replicas, row, unique, [name for name in row if name not in unique]))

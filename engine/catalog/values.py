@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.errors import SyncdeckError
-from engine.model import DataType, EntryKey, FileKind, FileStat, LocationState, NodeState, ReplicaState
+from engine.model import DataType, EntryKey, FileKind, FileStat, LocationState, NodeState, ReplicaState, Version
 
 
 class CatalogError(SyncdeckError):
@@ -25,6 +25,29 @@ class ScannedRecord:
     stat: FileStat
     kind: FileKind
     writing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Evidence: the file at ``path`` held this content when it looked like ``stat``."""
+
+    key: EntryKey
+    location: str
+    path: str
+    version: Version
+    stat: FileStat
+    config_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Evidence: a verified copy of a known content was published at ``path``, and looks like ``stat`` there."""
+
+    key: EntryKey
+    location: str
+    path: str
+    sha256: str
+    stat: FileStat
 
 
 @dataclass(frozen=True, slots=True)
