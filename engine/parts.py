@@ -39,6 +39,7 @@ from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.store import Store
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 
 STORE_NAME = "syncdeck.db"
 _ENGINE_ID = "engine-id"
@@ -57,6 +58,7 @@ class Parts:
     queue: TransferQueue
     fleet: Fleet
     pool: SessionPool
+    servers: NodeDataServers
     keeper: InventoryKeeper
     reconciler: Reconciler
     planning: PlanningLoop
@@ -130,6 +132,7 @@ class Parts:
         """Let go of everything, in the order in which parts depend on each other."""
         await self.keeper.stop()
         await self.settler.stop()
+        await self.servers.close()
         await self.pool.close()
         await self.notifier.close()
         await self.store.close()
@@ -155,7 +158,8 @@ async def assemble(
     names = TemporaryNames(engine_id, run_id)
     hasher = Hasher(catalog, pool.get, names, clock)
     progress = ProgressBoard(clock)
-    transports = TransportManager(build_transports(pool.get, options, pool.links, clock), clock)
+    servers = NodeDataServers(pool.get, options, pool.links, lambda: fleet.policy, clock)
+    transports = TransportManager(build_transports(pool.get, options, pool.links, clock, servers), clock)
     tools = Tools(queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress)
     executor = Executor(tools)
     runner = Runner(tools, executor, fleet.closed_nodes)
@@ -187,6 +191,7 @@ async def assemble(
         queue=queue,
         fleet=fleet,
         pool=pool,
+        servers=servers,
         keeper=InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned, on_down),
         reconciler=reconciler,
         planning=planning,

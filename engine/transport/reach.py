@@ -71,6 +71,11 @@ def no_common_network(server: Ways, reader: Ways) -> str:
     )
 
 
+def bracketed(address: str) -> str:
+    """Return a numeric address as it stands in a URL."""
+    return f"[{address}]" if ":" in address else address
+
+
 def is_loopback(address: str) -> bool:
     """Return whether a numeric address means the machine it is used on."""
     return ipaddress.ip_address(address).is_loopback

@@ -6,16 +6,20 @@ from engine.clock import Clock
 from engine.remote.links import Links
 from engine.remote.types import SshOptions
 from engine.transport.agent import AgentTransport
+from engine.transport.fetching import AgentFetching
+from engine.transport.http import HttpTransport
 from engine.transport.rsync import RsyncTransport
+from engine.transport.serving import NodeDataServers
 from engine.transport.types import AgentFor, TransportAdapter
 
 
 def build_transports(
-    agent_for: AgentFor, options: SshOptions, links: Links, clock: Clock
+    agent_for: AgentFor, options: SshOptions, links: Links, clock: Clock, servers: NodeDataServers
 ) -> tuple[TransportAdapter, ...]:
-    """Return one adapter for each transport that is built."""
+    """Return one adapter for each transport that is built; ``servers`` is the caller's to close."""
     return (
         RsyncTransport(agent_for, options, links, clock),
         AgentTransport(agent_for, options, links),
         AgentTransport(agent_for, options, links, base64=True),
+        HttpTransport(agent_for, servers, AgentFetching(options, links), clock),
     )

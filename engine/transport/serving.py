@@ -16,7 +16,7 @@ from engine.remote.types import ChunkHashes, Endpoint, ProbeResult, SshOptions
 from engine.remote.wire import stat_to
 from engine.transport.errors import source_changed
 from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES, ChunkManifest, Served
-from engine.transport.reach import LOOPBACK, TrustedNetworks
+from engine.transport.reach import LOOPBACK, TrustedNetworks, bracketed
 from engine.transport.reach_probe import Reach
 from engine.transport.serving_child import ServerJob, ServingChild, start_server
 from engine.transport.types import AgentFor
@@ -67,7 +67,7 @@ class NodeDataServers:
             return ()
         expires_at = int(self._clock.now()) + self.url_seconds
         grant = Grant(served.path, served.root, expires_at, stat_to(served.stat))
-        return (f"http://{_bracketed(host)}:{server.port}{data_url(server.secret, grant)}",)
+        return (f"http://{bracketed(host)}:{server.port}{data_url(server.secret, grant)}",)
 
     async def refusal(self, endpoint: Endpoint, reader: Endpoint) -> str | None:
         """Return why ``reader`` cannot fetch from this node, in an operator's words, else None.
@@ -85,7 +85,7 @@ class NodeDataServers:
     async def manifest(self, endpoint: Endpoint, served: Served) -> ChunkManifest:
         """Return the chunk hashes of a file, computed on its node. Raises SyncdeckError."""
         hashes = await self.hashes(endpoint, served)
-        return ChunkManifest(hashes.id, hashes.size_bytes, hashes.chunk_bytes, hashes.sha256s)
+        return ChunkManifest(hashes.id, hashes.size_bytes, hashes.chunk_bytes, hashes.sha256s, hashes.sha256)
 
     async def hashes(self, endpoint: Endpoint, served: Served) -> ChunkHashes:
         """Return the hashes of a file and of its chunks. Raises SyncdeckError, source-changed for another file."""
@@ -203,7 +203,3 @@ def _is_ours(result: ProbeResult) -> str | None:
     if result.status == 204:
         return None
     return f"another server answered there ({result.status} {result.reason})"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

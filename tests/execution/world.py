@@ -28,6 +28,7 @@ from engine.remote.types import SshOptions
 from engine.store.store import Store
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 from tests.fleet import Fleet
 
 ENGINE_ID = "0123abcd"
@@ -132,11 +133,12 @@ async def assemble(
     clock = SystemClock()
     store = await Store.open(state_file)
     pool = SessionPool(known.endpoint, options)
+    servers = NodeDataServers(pool.get, options, pool.links, lambda: known.policy, clock)
     catalog, queue = catalog_type(store, clock), queue_type(store, clock)
     tools = Tools(
         queue=queue,
         catalog=catalog,
-        transports=TransportManager(build_transports(pool.get, options, pool.links, clock), clock),
+        transports=TransportManager(build_transports(pool.get, options, pool.links, clock, servers), clock),
         agent_for=pool.get,
         endpoint_for=known.endpoint,
         policy=lambda: known.policy,
@@ -154,5 +156,6 @@ async def assemble(
         yield world
     finally:
         await runner.stop()
+        await servers.close()
         await pool.close()
         await store.close()

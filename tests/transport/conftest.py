@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.load import load
 from config.types import DataType
 from engine.clock import SystemClock
 from engine.integrity.temporary import TemporaryNames, content_id
@@ -16,6 +17,7 @@ from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, SshOptions
 from engine.transport.rates import RateCap
 from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransferJob, TransportAdapter
 from tests.fleet import Fleet, openssh_fleet
 
@@ -38,6 +40,7 @@ class Bench:
     adapters: tuple[TransportAdapter, ...]
     options: SshOptions
     local: Path
+    servers: NodeDataServers
 
     def endpoint(self, node_id: str) -> Endpoint:
         if node_id == ENGINE_NODE:
@@ -78,6 +81,7 @@ class Bench:
             stall_timeout_seconds=30.0,
             check_source=check_source,
             target_root=str(self.folder(target)),
+            source_root=str(self.folder(source)),
         )
 
     def adapter(self, name: str) -> TransportAdapter:
@@ -94,6 +98,10 @@ async def bench(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Bench]:
         return made.endpoint(node_id)
 
     pool = SessionPool(endpoint, options)
-    made = Bench(fleet, pool, build_transports(pool.get, options, pool.links, SystemClock()), options, local)
+    clock, policy = SystemClock(), load(fleet.write_hosts(tmp_path / "hosts.yaml")).policy
+    servers = NodeDataServers(pool.get, options, pool.links, lambda: policy, clock)
+    adapters = build_transports(pool.get, options, pool.links, clock, servers)
+    made = Bench(fleet, pool, adapters, options, local, servers)
     yield made
+    await servers.close()
     await pool.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from config.load import load
 from engine.clock import SystemClock
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint
@@ -22,10 +23,11 @@ from engine.transport.conformance.scratch import ScratchFolder, scratch_folder
 from engine.transport.conformance.suite import ALL as CHECKS
 from engine.transport.conformance.suite import by_name, run_check
 from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransportAdapter
 from tests.fleet import Fleet, openssh_fleet
 
-ALL = ["rsync", "agent", "base64"]
+ALL = ["rsync", "agent", "base64", "http"]
 ENGINE = "engine"
 PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
 IN_EVERY_DIRECTION = (
@@ -101,7 +103,10 @@ async def ground(
         if small_disk is not None:
             node = endpoints["node-0"]
             small = await stack.enter_async_context(scratch_folder(node, str(small_disk), options, pool.links))
-        adapters = build_transports(pool.get, options, pool.links, SystemClock())
+        policy = load(fleet.write_hosts()).policy
+        servers = NodeDataServers(pool.get, options, pool.links, lambda: policy, SystemClock())
+        stack.push_async_callback(servers.close)
+        adapters = build_transports(pool.get, options, pool.links, SystemClock(), servers)
         yield Ground(adapters, pool, places, small)
 
 

@@ -67,7 +67,7 @@ async def _tour(access: FleetAccess, node: str, wanted: tuple[Transport, ...], s
     here, there = _ends(access, node)
     seed = int.from_bytes(secrets.token_bytes(SEED_BYTES), "big")
     steps: list[Step] = []
-    async with aclosing(tour(here, there, access.ssh, wanted, SystemClock(), seed)) as running:
+    async with aclosing(tour(here, there, access.ssh, access.policy, wanted, SystemClock(), seed)) as running:
         async for step in running:
             steps.append(step)
             if show:

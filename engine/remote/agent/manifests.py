@@ -86,7 +86,8 @@ def _batches(digests: bytes) -> Iterator[str]:
 
 def _read(fd: int, chunk_bytes: int, check: Callable[[], None]) -> Tuple[str, bytes]:
     """Return the whole file's SHA-256 and all chunks' digests; the two are computed side by side."""
-    whole, digests = hashlib.sha256(), []  # type: Any, List[bytes]
+    whole = hashlib.sha256()
+    digests: "list[bytes]" = []
     chunk, left = hashlib.sha256(), chunk_bytes
     buffers = [bytearray(READ_BYTES), bytearray(READ_BYTES)]
     with ThreadPoolExecutor(1) as beside:

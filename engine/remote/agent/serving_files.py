@@ -53,9 +53,14 @@ class ServedFile:
             raise
 
     def unchanged(self) -> bool:
-        """Return whether the open file, and its -wal, are still what was signed."""
-        expected = self._expected
-        return expected is None or same_content(pack_stat(os.fstat(self.fd), wal_of(self.path)), expected)
+        """Return whether the open file, and its -wal, are still what was signed and still bear its name."""
+        if self._expected is None:
+            return True
+        try:
+            found, there = os.fstat(self.fd), os.lstat(self.path)
+        except OSError:
+            return False  # It was removed.
+        return os.path.samestat(found, there) and same_content(pack_stat(found, wal_of(self.path)), self._expected)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from config.types import Policy
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import Transport
@@ -19,6 +20,7 @@ from engine.transport.conformance.scratch import scratch_folder
 from engine.transport.conformance.speed import measure
 from engine.transport.conformance.suite import ALL, run_checks
 from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransportAdapter
 
 NEEDED_BYTES = 512 << 20
@@ -45,7 +47,7 @@ class Step:
 
 
 async def tour(
-    here: End, node: End, options: SshOptions, wanted: Sequence[Transport], clock: Clock, seed: int
+    here: End, node: End, options: SshOptions, policy: Policy, wanted: Sequence[Transport], clock: Clock, seed: int
 ) -> AsyncGenerator[Step, None]:
     """Yield each check as it ends; ``wanted`` empty means every transport that is built.
 
@@ -56,7 +58,9 @@ async def tour(
     async with AsyncExitStack() as stack:
         pool = SessionPool(endpoints.__getitem__, options)
         stack.push_async_callback(pool.close)
-        adapters = build_transports(pool.get, options, pool.links, clock)
+        servers = NodeDataServers(pool.get, options, pool.links, lambda: policy, clock)
+        stack.push_async_callback(servers.close)
+        adapters = build_transports(pool.get, options, pool.links, clock, servers)
         chosen = _chosen(adapters, wanted)
         near = await stack.enter_async_context(scratch_folder(here.endpoint, here.root, options, pool.links))
         far = await stack.enter_async_context(scratch_folder(node.endpoint, node.root, options, pool.links))
