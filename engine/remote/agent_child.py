@@ -10,7 +10,7 @@ from typing import Any
 
 from config.types import Address
 from engine.remote.agent import frames
-from engine.remote.agent.boot import agent_argv
+from engine.remote.agent.boot import agent_argv, text_agent_argv
 from engine.remote.ssh import ssh_argv
 from engine.remote.types import Endpoint, SshOptions
 
@@ -22,6 +22,13 @@ def agent_command(
     if address is None:
         return agent_argv(sys.executable, source)
     return ssh_argv(endpoint, address, options, shlex.join(agent_argv("python3", source)), slot=slot)
+
+
+def text_agent_command(endpoint: Endpoint, address: Address | None, options: SshOptions, slot: int = 0) -> list[str]:
+    """Return the argv that runs an agent which is sent to it as text."""
+    if address is None:
+        return text_agent_argv(sys.executable)
+    return ssh_argv(endpoint, address, options, shlex.join(text_agent_argv("python3")), slot=slot)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Any:

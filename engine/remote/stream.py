@@ -14,7 +14,7 @@ from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
 from engine.remote.stream_run import StreamRun
 from engine.remote.stream_verdict import EndUnreached, Way
-from engine.remote.types import Endpoint, Progress, SshOptions, StreamJob, StreamOutcome
+from engine.remote.types import Endpoint, Progress, RateChanges, SshOptions, StreamJob, StreamOutcome
 
 
 async def run_stream(
@@ -25,12 +25,13 @@ async def run_stream(
     progress: Progress,
     *,
     links: Links | None = None,
+    rate_changes: RateChanges | None = None,
 ) -> StreamOutcome:
     """Return the proof of a verified temporary file at the target.
 
     Raises NodeUnreachable when an end cannot be reached at any address, else TransferError with the class of what
     went wrong and the node that it went wrong at. Cancelling kills both children and waits for them; what arrived
-    stays and is resumed by the next call with the same job.
+    stays and is resumed by the next call with the same job. ``rate_changes`` replaces the job's cap while it runs.
     """
     links = links or Links()
     await asyncio.to_thread(_prepare)
@@ -42,7 +43,7 @@ async def run_stream(
         with links.slot(source.node_id) as source_slot, links.slot(target.node_id) as target_slot:
             ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
             try:
-                outcome = await StreamRun(*ways, job, options, progress).run()
+                outcome = await StreamRun(*ways, job, options, progress, rate_changes).run()
             except EndUnreached as unreached:
                 failures.append(unreached.failure)
                 silent.add((unreached.way.endpoint.node_id, unreached.way.address))
@@ -56,8 +57,8 @@ async def run_stream(
 
 def _prepare() -> None:
     """Do the slow first-time work off the event loop."""
-    agent_source("sending")
-    agent_source("receiving")
+    for mode in ("sending", "live_sending", "receiving"):
+        agent_source(mode)
     known_ciphers()
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import Any
 
 from config.types import Address
-from engine.remote.agent import frames
-from engine.remote.agent.bundle import agent_source
-from engine.remote.agent_child import agent_command
+from engine.remote.agent import frames, lines
+from engine.remote.agent.bundle import agent_source, text_head
+from engine.remote.agent_child import agent_command, text_agent_command
 from engine.remote.child import KEPT_STDERR_BYTES, Child, spawn
 from engine.remote.types import Endpoint, SshOptions
 
@@ -20,13 +19,16 @@ Line = dict[str, Any]
 class StreamEnd:
     """A running sender or receiver. ``said`` holds the last line of each kind; ``news`` is told of every line."""
 
-    def __init__(self, endpoint: Endpoint, child: Child, mode: str, news: Callable[[Line], None]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, child: Child, mode: str, news: Callable[[Line], None], text: bool = False
+    ) -> None:
         self.endpoint = endpoint
         self.said: Line = {}
         self.noise = bytearray()
         self.killed = False
         self._child = child
         self._news = news
+        self._text = text
         self._readers = [
             asyncio.create_task(self._read(reader), name=f"{mode} at {endpoint.node_id}")
             for reader in (child.stdout, child.stderr)
@@ -55,13 +57,18 @@ class StreamEnd:
 
     def order(self, value: Line) -> None:
         """Give an order to a sender; one that ended meanwhile takes none."""
-        self.send(frames.encode(value))
+        self.send(lines.order_line(value) if self._text else frames.encode(value))
 
     def send(self, frame: bytes) -> None:
-        """Give an order that is in its frame already."""
+        """Write to the child, unless it ended meanwhile."""
         assert self._child.stdin is not None
         if not self._child.stdin.is_closing():
             self._child.stdin.write(frame)
+
+    def hear(self, value: Line) -> None:
+        """Take a line of this end's, whichever way it came."""
+        self.said.update(value)
+        self._news(value)
 
     async def ended(self) -> None:
         """Return when the child ended and what it said was read."""
@@ -78,10 +85,9 @@ class StreamEnd:
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await _next_line(reader):
-            if line.startswith(frames.LINE_TAG):
-                value = json.loads(line[len(frames.LINE_TAG) :])
-                self.said.update(value)
-                self._news(value)
+            value = lines.tagged(line, frames.LINE_TAG)
+            if isinstance(value, dict):
+                self.hear(value)
             else:
                 self.noise += line
                 del self.noise[:-KEPT_STDERR_BYTES]
@@ -101,10 +107,19 @@ async def start_receiver(
     slot: int,
     stdin: int,
     news: Callable[[Line], None],
+    text: bool = False,
 ) -> StreamEnd:
     """Start the end that reads its source, its job and then the stream from ``stdin``."""
-    child = await spawn(agent_command(endpoint, address, options, agent_source("receiving"), slot), stdin=stdin)
-    return StreamEnd(endpoint, child, "receive", news)
+    if text:
+        command = text_agent_command(endpoint, address, options, slot)
+    else:
+        command = agent_command(endpoint, address, options, agent_source("receiving"), slot)
+    return StreamEnd(endpoint, await spawn(command, stdin=stdin), "receive", news, text)
+
+
+def receiver_head(job: Line, text: bool) -> bytes:
+    """Return what must come first on a receiver's stdin."""
+    return text_head("text_receiving", job) if text else agent_source("receiving") + frames.encode(job)
 
 
 async def start_sender(
@@ -115,10 +130,23 @@ async def start_sender(
     stdout: int,
     news: Callable[[Line], None],
     job: Line,
+    text: bool = False,
 ) -> StreamEnd:
-    """Start the end that writes the stream to ``stdout`` and lives only as long as we hold its stdin."""
-    source = agent_source("sending")
-    child = await spawn(agent_command(endpoint, address, options, source, slot), stdout=stdout)
-    assert child.stdin is not None
-    child.stdin.write(source + frames.encode(job))
-    return StreamEnd(endpoint, child, "send", news)
+    """Start the end that writes the stream to ``stdout`` and lives only as long as we hold its stdin.
+
+    One that is sent as text waits until it was heard to be ready for ``sender_head``.
+    """
+    source = agent_source("live_sending" if job["live"] else "sending")
+    if text:
+        command = text_agent_command(endpoint, address, options, slot)
+    else:
+        command = agent_command(endpoint, address, options, source, slot)
+    end = StreamEnd(endpoint, await spawn(command, stdout=stdout), "send", news, text)
+    if not text:
+        end.send(source + frames.encode(job))
+    return end
+
+
+def sender_head(job: Line) -> bytes:
+    """Return what a sender that is sent as text reads first."""
+    return text_head("text_sending", job)

@@ -10,74 +10,99 @@ import time
 from engine.errors import ErrorClass, TransferError
 from engine.remote import wire
 from engine.remote.agent import frames
-from engine.remote.agent.bundle import agent_source
 from engine.remote.agent.compression import widen_pipe
-from engine.remote.stream_end import Line, StreamEnd, start_receiver, start_sender
+from engine.remote.stream_end import Line, StreamEnd, receiver_head, sender_head, start_receiver, start_sender
+from engine.remote.stream_news import StreamNews
 from engine.remote.stream_verdict import OPERATION, Way, raise_verdict
-from engine.remote.types import Progress, SshOptions, StreamJob, StreamOutcome
+from engine.remote.types import Progress, RateChanges, SshOptions, StreamJob, StreamOutcome
 
 # What an end is given to say its own last words after the other one failed.
 LAST_WORDS_SECONDS = 5.0
-# What the ends count: bytes read and on the wire at the source, steps of its type check, bytes written and read
-# back at the target.
-COUNTERS = ("read", "wire", "checks", "at", "hashed")
 
 
 class StreamRun:
     """One attempt; ``run`` is called once."""
 
-    def __init__(self, source: Way, target: Way, job: StreamJob, options: SshOptions, progress: Progress) -> None:
+    def __init__(
+        self,
+        source: Way,
+        target: Way,
+        job: StreamJob,
+        options: SshOptions,
+        progress: Progress,
+        rate_changes: RateChanges | None = None,
+    ) -> None:
         self._source, self._target = source, target
         self._job = job
+        self._text = job.encoding == "base64"
         self._options = options
         self._progress = progress
+        self._rate_changes = rate_changes
         self._sender: StreamEnd | None = None
         self._receiver: StreamEnd | None = None
         self._ready: Line | None = None
         self._ordered = False
-        self._counters: dict[str, int] = {}
-        self._last_news = time.monotonic()
+        self._receiver_booted = asyncio.Event()
+        self._sender_head: bytes | None = None
+        self._news = StreamNews(job.size_bytes, job.stall_timeout_seconds, time.monotonic)
+        self._news.rate = job.bytes_per_second
         self._stalled = False
 
     async def run(self) -> StreamOutcome:
         """Return the outcome; raise EndUnreached or a SyncdeckError. No child survives, however this ends."""
         started = time.monotonic()
+        unsubscribe = self._rate_changes(self._set_rate) if self._rate_changes is not None else None
         try:
-            await self._start()
-            await self._watch()
+            if await self._start():
+                await self._watch()
         finally:
+            if unsubscribe is not None:
+                unsubscribe()
             await asyncio.shield(asyncio.gather(*(end.kill() for end in self._ends())))
         return self._outcome(time.monotonic() - started)
 
     def _ends(self) -> list[StreamEnd]:
         return [end for end in (self._sender, self._receiver) if end is not None]
 
-    async def _start(self) -> None:
-        """Start both ends at once, joined by a pipe into which the receiver's source goes first."""
+    async def _start(self) -> bool:
+        """Start both ends, joined by a pipe into which the receiver's source goes first; return whether both run."""
         read_end, write_end = os.pipe()
         try:
             widen_pipe(write_end)
-            target, source = self._target, self._source
+            target, source, options = self._target, self._source, self._options
             try:
                 self._receiver = await start_receiver(
-                    target.endpoint, target.address, self._options, target.slot, read_end, self._receiver_said
+                    target.endpoint, target.address, options, target.slot, read_end, self._receiver_said, self._text
                 )
             finally:
                 os.close(read_end)
-            head = agent_source("receiving") + frames.encode(self._job_frame())
-            await asyncio.to_thread(_write_head, write_end, head)
+            job = self._job_frame()
+            if self._text and not await self._booted(self._receiver):
+                return False
+            await asyncio.to_thread(_write_head, write_end, job, self._text)
+            if self._text:
+                self._sender_head = await asyncio.to_thread(sender_head, job)
             self._sender = await start_sender(
-                source.endpoint,
-                source.address,
-                self._options,
-                source.slot,
-                write_end,
-                self._note,
-                self._job_frame(),
+                source.endpoint, source.address, options, source.slot, write_end, self._sender_said, job, self._text
             )
         finally:
             os.close(write_end)
         self._order()
+        return True
+
+    async def _booted(self, receiver: StreamEnd) -> bool:
+        """Wait until a receiver that is sent as text asks for it; return False when it ended, or said nothing."""
+        booted = asyncio.create_task(self._receiver_booted.wait())
+        ended = asyncio.create_task(receiver.ended())
+        try:
+            limit = self._job.stall_timeout_seconds
+            await asyncio.wait((booted, ended), timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            self._stalled = not (booted.done() or ended.done())
+            return booted.done()
+        finally:
+            for task in (booted, ended):
+                task.cancel()
+            await asyncio.gather(booted, ended, return_exceptions=True)
 
     def _job_frame(self) -> Line:
         job = self._job
@@ -88,32 +113,50 @@ class StreamRun:
             "size": job.size_bytes,
             "kind": job.kind.value,
             "source_stat": wire.stat_to(job.source_stat),
-            "bytes_per_second": job.bytes_per_second,
-            "encoding": job.encoding,
+            "bytes_per_second": self._news.rate,
             "check_source": job.check_source,
+            "sha256": job.sha256,
+            "live": job.live,
+            "live_seconds": job.live_seconds,
         }
 
     def _receiver_said(self, line: Line) -> None:
+        if "boot" in line:
+            self._receiver_booted.set()
         if "ready" in line:
             self._ready = line["ready"]
+            self._order()
+        if self._sender is not None:
+            if "peer" in line:
+                self._sender.hear(line["peer"])
+            if "wants" in line:
+                self._sender.order({"wants": line["wants"], "again": line["again"]})
+        self._note(line)
+
+    def _sender_said(self, line: Line) -> None:
+        if "boot" in line and self._sender is not None and self._sender_head is not None:
+            head, self._sender_head = self._sender_head, None
+            self._sender.send(head)
+            self._sender.order({"rate": self._news.rate})
             self._order()
         self._note(line)
 
     def _order(self) -> None:
         """Tell the sender where to begin, once it runs and the receiver said what it has."""
-        if self._ready is not None and self._sender is not None and not self._ordered:
+        if self._ready is not None and self._sender is not None and self._sender_head is None and not self._ordered:
             self._ordered = True
             zstd = self._ready["zstd"] and self._job.compress
             self._sender.order({"offset": self._ready["offset"], "zstd": zstd})
 
+    def _set_rate(self, bytes_per_second: int | None) -> None:
+        """Hand a changed cap on to the sender; one that is not started yet has it in its job."""
+        self._news.rate = bytes_per_second
+        if self._sender is not None and self._sender_head is None:
+            self._sender.order({"rate": bytes_per_second})
+
     def _note(self, line: Line) -> None:
-        """Take counters over. Only a counter that moved is news: an end that repeats itself is stalled."""
-        moved = {name: line[name] for name in COUNTERS if line.get(name, 0) > self._counters.get(name, 0)}
-        if moved or "ready" in line or "hello" in line:
-            self._last_news = time.monotonic()
-        if moved:
-            self._counters.update(moved)
-            self._progress(self._counters.get("at", 0), self._counters.get("wire", 0))
+        if self._news.take(line):
+            self._progress(self._news.of("at"), self._news.of("wire"))
 
     async def _watch(self) -> None:
         """Return when both ends ended, when nothing moved for too long, or soon after one of them failed."""
@@ -122,7 +165,7 @@ class StreamRun:
         until: float | None = None
         try:
             while waiting := [task for task in tasks if not task.done()]:
-                left = (until or self._last_news + self._job.stall_timeout_seconds) - time.monotonic()
+                left = self._news.seconds_left() if until is None else until - time.monotonic()
                 if left <= 0:
                     self._stalled = until is None
                     return
@@ -137,14 +180,17 @@ class StreamRun:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _outcome(self, seconds: float) -> StreamOutcome:
-        assert self._sender is not None and self._receiver is not None
+        assert self._receiver is not None
         if self._stalled:
             cause = f"nothing moved for {self._job.stall_timeout_seconds:.0f} s"
             raise TransferError(
                 OPERATION, self._job.source_path, cause, "it is resumed by itself", ErrorClass.TRANSIENT_NETWORK
             )
-        ways = ((self._source, self._sender), (self._target, self._receiver))
-        raise_verdict(ways)
+        ends = [(self._target, self._receiver)]
+        if self._sender is not None:
+            ends.insert(0, (self._source, self._sender))
+        raise_verdict(ends)
+        assert self._sender is not None
         done, sent = self._receiver.said["done"], self._sender.said["sent"]
         return StreamOutcome(
             sha256=done["sha256"],
@@ -154,10 +200,11 @@ class StreamRun:
             duration_seconds=seconds,
             temp_stat=wire.stat_from(done["stat"]),
             compressed=sent["compressed"],
+            games_count=sent["games_count"],
         )
 
 
-def _write_head(fd: int, head: bytes) -> None:
+def _write_head(fd: int, job: Line, text: bool) -> None:
     """Fill the pipe's beginning; a receiver that is gone already says why by itself."""
     with contextlib.suppress(BrokenPipeError):
-        frames.write_all(fd, head)
+        frames.write_all(fd, receiver_head(job, text))

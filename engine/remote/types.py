@@ -18,6 +18,8 @@ LIVE_SECONDS = 120.0
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done of the file, bytes on the wire so far)."""
+RateChanges = Callable[[Callable[[int | None], None]], Callable[[], None]]
+"""Has a function called with each new cap in bytes per second (None: no cap), and returns what ends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +226,7 @@ class StreamOutcome:
     fingerprint: str | None = None
     """Of a database, where the transport computed it: see ``ContentInfo.fingerprint``."""
     games_count: int | None = None
-    """Of a live database, counted in the version that was sent."""
-    games_count: int | None = None
-    """Of a log, where the transport counted its lines: one game, one line."""
+    """Where the transport counted: of a live database the games in the version that was sent, of a log its lines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import zlib
 from functools import cache
 from importlib import resources
+from typing import Any
+
+from engine.remote.agent.boot import TEXT_SOURCE
 
 PACKAGE = "engine.remote.agent"
 
@@ -24,15 +30,31 @@ def _add(name, text):
 """
 
 
+TEXT_LINE_CHARS = 960
+"""Fits into a line of any terminal (see ``agent.lines``)."""
+
+
 @cache
 def agent_source(mode: str) -> bytes:
-    """Return the agent for ``control``, ``sending`` or ``receiving``: ASCII source, run by ``agent.boot.BOOT``."""
+    """Return the agent for ``control``, ``sending`` or another mode: ASCII source, run by ``agent.boot.BOOT``."""
+    return f"{_parts(mode)}sys.modules[{f'{PACKAGE}.{mode}'!r}].main(source)\n".encode("ascii")
+
+
+def text_head(mode: str, job: dict[str, Any]) -> bytes:
+    """Return an agent with its job in it as short lines of text, for ``agent.boot.TEXT_BOOT``."""
+    call = f"sys.modules[{f'{PACKAGE}.{mode}'!r}].main_text(__import__('json').loads({json.dumps(job)!r}), rest)\n"
+    packed = base64.b64encode(zlib.compress((_parts(mode) + call).encode("ascii")))
+    lines = [packed[at : at + TEXT_LINE_CHARS] for at in range(0, len(packed), TEXT_LINE_CHARS)]
+    return b"\n" + TEXT_SOURCE.encode("ascii") + b"\n" + b"\n".join(lines) + b"\n.\n"
+
+
+@cache
+def _parts(mode: str) -> str:
     words = PACKAGE.split(".")
     packages = [".".join(words[: count + 1]) for count in range(len(words))]
     parts = [PRELUDE.format(packages=packages, package=PACKAGE)]
     parts += [f"_add({f'{PACKAGE}.{name}'!r}, {_text(name)!a})\n" for name in part_names(mode)]
-    parts.append(f"sys.modules[{f'{PACKAGE}.{mode}'!r}].main(source)\n")
-    return "".join(parts).encode("ascii")
+    return "".join(parts)
 
 
 def part_names(entry: str) -> list[str]:

@@ -6,7 +6,7 @@ import base64
 import os
 import struct
 import zlib
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 from engine.remote.agent.failures import Failure
 
@@ -46,10 +46,14 @@ class ChunkWriter:
 
 
 class ChunkReader:
-    """Reads chunks from a blocking descriptor. A payload is only valid until the next read."""
+    """Reads chunks from a blocking descriptor. A payload is only valid until the next read.
 
-    def __init__(self, fd: int, encoding: str) -> None:
+    ``heard`` is called with the count of bytes that came, in however small parts.
+    """
+
+    def __init__(self, fd: int, encoding: str, heard: Optional[Callable[[int], None]] = None) -> None:
         self._fd = fd
+        self._heard = heard
         self._text = encoding == "base64"
         self._buffer = bytearray(CHUNK_BYTES + HEADER.size)
         self._rest = b""
@@ -57,6 +61,9 @@ class ChunkReader:
     def read(self) -> Optional[Tuple[bytes, memoryview]]:
         """Return (kind, payload), verified, or None where the stream ends without saying so."""
         return self._read_line() if self._text else self._read_binary()
+
+    def taken(self) -> None:
+        """Hear that the last payload is where it belongs; on a clean channel nobody need be told."""
 
     def _read_binary(self) -> Optional[Tuple[bytes, memoryview]]:
         if not self._fill(HEADER.size):
@@ -77,6 +84,8 @@ class ChunkReader:
             if not got:
                 return False
             view = view[got:]
+            if self._heard is not None:
+                self._heard(got)
         return True
 
     def _read_line(self) -> Optional[Tuple[bytes, memoryview]]:

@@ -93,19 +93,22 @@ def _tool() -> str:
 
 
 class Compressor:
-    """zstd reading a file by itself, from an offset on; no byte of the file passes through Python."""
+    """zstd reading a file by itself, from an offset on; without a path it is fed."""
 
-    def __init__(self, path: str, offset: int) -> None:
-        # Open in both processes, so its position tells how far zstd has read.
-        self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        os.lseek(self._fd, offset, os.SEEK_SET)
+    def __init__(self, path: Optional[str], offset: int) -> None:
+        self._fd = -1
+        if path is not None:
+            # Open in both processes, so its position tells how far zstd has read.
+            self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            os.lseek(self._fd, offset, os.SEEK_SET)
         self._process = subprocess.Popen(
             [_tool(), "-q", "-c", "-1", "-T1"],
-            stdin=self._fd,
+            stdin=subprocess.PIPE if path is None else self._fd,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
         )
+        self._stdin: Any = self._process.stdin
         assert self._process.stdout is not None
         self._stdout: Any = self._process.stdout
         widen_pipe(self._stdout.fileno())
@@ -117,6 +120,16 @@ class Compressor:
     def running(self) -> bool:
         """Return whether there may be more."""
         return self._process.poll() is None
+
+    def feed(self, data: memoryview) -> None:
+        """Write all of ``data``; raises BrokenPipeError when zstd ended."""
+        view = memoryview(data)
+        while view:
+            view = view[self._stdin.write(view) :]
+
+    def fed(self) -> None:
+        """That was all: zstd ends, and with it ``chunks``."""
+        self._stdin.close()
 
     def chunks(self, chunk_bytes: int) -> Iterator[memoryview]:
         """Yield the output in full chunks, each valid until the next; raise Failure when zstd failed."""

@@ -17,6 +17,8 @@ from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
 
 LOCK_SECONDS = 10.0
+# A partial file is taken up at a multiple of this: what was torn by a crash is rarely its whole end.
+RESUME_BYTES = 64 << 10
 # Written back while the rest arrives, so that the last flush is short and a full disk shows early.
 FLUSH_EVERY_BYTES = 32 << 20
 # How soon the growth of a file that another process writes is seen.
@@ -29,7 +31,7 @@ KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE of linux/falloc.h: the size stays the mark 
 class PartialFile:
     """Only whole verified chunks are ever appended, so its size says where to resume."""
 
-    def __init__(self, path: str, size: int, root: str) -> None:
+    def __init__(self, path: str, size: int, root: str, start_over: bool = False) -> None:
         if not is_temporary(os.path.basename(path)):
             raise Failure("bug", "%s is no temporary name of ours" % path, "report this with the log")
         confined(path, root)
@@ -38,6 +40,8 @@ class PartialFile:
         self.size = size
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         self._lock()
+        if start_over:
+            os.ftruncate(self.fd, 0)
         self.resumed = self._take_up()
         self.written = self.resumed
         self.hashed = 0
@@ -69,7 +73,7 @@ class PartialFile:
         """Cut the file back to what is verified from its start; return how much that is."""
         found = os.fstat(self.fd).st_size
         whole = whole_from_start(self.path, found) if found <= self.size else 0
-        resumed = whole // CHUNK_BYTES * CHUNK_BYTES
+        resumed = whole // RESUME_BYTES * RESUME_BYTES
         os.ftruncate(self.fd, resumed)
         remove_holes(self.path)
         return resumed
@@ -95,6 +99,13 @@ class PartialFile:
         result = libc.fallocate(self.fd, KEEP_SIZE, ctypes.c_longlong(self.written), rest)
         if result != 0 and ctypes.get_errno() == errno.ENOSPC:
             raise Failure("no-space", "%s is full" % os.path.dirname(self.path), "free some space on this file system")
+
+    def expect(self, size: int) -> None:
+        """Learn the size when it is known, and hold room for that instead. Raises no-space."""
+        if size != self.size:
+            self.size = size
+            os.ftruncate(self.fd, self.written)  # What was reserved beyond is given back.
+            self._reserve()
 
     def append(self, chunk: memoryview) -> None:
         """Write the next bytes."""

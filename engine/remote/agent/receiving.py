@@ -22,19 +22,20 @@ ENDED_EARLY = Failure("transient-network", "the stream ended early", "it is resu
 class Receiver:
     """One file's way from the pipe to the disk."""
 
-    def __init__(self, job: dict[str, Any], lines: LineWriter) -> None:
+    def __init__(self, job: Dict[str, Any], lines: LineWriter) -> None:
         self._lines = lines
         self._next_report = 0.0
-        self.file = PartialFile(job["temp_path"], job["size"], job["root"])
-        self._chunks = ChunkReader(0, job["encoding"])
+        self._heard = 0
+        self.file = PartialFile(job["temp_path"], job["size"], job["root"], start_over=job["live"])
+        self._chunks = self._open_chunks()
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Dict[str, Any]:
         """Return what PartialFile.finish returns, after the sender's promise was kept."""
         self._lines.write({"ready": {"offset": self.file.resumed, "zstd": find_tool("zstd") is not None}})
-        if not skip_to_marker(0):
-            raise ENDED_EARLY
+        self._skip_greeting()
         kind, value = self._receive(self.file.append)
         while kind == BEGIN:
+            self.file.expect(value["size"])
             kind, value = self._receive_compressed() if value["zstd"] else self._receive(self.file.append)
         promise = value
         done = self.file.finish(self._report)
@@ -52,9 +53,12 @@ class Receiver:
                 raise ENDED_EARLY
             kind, payload = chunk
             if kind in (BEGIN, END):
-                return kind, json.loads(bytes(payload))
+                value = json.loads(bytes(payload))
+                self._chunks.taken()
+                return kind, value
             if kind == DATA:
                 take(payload)
+            self._chunks.taken()
             self._report()
 
     def _receive_compressed(self) -> Tuple[bytes, Any]:
@@ -63,11 +67,23 @@ class Receiver:
         zstd.finish(self._report)
         return found
 
+    def _open_chunks(self) -> Any:
+        return ChunkReader(0, "binary", self._hear)
+
+    def _skip_greeting(self) -> None:
+        if not skip_to_marker(0):
+            raise ENDED_EARLY
+
+    def _hear(self, count: int) -> None:
+        """Count bytes of the stream as they come: on a slow link they are news long before a chunk is whole."""
+        self._heard += count
+        self._report()
+
     def _report(self) -> None:
         now = time.monotonic()
         if now >= self._next_report:
             self._next_report = now + REPORT_SECONDS
-            self._lines.write({"at": self.file.written, "hashed": self.file.hashed})
+            self._lines.write({"at": self.file.written, "hashed": self.file.hashed, "heard": self._heard})
 
 
 def main(source: bytes) -> None:
@@ -76,9 +92,14 @@ def main(source: bytes) -> None:
     if job is None:
         sys.exit(97)
     widen_pipe(0)
+    run(job, Receiver)
+
+
+def run(job: Dict[str, Any], receiver: Callable[[Dict[str, Any], LineWriter], Receiver]) -> None:
+    """Be a receiver until the end of this process."""
     lines = LineWriter(1)
     try:
-        done: Dict[str, Any] = Receiver(job, lines).run()
+        done: Dict[str, Any] = receiver(job, lines).run()
         lines.write({"done": done})
         code = 0
     except Exception as error:  # noqa: BLE001 - every failure travels to the engine
