@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from config.bandwidth import build_bandwidth
 from config.decisions import build_decisions
 from config.document import Document
 from config.nodes import build_nodes
@@ -23,7 +26,7 @@ def resolve(document: Document, cluster: ClusterFile) -> Policy:
         decisions=build_decisions(document, cluster),
         rules=build_rules(document, cluster, target),
         thresholds=build_thresholds(cluster),
-        engine=build_engine_settings(cluster),
+        engine=replace(build_engine_settings(cluster), bandwidth=build_bandwidth(document, cluster)),
         replication_target=target,
         replication_target_line=document.line(stated) or document.line(fallback),
         max_disk_line=document.line(("sync_routing", "max_disk_usage_percent")),

@@ -89,9 +89,15 @@ def node_bandwidths(cluster: ClusterFile) -> dict[str, int]:
 
 def matching_override(name: str, overrides: Mapping[str, float]) -> float | None:
     """Return the override for a host: of its very name, else the first glob of the file that matches."""
+    chosen = override_name(name, overrides)
+    return None if chosen is None else overrides[chosen]
+
+
+def override_name(name: str, overrides: Mapping[str, float]) -> str | None:
+    """Return which override counts for a host, as the file calls it."""
     if name in overrides:
-        return overrides[name]
-    return next((value for glob, value in overrides.items() if fnmatchcase(name.lower(), glob.lower())), None)
+        return name
+    return next((glob for glob in overrides if fnmatchcase(name.lower(), glob.lower())), None)
 
 
 def first(*values: T | None) -> T:

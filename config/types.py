@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from config.timetable import TimetableRow
+
 
 class DataType(StrEnum):
     """The kinds of data that syncdeck catalogues and moves."""
@@ -191,6 +193,25 @@ class OnFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class BandwidthSource:
+    """Where a limit is written: the key as an operator reads it, and its line."""
+
+    key: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BandwidthSettings:
+    """What the file says of bandwidth beside the plain limits: when others hold, each transfer's own, and the lines."""
+
+    timetable: tuple[TimetableRow, ...] = ()
+    per_transfer_bytes_per_second: int | None = None
+    per_transfer_line: int | None = None
+    fleet_source: BandwidthSource | None = None
+    node_sources: Mapping[str, BandwidthSource] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class HttpServerSpec:
     """A plain file server that runs on every host whose name matches ``node``, with ``root`` as its top folder.
 
@@ -236,6 +257,7 @@ class EngineSettings:
     landing: Mapping[DataType, str] = field(default_factory=dict)
     auto_sync_enabled: bool = True
     http: HttpSettings = HttpSettings()
+    bandwidth: BandwidthSettings = BandwidthSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _BYTES: dict[str, int] = {f"{prefix}B": factor for prefix, factor in _PREFIXES.i
 _BITS: dict[str, int] = {f"{prefix}bit": factor for prefix, factor in _PREFIXES.items()}
 
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_OPEN_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])(?:|b|bp|ps|bps|/s|b/s|p/s|bits?)", re.IGNORECASE)
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 
 
@@ -67,10 +68,30 @@ def parse_rate(text: str) -> int:
     amount, _, per = text.strip().partition("/")
     match = _AMOUNT.fullmatch(amount.strip())
     if per.strip() not in {"s", "sec", "second"} or match is None or match[2] not in _BYTES | _BITS:
+        if readings := _two_readings(text):
+            raise ValueError(f"{text!r} can be read in two ways; write {readings[0]} or {readings[1]}")
         raise ValueError(f"{text!r} is not a rate; write a number and a unit, such as 20MB/s or 100Mbit/s")
     if match[2] in _BITS:
         return round(float(match[1]) * _BITS[match[2]] / 8)
     return round(float(match[1]) * _BYTES[match[2]])
+
+
+def rate_text(bytes_per_second: float) -> str:
+    """Return a rate as an operator writes it, in the largest decimal unit: ``20MB/s``."""
+    for prefix, factor in reversed(_PREFIXES.items()):
+        if bytes_per_second >= factor and prefix != "K":
+            return f"{bytes_per_second / factor:.4g}{prefix}B/s"
+    return f"{bytes_per_second:.0f}B/s"
+
+
+def _two_readings(text: str) -> tuple[str, str] | None:
+    """Return what a rate that leaves bits or bytes open may mean: as bytes with the bits, as bits with the bytes."""
+    match = _OPEN_RATE.fullmatch(text.strip())
+    if match is None:
+        return None
+    amount, prefix = float(match[1]), match[2].upper().replace("K", "k")
+    in_bits, in_bytes = f"{amount * 8:g}{prefix}bit/s", f"{amount / 8:g}{prefix}B/s"
+    return f"{amount:g}{prefix}B/s (bytes; {in_bits})", f"{amount:g}{prefix}bit/s (bits; {in_bytes})"
 
 
 @dataclass(frozen=True, slots=True)

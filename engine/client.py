@@ -6,6 +6,8 @@ from typing import Protocol
 
 from engine.views import (
     ActionResult,
+    BandwidthChange,
+    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -69,11 +71,27 @@ class EngineClient(Protocol):
         ...
 
     async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
-        """Stop starting transfers from and to nodes; with none, everywhere. Running ones finish."""
+        """Stop transfers from and to nodes, and start none; with none, everywhere. What arrived is kept."""
         ...
 
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Undo pause; on an observing engine with no nodes given, this is the operator's go."""
+        ...
+
+    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Hold single transfers back until they are resumed, also over a restart; what arrived is kept."""
+        ...
+
+    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Let transfers go on that were paused one by one."""
+        ...
+
+    async def bandwidth(self) -> BandwidthView:
+        """Return the limits in force, why, and what moves under each."""
+        ...
+
+    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
+        """Set, or take back, an operator's limit; it is kept over a restart and takes effect within a second."""
         ...
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:

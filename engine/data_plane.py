@@ -23,6 +23,8 @@ from engine.parts import Parts, assemble
 from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
 from engine.views import (
     ActionResult,
+    BandwidthChange,
+    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -90,6 +92,7 @@ class UnifiedDataPlane:
         self._spawn(parts.board.run(), "status")
         self._spawn(self._follow_configuration(), "configuration")
         self._spawn(parts.housekeeping.run(), "housekeeping")
+        self._spawn(parts.bandwidth.run(), "bandwidth")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
 
     async def run_once(self) -> OnceReport:
@@ -268,6 +271,8 @@ class UnifiedDataPlane:
         parts = self._need()
         result = await parts.requests.queue(request)
         await parts.audit("emergency" if request.emergency else "sync", result.message)
+        for transfer in await parts.queue.running():
+            parts.bandwidth.raise_priority(transfer.id, transfer.priority, transfer.emergency)
         parts.runner.wake()
         parts.board.touch()
         if self._offline or parts.observing or parts.paused:
@@ -292,7 +297,7 @@ class UnifiedDataPlane:
         return await self.sync(SyncRequest())
 
     async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
-        """Stop starting transfers from and to nodes; with none, everywhere."""
+        """Stop transfers from and to nodes, and start none; with none, everywhere."""
         parts = self._need()
         result = await parts.pauses.pause(nodes)
         await parts.board.refresh()
@@ -309,6 +314,34 @@ class UnifiedDataPlane:
         parts.planning.wake(full=True)
         parts.runner.wake()
         await parts.board.refresh()
+        return result
+
+    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Hold single transfers back; what arrived is kept."""
+        parts = self._need()
+        count = await parts.runner.pause(transfer_ids)
+        await parts.audit("pause", f"transfers {', '.join(map(str, transfer_ids))}")
+        parts.board.touch()
+        return ActionResult(count, f"{count} of {len(transfer_ids)} paused; what arrived is kept")
+
+    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Let single transfers go on."""
+        parts = self._need()
+        count = await parts.queue.resume(transfer_ids)
+        await parts.audit("resume", f"transfers {', '.join(map(str, transfer_ids))}")
+        parts.runner.wake()
+        parts.board.touch()
+        return ActionResult(count, f"{count} of {len(transfer_ids)} resumed")
+
+    async def bandwidth(self) -> BandwidthView:
+        """Return the limits in force and what moves under them."""
+        return self._need().limits.view()
+
+    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
+        """Set or take back an operator's limit."""
+        parts = self._need()
+        result = await parts.limits.change(change)
+        parts.board.touch()
         return result
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:

@@ -22,10 +22,11 @@ from engine.health.notify import FindingNotifier
 from engine.housekeeping import Housekeeping
 from engine.identity import own_node_id
 from engine.integrity.temporary import TemporaryNames
-from engine.inventory.fleet import Fleet, NodeStatus
+from engine.inventory.fleet import Fleet, NodeStatus, location_node
 from engine.inventory.hasher import Hasher
 from engine.inventory.keeper import InventoryKeeper, OnDown, OnScanned
 from engine.inventory.settler import Settler
+from engine.limits import OperatorLimits
 from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
 from engine.planning_loop import PlanningLoop
@@ -37,6 +38,7 @@ from engine.requests import Requests
 from engine.shelf import Shelf
 from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.store import Store
+from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
@@ -67,6 +69,8 @@ class Parts:
     requests: Requests
     shelf: Shelf
     pauses: Pauses
+    bandwidth: BandwidthAllocator
+    limits: OperatorLimits
     board: StatusBoard
     facts: EngineFacts
     notifier: FindingNotifier
@@ -93,11 +97,10 @@ class Parts:
     async def restore(self) -> None:
         """Take over what an earlier run knew: pauses, and when each node was last seen."""
         await self.pauses.restore()
+        await self.limits.restore()
         for node, record in (await self.catalog.load_nodes()).items():
             if node in self.fleet.policy.nodes and self.fleet.uses(node):
-                self.fleet.nodes[node] = NodeStatus(
-                    record.state, record.reason, record.remedy, record.last_seen_at
-                )
+                self.fleet.nodes[node] = NodeStatus(record.state, record.reason, record.remedy, record.last_seen_at)
         latest = await self.catalog.samples_since(self.clock.now() - 86_400.0)
         for location, samples in latest.items():
             if samples:
@@ -158,9 +161,12 @@ async def assemble(
     names = TemporaryNames(engine_id, run_id)
     hasher = Hasher(catalog, pool.get, names, clock)
     progress = ProgressBoard(clock)
+    bandwidth = BandwidthAllocator(clock, lambda: fleet.policy.engine)
     servers = NodeDataServers(pool.get, options, pool.links, lambda: fleet.policy, clock)
     transports = TransportManager(build_transports(pool.get, options, pool.links, clock, servers), clock)
-    tools = Tools(queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress)
+    tools = Tools(
+        queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress, bandwidth
+    )
     executor = Executor(tools)
     runner = Runner(tools, executor, fleet.closed_nodes)
     settler = Settler(hasher, clock, lambda: parts.planning.wake())
@@ -181,6 +187,18 @@ async def assemble(
     async def audit(action: str, detail: str) -> None:
         await catalog.audit(_user(), action, audit_as, detail)
 
+    async def stop_paused() -> int:
+        closed, stopped = fleet.closed_nodes(), 0
+        held: dict[str, list[int]] = {}
+        for transfer in await queue.running():
+            ends = (location_node(transfer.source), location_node(transfer.target))
+            node = next((end for end in ends if fleet.is_paused(end)), None)
+            if node is not None:
+                held.setdefault(closed.get(node, f"{node} is paused"), []).append(transfer.id)
+        for reason, ids in held.items():
+            stopped += await runner.hold(ids, reason)
+        return stopped
+
     parts = Parts(
         loaded=loaded,
         run_id=run_id,
@@ -199,7 +217,9 @@ async def assemble(
         recovery=Recovery(tools, executor, LEASE_SECONDS),
         requests=Requests(reconciler, queue, fleet),
         shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
-        pauses=Pauses(store, fleet, audit),
+        pauses=Pauses(store, fleet, audit, stop_paused),
+        bandwidth=bandwidth,
+        limits=OperatorLimits(store, fleet, bandwidth, clock, _user, audit),
         board=board,
         facts=facts,
         notifier=notifier,

@@ -17,10 +17,18 @@ _NAME = "paused"
 class Pauses:
     """Pausing and resuming nodes, or everything (``*``)."""
 
-    def __init__(self, store: Store, fleet: Fleet, audit: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fleet: Fleet,
+        audit: Callable[[str, str], Awaitable[None]],
+        stop_running: Callable[[], Awaitable[int]],
+    ) -> None:
+        """``stop_running`` stops, at once, every transfer of a node that is paused now, and returns how many."""
         self._store = store
         self._fleet = fleet
         self._audit = audit
+        self._stop_running = stop_running
 
     async def restore(self) -> None:
         """Take over what an earlier run had paused."""
@@ -32,7 +40,9 @@ class Pauses:
         chosen = self._chosen(nodes)
         await self._keep(self._fleet.paused | chosen)
         await self._audit("pause", ", ".join(sorted(chosen)))
-        return ActionResult(len(chosen), f"paused {_named(nodes)}; running transfers finish")
+        stopped = await self._stop_running()
+        held = f"{stopped} running transfer{'' if stopped == 1 else 's'} stopped, what arrived is kept"
+        return ActionResult(len(chosen), f"paused {_named(nodes)}; {held if stopped else 'nothing was running'}")
 
     async def resume(self, nodes: tuple[str, ...]) -> ActionResult:
         """Undo pause; with no node named, every pause."""

@@ -8,6 +8,7 @@ from typing import Any
 from config.types import DataType, LintFinding, Policy
 from engine.api.codec import encode
 from engine.views import (
+    BandwidthView,
     EntryDetail,
     FreshnessView,
     PlanItem,
@@ -55,6 +56,11 @@ def freshness(view: FreshnessView) -> Json:
 
 def transfer(view: TransferView) -> Json:
     """Return one item of ``syncdeck transfers --json``."""
+    return plain(view)
+
+
+def bandwidth(view: BandwidthView) -> Json:
+    """Return ``syncdeck bandwidth show --json``."""
     return plain(view)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from app.cli import failures, output
+from app.cli.commands.bandwidth_set import bandwidth_set
+from app.cli.commands.bandwidth_show import bandwidth_show
 from app.cli.commands.catalog_classify import catalog_classify
 from app.cli.commands.catalog_ls import catalog_ls
 from app.cli.commands.catalog_where import catalog_where
@@ -26,6 +28,7 @@ from app.cli.commands.plan import plan
 from app.cli.commands.status import status
 from app.cli.commands.sync import sync
 from app.cli.commands.transfers import transfers
+from app.cli.commands.transfers_pause import transfers_pause, transfers_resume
 from app.cli.commands.transports_test import transports_test
 from app.cli.exit_codes import ExitCode, of_signal
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption
@@ -34,13 +37,18 @@ from app.cli.version import version
 COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     "": {
         "status": status,
-        "transfers": transfers,
         "plan": plan,
         "sync": sync,
         "emergency": emergency,
         "pause": pause,
         "resume": resume,
     },
+    "transfers": {
+        "": transfers,
+        "pause": transfers_pause,
+        "resume": transfers_resume,
+    },
+    "bandwidth": {"show": bandwidth_show, "set": bandwidth_set},
     "catalog": {"ls": catalog_ls, "where": catalog_where, "classify": catalog_classify},
     "config": {"lint": config_lint, "effective": config_effective},
     "nodes": {"ls": nodes_ls, "test": nodes_test, "enrol": nodes_enrol},
@@ -48,6 +56,8 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     "lab": {"up": lab_up},
 }
 GROUPS = {
+    "bandwidth": "How fast transfers may go, and who says so.",
+    "transfers": "Show transfers: running ones first, then by urgency, then finished ones, newest first.",
     "catalog": "What data there is and where.",
     "config": "What the configuration file says and means.",
     "nodes": "The fleet's hosts.",
@@ -85,10 +95,12 @@ def _application() -> typer.Typer:
         group = root
         if group_name:
             group = _group(GROUPS[group_name])
-            group.callback()(_nothing)
+            # A group may answer by itself, too: what it does without a command's name stands under "".
+            group.callback(invoke_without_command="" in commands)(commands.get("", _nothing))
             root.add_typer(group, name=group_name, help=GROUPS[group_name])
         for name, command in commands.items():
-            group.command(name)(command)
+            if name or not group_name:
+                group.command(name)(command)
     return root
 
 
@@ -96,8 +108,9 @@ def _group(text: str) -> typer.Typer:
     return typer.Typer(help=text, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
 
-def _nothing() -> None:
+def _nothing() -> int:
     """Say nothing: the group's help is given where it is added."""
+    return ExitCode.DONE
 
 
 def _start(

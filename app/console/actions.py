@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
         "pause_engine",
         ("P",),
         "pause engine",
-        "Start no more transfers; running ones finish.",
+        "Stop all transfers and start none; what arrived is kept.",
         dangerous=True,
         undoable=True,
     ),

@@ -89,7 +89,7 @@ class Commands:
             self._remember(Undo("run", self._app.client.pause))
 
     async def pause_engine(self) -> None:
-        """Start no more transfers."""
+        """Stop all transfers, and start none."""
         if await self._done(self._app.client.pause()):
             self._remember(Undo("pause", self._app.client.resume))
 

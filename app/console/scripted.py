@@ -9,10 +9,13 @@ from dataclasses import replace
 from engine.errors import SyncdeckError
 from engine.views import (
     ActionResult,
+    BandwidthChange,
+    BandwidthView,
     CatalogQuery,
     CatalogRow,
     CatalogWindow,
     EntryDetail,
+    LimitView,
     PlanView,
     StatusView,
     SyncPreview,
@@ -197,7 +200,7 @@ class ScriptedClient:
 
     async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Record a pause."""
-        result = self._did("pause", nodes, "Paused: running transfers finish, no other starts.")
+        result = self._did("pause", nodes, "Paused: no transfer runs or starts, what arrived is kept.")
         self.show(replace(self.view, engine=replace(self.view.engine, state="paused")))
         return result
 
@@ -206,6 +209,27 @@ class ScriptedClient:
         result = self._did("resume", nodes, "The engine runs.")
         self.show(replace(self.view, engine=replace(self.view.engine, state="running")))
         return result
+
+    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Record a pause of single transfers."""
+        return self._did("pause_transfers", transfer_ids, f"{len(transfer_ids)} paused.")
+
+    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """Record that single transfers go on."""
+        return self._did("resume_transfers", transfer_ids, f"{len(transfer_ids)} resumed.")
+
+    async def bandwidth(self) -> BandwidthView:
+        """Return the fleet's limit as the status shows it."""
+        self._answer()
+        shown = self.view.throughput
+        limit = LimitView(
+            None, shown.limit_bytes_per_second, "the script", None, None, shown.bytes_per_second, len(self.view.running)
+        )
+        return BandwidthView(self.view.at, (limit,), ())
+
+    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
+        """Record a limit."""
+        return self._did("set_bandwidth", change, "The limit is set.")
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
         """Record a cancel."""

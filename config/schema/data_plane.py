@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.landing import DEFAULT_LANDING, landing_problem
 from config.schema.base import Duration, Integer, Number, Rate, Seconds, Section, Size
 from config.schema.http import Http
+from config.timetable import DAY_MINUTES, parse_days, parse_hours
 from config.types import DataType
 
 
@@ -92,6 +94,41 @@ class Landing(Section):
     checkpoint: Annotated[str, _readable(DataType.CHECKPOINT)] | None = None
 
 
+def _read(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Return the validator of a text with a grammar of its own."""
+
+    def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise PydanticCustomError("timetable", "{found} is not text; quote it", {"found": repr(value)})
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise PydanticCustomError("timetable", "{cause}", {"cause": str(error)}) from error
+
+    return BeforeValidator(validate)
+
+
+def _days(value: Any) -> Any:
+    """Days may be a list, too: one item is as good as one between commas."""
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+class TimetableEntry(Section):
+    """One row of the timetable: on these days, in these hours of local time, this limit."""
+
+    days: Annotated[frozenset[int], _read(parse_days), BeforeValidator(_days)] = frozenset(range(7))
+    hours: Annotated[tuple[int, int], _read(parse_hours)] = (0, DAY_MINUTES)
+    limit: Literal["none"] | Rate
+    node: str | None = None
+
+
+class Bandwidth(Section):
+    """``data_plane.bandwidth``: a limit of each transfer, and limits by weekday and hour."""
+
+    per_transfer: Rate | None = None
+    timetable: list[TimetableEntry] | None = None
+
+
 class DataPlane(Section):
     """``data_plane``. The names without a unit in their value are those of the users' DataPlaneConfig."""
 
@@ -102,6 +139,7 @@ class DataPlane(Section):
     max_concurrent_syncs: Annotated[Integer, Field(ge=1)] | None = None
     default_bandwidth_limit_mbps: Annotated[Number, Field(gt=0)] | None = None
     bandwidth_limit: Rate | None = None
+    bandwidth: Bandwidth | None = None
     s3_enabled: bool | None = None
     s3_bucket: str | None = None
     s3_sync_interval: Seconds | None = None

@@ -14,6 +14,8 @@ from engine.api.methods import methods
 from engine.api.wire import PROTOCOL
 from engine.views import (
     ActionResult,
+    BandwidthChange,
+    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -100,6 +102,22 @@ class SocketClient:
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """See EngineClient."""
         return cast(ActionResult, await self._call("resume", {"nodes": nodes}))
+
+    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """See EngineClient."""
+        return cast(ActionResult, await self._call("pause_transfers", {"transfer_ids": transfer_ids}))
+
+    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """See EngineClient."""
+        return cast(ActionResult, await self._call("resume_transfers", {"transfer_ids": transfer_ids}))
+
+    async def bandwidth(self) -> BandwidthView:
+        """See EngineClient."""
+        return cast(BandwidthView, await self._call("bandwidth", {}))
+
+    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
+        """See EngineClient."""
+        return cast(ActionResult, await self._call("set_bandwidth", {"change": change}))
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
         """See EngineClient."""

@@ -13,7 +13,19 @@ from engine.client import EngineClient
 LOCAL_ONLY = frozenset({"start", "close"})
 """Methods about this end of the connection; a client must not stop an engine that others use."""
 
-CHANGING = frozenset({"sync", "pause", "resume", "cancel", "retry", "rescan"})
+CHANGING = frozenset(
+    {
+        "sync",
+        "pause",
+        "resume",
+        "pause_transfers",
+        "resume_transfers",
+        "set_bandwidth",
+        "cancel",
+        "retry",
+        "rescan",
+    }
+)
 """Methods that change something: never sent twice, and finished even when the caller goes away."""
 
 

@@ -10,6 +10,8 @@ from engine.client import EngineClient
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import (
     ActionResult,
+    BandwidthChange,
+    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -111,6 +113,22 @@ class ServedEngine:
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """See EngineClient."""
         return await self._engine.resume(nodes)
+
+    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """See EngineClient."""
+        return await self._engine.pause_transfers(transfer_ids)
+
+    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        """See EngineClient."""
+        return await self._engine.resume_transfers(transfer_ids)
+
+    async def bandwidth(self) -> BandwidthView:
+        """See EngineClient."""
+        return await self._engine.bandwidth()
+
+    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
+        """See EngineClient."""
+        return await self._engine.set_bandwidth(change)
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
         """See EngineClient."""

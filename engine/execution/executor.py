@@ -21,7 +21,6 @@ from engine.inventory.fleet import location_node
 from engine.model import DataEntry, ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
 from engine.transport.manager import Delivery
-from engine.transport.rates import RateCap
 
 CLEANUP_SECONDS = 5.0
 """How long a cancelled transfer waits for its node to remove the partial file; after that the sweep does it."""
@@ -49,7 +48,9 @@ class Executor:
         self._outcomes = Outcomes(tools)
         self._temporaries: dict[int, set[str]] = {}
         self._kept: dict[int, set[str]] = {}
-        """Partial files that wait for a retry to continue them."""
+        """Partial files that wait for a retry, or the end of a pause, to continue them."""
+        self._keeping: set[int] = set()
+        """Transfers whose partial files outlast their cancellation: they are paused, not given up."""
 
     def live_temporaries(self) -> frozenset[str]:
         """Return the temporary files in use by running transfers, for the sweep to spare."""
@@ -59,7 +60,8 @@ class Executor:
     async def run(self, transfer: Transfer) -> None:
         """Carry a claimed transfer to done, retry, blocked, failed or cancelled. Raises only CancelledError.
 
-        When cancelled, nothing of it stays at the target; the caller records what the cancellation means.
+        When cancelled, nothing of it stays at the target, unless ``keep`` was called for it before; the caller
+        records what the cancellation means.
         """
         self._outcomes.start(transfer)
         self._kept.pop(transfer.id, None)
@@ -70,7 +72,10 @@ class Executor:
             await self._carry_out(work)
         except asyncio.CancelledError:
             if work is not None:
-                await self._clean(work)
+                if transfer.id in self._keeping and not work.source.live:
+                    self._kept[transfer.id] = work.temp_paths
+                else:
+                    await self._clean(work)
             raise
         except SyncdeckError as error:
             await self._fail(transfer, work, error)
@@ -78,8 +83,20 @@ class Executor:
             self._outcomes.end(transfer)
             self._temporaries.pop(transfer.id, None)
             self._tools.space.release(transfer.id)
-            self._tools.bandwidth.release(transfer.id)
+            self._tools.bandwidth.end(transfer.id)
+            self._keeping.discard(transfer.id)
             self._tools.board.forget(transfer.id)
+
+    def spare(self, transfer_id: int, paths: set[str]) -> None:
+        """Name the temporary files of a running batch, led by this transfer; none ends that."""
+        if paths:
+            self._temporaries[transfer_id] = paths
+        else:
+            self._temporaries.pop(transfer_id, None)
+
+    def keep(self, transfer_id: int) -> None:
+        """Let the partial file of a running transfer stay when it is cancelled next: it will be continued."""
+        self._keeping.add(transfer_id)
 
     async def abandon(self, transfer: Transfer) -> None:
         """Remove the partial file of a transfer that will not be retried. Raises SyncdeckError."""
@@ -150,8 +167,7 @@ class Executor:
         tools, transfer = self._tools, work.transfer
         temp_path = tools.names.part(work.target.path, transfer.id, content.content_id)
         await self._drop_other_partials(work, temp_path)
-        settings = tools.policy().engine
-        rate = RateCap(tools.bandwidth.grant(transfer.id, settings, work.source.node_id, work.target.node_id))
+        rate = tools.bandwidth.start(transfer, work.source.node_id, work.target.node_id)
         job = await build_job(
             tools, work.entry, work.source, work.source_agent, work.target, content, decision, temp_path, rate
         )
@@ -160,7 +176,8 @@ class Executor:
             await self._outcomes.enter(
                 transfer,
                 TransferState.TRANSFERRING,
-                f"{work.source.node_id} -> {work.target.node_id} by {transport.value}",
+                f"{work.source.node_id} -> {work.target.node_id} by {transport.value}"
+                + (", read in place: no room for a snapshot" if content.live else ""),
                 "; ".join(passed_over),
                 transport=transport,
                 temp_path=temp_path,
@@ -169,9 +186,12 @@ class Executor:
             )
 
         work.temp_paths.add(temp_path)
-        work.delivery = await tools.transports.deliver(
-            job, transfer.transport_preference, self._progress(transfer.id), announce
-        )
+        try:
+            work.delivery = await tools.transports.deliver(
+                job, transfer.transport_preference, self._progress(transfer.id), announce
+            )
+        finally:
+            tools.bandwidth.end(transfer.id)
         if work.delivery.outcome is None:
             assert work.delivery.error is not None
             raise work.delivery.error
@@ -194,7 +214,7 @@ class Executor:
         await self._outcomes.enter(
             transfer, TransferState.VERIFYING, "may it replace what is there?", evidence, sha256=outcome.sha256
         )
-        version = content.version(outcome.sha256, outcome.fingerprint)
+        version = content.arrived(outcome)
         # Before publishing: a copy that a killed engine published is then known as a version, never as diverged.
         state = await tools.catalog.record_content(
             transfer.key, source.location, source.path, version, content.source_stat, tools.clock.now()
@@ -245,6 +265,7 @@ class Executor:
     def _progress(self, transfer_id: int) -> Progress:
         def take(done: int, wire: int) -> None:
             self._tools.board.update(transfer_id, done, wire)
+            self._tools.bandwidth.moved(transfer_id, wire)
             self._tools.space.written(transfer_id, done)
 
         return take
@@ -253,10 +274,11 @@ class Executor:
         """Remove what this attempt left at the target, even while being cancelled."""
         if not work.temp_paths:
             return
-        await finish_anyway(_discard(work.target_agent, sorted(work.temp_paths)))
+        await finish_anyway(discard_or_leave(work.target_agent, sorted(work.temp_paths)))
 
 
-async def _discard(agent: NodeAgent, paths: list[str]) -> None:
+async def discard_or_leave(agent: NodeAgent, paths: list[str]) -> None:
+    """Remove temporary files at a node that may be lost."""
     try:
         async with asyncio.timeout(CLEANUP_SECONDS):
             await agent.discard(paths)

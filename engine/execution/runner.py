@@ -123,6 +123,29 @@ class Runner:
         self._wake.set()
         return count
 
+    async def hold(self, transfer_ids: Sequence[int], reason: str) -> int:
+        """Stop what runs of these at once, keeping what arrived, and let it wait; return how many were running."""
+        async with self._claiming:
+            ended = await self._end_keeping(transfer_ids)
+            await self._tools.queue.hold([running.transfer.id for running in ended], reason)
+        self._wake.set()
+        return len(ended)
+
+    async def pause(self, transfer_ids: Sequence[int]) -> int:
+        """Stop and hold back single transfers, running or not, until ``queue.resume``; return how many."""
+        async with self._claiming:
+            await self._end_keeping(transfer_ids)
+            count = await self._tools.queue.pause(transfer_ids)
+        self._wake.set()
+        return count
+
+    async def _end_keeping(self, transfer_ids: Sequence[int]) -> list[_Running]:
+        ended = [self._running[i] for i in transfer_ids if i in self._running]
+        for running in ended:
+            self._executor.keep(running.transfer.id)
+        await self._end(ended)
+        return ended
+
     async def node_recovered(self, node_id: str) -> int:
         """Release what was blocked because a node refused us; call it when the node answers again."""
         refused = (ErrorClass.AUTH, ErrorClass.HOST_KEY)

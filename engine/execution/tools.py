@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from config.types import Policy
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
-from engine.execution.bandwidth import BandwidthLedger
 from engine.execution.checked import CheckedContents
 from engine.execution.progress import ProgressBoard
 from engine.execution.snapshots import SnapshotShare
@@ -17,6 +16,7 @@ from engine.execution.space import SpaceLedger
 from engine.integrity.temporary import TemporaryNames
 from engine.queue.queue import TransferQueue
 from engine.remote.types import Endpoint
+from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.manager import TransportManager
 from engine.transport.types import AgentFor
 
@@ -34,8 +34,8 @@ class Tools:
     names: TemporaryNames
     clock: Clock
     board: ProgressBoard
+    bandwidth: BandwidthAllocator
     chance: random.Random = field(default_factory=random.Random)
     space: SpaceLedger = field(default_factory=SpaceLedger)
     snapshots: SnapshotShare = field(default_factory=SnapshotShare)
     checked: CheckedContents = field(default_factory=CheckedContents)
-    bandwidth: BandwidthLedger = field(default_factory=BandwidthLedger)

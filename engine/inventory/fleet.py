@@ -148,12 +148,16 @@ class Fleet:
             )
         return views
 
+    def is_paused(self, node_id: str) -> bool:
+        """Return whether an operator paused this node, or everything."""
+        return "*" in self.paused or node_id in self.paused
+
     def closed_nodes(self) -> dict[str, str]:
         """Return the nodes that no transfer may be started with now, and why."""
         closed: dict[str, str] = {}
         for node_id in self.policy.nodes:
             status = self.status(node_id)
-            if "*" in self.paused or node_id in self.paused:
+            if self.is_paused(node_id):
                 closed[node_id] = f"{node_id} is paused" if node_id in self.paused else "everything is paused"
             elif status.state is NodeState.UNUSED:
                 closed[node_id] = f"{node_id} is not in use: {status.reason}"

@@ -85,7 +85,7 @@ async def _raise(connection: AsyncConnection, row: Any, new: NewTransfer, sizes:
     }
     if TransferState(row.state) in CLAIMABLE_STATES:
         changes |= route_columns(new, _size(new, sizes) or row.bytes_total)
-        if new.emergency and not row.emergency:
+        if new.emergency and not row.emergency and row.not_before != NEVER:  # A person's pause stands.
             changes["not_before"] = None
     if any(getattr(row, name) != value for name, value in changes.items()):
         statement = update(transfers).where(transfers.c.id == bindparam("transfer"))

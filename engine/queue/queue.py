@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
-from engine.queue import claims, entrance, rows
+from engine.queue import claims, entrance, holding, rows
 from engine.queue import refused as refusals
 from engine.queue.moves import RowMove, check_lease, move, move_all, move_many, row_of, rows_of
 from engine.queue.reports import Reports
@@ -167,6 +167,20 @@ class TransferQueue(Reports):
     async def wait(self, transfer_id: int, reason: str) -> Transfer:
         """Say why a transfer that is not running has to wait; it is claimed as soon as that is over."""
         return await self.transition(transfer_id, TransferState.WAITING, reason)
+
+    async def hold(self, ids: Sequence[int], reason: str, until: float | None = None) -> int:
+        """Let live transfers wait (until a time, seconds since the epoch); return how many. Stop running ones first."""
+        now = self._clock.now()
+        return await self._store.write(lambda c: holding.hold(c, ids, reason, until, now))
+
+    async def pause(self, ids: Sequence[int]) -> int:
+        """Hold transfers back until ``resume``, also over a restart; return how many. Stop running ones first."""
+        return await self.hold(ids, holding.PAUSED, rows.NEVER)
+
+    async def resume(self, ids: Sequence[int]) -> int:
+        """Queue those again that were paused one by one; return how many."""
+        paused = await self._store.write(lambda c: holding.paused(c, ids))
+        return await self.release(paused, "resumed by the operator") if paused else 0
 
     async def retry_at(self, transfer_id: int, at: float, reason: str, **fields: Unpack[TransferFields]) -> Transfer:
         """Put a transfer back until a time (seconds since the epoch)."""

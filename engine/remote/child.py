@@ -71,6 +71,7 @@ async def spawn(
     stdin: int = PIPE,
     stdout: int = PIPE,
     env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start a child in a session of its own, its stderr piped: nothing of it may draw into our terminal."""
     loop = asyncio.get_running_loop()
@@ -82,6 +83,7 @@ async def spawn(
         stderr=PIPE,
         env=None if env is None else dict(env),
         start_new_session=True,
+        pass_fds=tuple(pass_fds),
     )
     return Child(transport, protocol)
 

@@ -18,7 +18,7 @@ signal.set_wakeup_fd(woken_write)
 signal.signal(signal.SIGCHLD, lambda number, frame: None)
 signal.signal(signal.SIGTERM, lambda number, frame: None)
 try:
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False)
 except OSError as error:
     sys.stderr.write("%s: %s\\n" % (sys.argv[1], error.strerror))
     os._exit(127)
@@ -78,9 +78,13 @@ class GuardedProcess:
         await self._child.kill()
 
 
-async def guarded_exec(argv: Sequence[str], env: Mapping[str, str] | None = None) -> GuardedProcess:
+async def guarded_exec(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
+) -> GuardedProcess:
     """Start ``argv`` under a supervisor that ends its whole process group when this process is gone.
 
-    ``env`` replaces the environment when given. The exit code is 127 when the command does not exist.
+    ``env`` replaces the environment when given; ``pass_fds`` stay open in the command, under their numbers. The exit
+    code is 127 when the command does not exist.
     """
-    return GuardedProcess(await spawn((sys.executable, "-I", "-S", "-c", SUPERVISOR, *argv), env=env))
+    supervised = (sys.executable, "-I", "-S", "-c", SUPERVISOR, *argv)
+    return GuardedProcess(await spawn(supervised, env=env, pass_fds=pass_fds))

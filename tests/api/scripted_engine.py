@@ -8,13 +8,17 @@ from dataclasses import dataclass, field, replace
 from engine.errors import SyncdeckError
 from engine.views import (
     ActionResult,
+    BandwidthChange,
+    BandwidthView,
     CatalogQuery,
     CatalogRow,
     CatalogWindow,
     EngineView,
     EntryDetail,
     FindingView,
+    FlowView,
     FreshnessView,
+    LimitView,
     NodeView,
     PlacementView,
     PlanItem,
@@ -176,6 +180,21 @@ class ScriptedEngine:
 
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         return await self._change("resume", nodes, "resumed")
+
+    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        return await self._change("pause_transfers", transfer_ids, "paused")
+
+    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
+        return await self._change("resume_transfers", transfer_ids, "resumed")
+
+    async def bandwidth(self) -> BandwidthView:
+        fleet = LimitView(None, 100_000_000, "auto_sync.bandwidth_limit_mbps", 12, None, 1_500_000.0, 1)
+        node = LimitView("a", 20_000_000, "timetable 08:00-18:00", 31, NOW + 60, 1_500_000.0, 1)
+        flow = FlowView(1, "a", "b", 20_000_000, 1_500_000.0, 1.0, False, "priority normal")
+        return BandwidthView(NOW, (fleet, node), (flow,))
+
+    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
+        return await self._change("set_bandwidth", change, "limited")
 
     async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
         return await self._change("cancel", transfer_ids, "cancelled")

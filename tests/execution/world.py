@@ -26,6 +26,7 @@ from engine.queue.queue import LEASE_SECONDS, NewTransfer, TransferQueue
 from engine.remote.pool import SessionPool
 from engine.remote.types import SshOptions
 from engine.store.store import Store
+from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
@@ -145,6 +146,7 @@ async def assemble(
         names=TemporaryNames(ENGINE_ID, run_id),
         clock=clock,
         board=ProgressBoard(clock),
+        bandwidth=BandwidthAllocator(clock, lambda: known.policy.engine),
         chance=random.Random(7),
     )
     executor = Executor(tools)

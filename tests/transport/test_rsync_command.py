@@ -23,7 +23,6 @@ RUN = RsyncRun(
     resume=False,
     is_sqlite=False,
     stall_timeout_seconds=60.0,
-    bytes_per_second=None,
 )
 
 
@@ -59,10 +58,10 @@ def test_nothing_is_ever_appended_deleted_or_sparsely_written(features: RsyncFea
     assert not [w for w in words if w.startswith(("--append", "--delete", "--remove", "--sparse", "-a"))]
 
 
-def test_the_cap_is_told_in_units_of_1024_bytes_and_the_stall_limit_in_seconds() -> None:
-    argv = build_command(replace(RUN, bytes_per_second=20_000_000), NEW, NEW)
-    assert "--bwlimit=19531" in argv
+def test_the_stall_limit_is_told_in_seconds_and_no_cap_for_the_relay_keeps_it() -> None:
+    argv = build_command(RUN, NEW, NEW)
     assert "--timeout=60" in argv
+    assert not [word for word in argv if word.startswith("--bwlimit")]
 
 
 def test_an_ipv6_address_is_written_in_brackets() -> None:

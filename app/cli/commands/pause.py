@@ -15,7 +15,7 @@ from app.cli.options import ConfigOption, NodesArgument, Settings, StateOption, 
 def pause(
     context: typer.Context, nodes: NodesArgument = None, config: ConfigOption = None, state: StateOption = None
 ) -> int:
-    """Start no more transfers from and to nodes (without NODE: anywhere); running ones finish."""
+    """Stop transfers from and to nodes (without NODE: anywhere) and start none; what arrived is kept."""
     return asyncio.run(_switch("pause", settings_of(context, config, state), tuple(nodes or ())))
 
 

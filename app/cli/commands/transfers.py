@@ -41,6 +41,8 @@ def transfers(
     state: StateOption = None,
 ) -> int:
     """Show transfers: running ones first, then by urgency, then finished ones, newest first."""
+    if context.invoked_subcommand is not None:
+        return ExitCode.DONE
     return asyncio.run(_transfers(settings_of(context, config, state), live, json_output))
 
 

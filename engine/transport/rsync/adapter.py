@@ -7,6 +7,7 @@ back what was written. Only equal hashes make a verified temporary file.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from config.types import Address
 from engine.clock import Clock
@@ -17,10 +18,12 @@ from engine.remote.links import Links
 from engine.remote.ssh import destination, ssh_options
 from engine.remote.types import ContentInfo, Endpoint, NodeAgent, Progress, SshOptions, StreamOutcome
 from engine.transport.errors import bad_source, source_changed
+from engine.transport.rates import RateCap
 from engine.transport.rsync.command import RsyncRun, build_command
 from engine.transport.rsync.failures import explain
 from engine.transport.rsync.features import RsyncFeatures, parse_version
 from engine.transport.rsync.process import RsyncEnd, run_rsync
+from engine.transport.rsync.relay import relay
 from engine.transport.types import AgentFor, Capabilities, TransferJob
 
 RSYNC_COST = 9
@@ -100,21 +103,22 @@ class RsyncTransport:
         local_only = job.source.local and job.target.local
         addresses = (LOCAL_ADDRESS,) if local_only else self._links.addresses(remote)
         end: RsyncEnd | None = None
+        run = RsyncRun(
+            source_path=job.source_path,
+            temp_path=job.temp_path,
+            remote_host=None,
+            source_is_remote=not job.source.local,
+            shell_argv=(),
+            resume=resume,
+            is_sqlite=job.kind.value == "sqlite",
+            stall_timeout_seconds=job.stall_timeout_seconds,
+        )
         for address in addresses:
-            with self._links.slot(remote.node_id) as slot:
-                shell = () if local_only else ("ssh", *ssh_options(remote, address, self._options, slot=slot))
-                run = RsyncRun(
-                    source_path=job.source_path,
-                    temp_path=job.temp_path,
-                    remote_host=None if local_only else destination(remote, address),
-                    source_is_remote=not job.source.local,
-                    shell_argv=shell,
-                    resume=resume,
-                    is_sqlite=job.kind.value == "sqlite",
-                    stall_timeout_seconds=job.stall_timeout_seconds,
-                    bytes_per_second=job.rate.bytes_per_second,
-                )
+            if local_only:  # Within one node no link is used, so that there is nothing to pace.
                 end = await run_rsync(build_command(run, near, far), lambda done: progress(done, done))
+            else:
+                there = replace(run, remote_host=destination(remote, address))
+                end = await self._run_paced(there, near, far, remote, address, job.rate, progress)
             if end.status != SSH_FAILED:
                 if not local_only:
                     self._links.answered(remote.node_id, address)
@@ -124,6 +128,29 @@ class RsyncTransport:
             raise TransferError("rsync", job.source_path, cause, "give the host an ssh_host", ErrorClass.CONFIG)
         self._links.failed(remote.node_id)
         raise unreachable("rsync with", remote.node_id, diagnose(remote.node_id, end.status, end.stderr))
+
+    async def _run_paced(
+        self,
+        run: RsyncRun,
+        near: RsyncFeatures,
+        far: RsyncFeatures,
+        remote: Endpoint,
+        address: Address,
+        rate: RateCap,
+        progress: Progress,
+    ) -> RsyncEnd:
+        """Run rsync over one address of the remote end, through the relay that keeps it to its cap."""
+        counts = {"done": 0, "wire": 0}
+
+        def count(name: str, amount: int) -> None:
+            counts[name] = max(counts[name], amount)
+            progress(counts["done"], counts["wire"])
+
+        with self._links.slot(remote.node_id) as slot:
+            ssh = ("ssh", *ssh_options(remote, address, self._options, slot=slot))
+            async with relay(ssh, rate, lambda wire: count("wire", wire)) as shell:
+                argv = build_command(replace(run, shell_argv=shell.argv), near, far)
+                return await run_rsync(argv, lambda done: count("done", done), shell.pass_fds)
 
 
 def _features(agent: NodeAgent) -> RsyncFeatures:

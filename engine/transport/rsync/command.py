@@ -1,7 +1,7 @@
 """The command line of one rsync run: pure, from what both ends can do.
 
 Never an append mode, never --delete, never a live file name: rsync writes in place to OUR temporary name,
-which nothing reads before it was verified and published.
+which nothing reads before it was verified and published. Never --bwlimit: the relay that is our remote shell paces.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class RsyncRun:
     resume: bool
     is_sqlite: bool
     stall_timeout_seconds: float
-    bytes_per_second: int | None
 
 
 def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures, program: str = "rsync") -> list[str]:
@@ -47,8 +46,6 @@ def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures, progra
     argv += _speed_options(run, near, far)
     argv += _output_options(near)
     argv += [f"--timeout={max(1, round(run.stall_timeout_seconds))}"]
-    if run.bytes_per_second is not None:
-        argv.append(f"--bwlimit={max(1, run.bytes_per_second // 1024)}")
     receiver = near if run.source_is_remote or run.remote_host is None else far
     if near.makes_parents and receiver.makes_parents:
         argv.append("--mkpath")

@@ -25,9 +25,9 @@ class RsyncEnd:
     bytes_done: int
 
 
-async def run_rsync(argv: Sequence[str], on_bytes: Callable[[int], None]) -> RsyncEnd:
+async def run_rsync(argv: Sequence[str], on_bytes: Callable[[int], None], pass_fds: Sequence[int] = ()) -> RsyncEnd:
     """Run rsync to its end; ``on_bytes`` hears of the bytes done. Cancelling ends all its processes first."""
-    process = await guarded_exec(argv, _environment())
+    process = await guarded_exec(argv, _environment(), pass_fds)
     parser = OutputParser()
     try:
         _, stderr = await asyncio.gather(_read_output(process, parser, on_bytes), _read_errors(process))

@@ -1,0 +1,37 @@
+"""``syncdeck transfers pause`` and ``transfers resume``: hold single transfers back, and let them go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from app.cli import output
+from app.cli.engine_access import engine_for
+from app.cli.exit_codes import ExitCode
+from app.cli.options import ConfigOption, Settings, StateOption, refuse_read_only, settings_of
+
+IdsArgument = Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of `syncdeck transfers`.")]
+
+
+def transfers_pause(
+    context: typer.Context, ids: IdsArgument, config: ConfigOption = None, state: StateOption = None
+) -> int:
+    """Stop transfers and hold them back, also over a restart; what arrived is kept."""
+    return asyncio.run(_switch("pause", settings_of(context, config, state), tuple(ids)))
+
+
+def transfers_resume(
+    context: typer.Context, ids: IdsArgument, config: ConfigOption = None, state: StateOption = None
+) -> int:
+    """Let transfers go on that were paused one by one."""
+    return asyncio.run(_switch("resume", settings_of(context, config, state), tuple(ids)))
+
+
+async def _switch(what: str, settings: Settings, ids: tuple[int, ...]) -> int:
+    refuse_read_only(settings, f"transfers {what}")
+    async with engine_for(settings) as engine:
+        result = await (engine.pause_transfers(ids) if what == "pause" else engine.resume_transfers(ids))
+    output.text(result.message)
+    return ExitCode.DONE if result.accepted == len(set(ids)) else ExitCode.BAD_ANSWER

@@ -1,0 +1,1 @@
+"""Sharing out bandwidth: which limits hold now, and how much of them each running transfer may use."""
