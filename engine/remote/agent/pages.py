@@ -14,7 +14,7 @@ import os
 import sys
 import zlib
 from array import array
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from engine.remote.agent.checks import SQLITE_MAGIC
 from engine.remote.agent.failures import Failure
@@ -26,6 +26,9 @@ GROUP_HASH_BYTES = 8
 SAMPLES = 256
 # A multiple of every page size.
 BLOCK_BYTES = 1 << 20
+# Of a page that differs only the blocks that differ are sent: SQLite's smallest page. A changed row touches its own
+# place, an added one also the page's head.
+DELTA_BLOCK_BYTES = 512
 # sqlite.org/fileformat2: the page size is the big-endian number at 16; 1 means 65536.
 PAGE_SIZE_AT = 16
 PAGE_SIZES = frozenset(1 << power for power in range(9, 17))
@@ -61,14 +64,26 @@ class Quiet:
 
 
 def sample(file: Quiet, page_bytes: int, other_size: int) -> bytes:
-    """Return the checksums of a few pages that both versions have, spread evenly."""
+    """Return the checksums of the blocks of a few pages that both versions have, spread evenly."""
     common = min(file.size, other_size) // page_bytes
     count = min(SAMPLES, common)
-    places = (number * common // count for number in range(count))
-    return packed(array("I", [zlib.crc32(os.pread(file.fd, page_bytes, at * page_bytes)) for at in places]))
+    places = array("I", [number * common // count for number in range(count)])
+    return packed(block_checksums(file, page_bytes, places, 0, count))
 
 
-def blocks(fd: int, size: int) -> Iterator[memoryview]:
+def block_checksums(file: Quiet, page_bytes: int, pages: "array[int]", start: int, end: int) -> "array[int]":
+    """Return the CRC-32 of every block of ``pages[start:end]``, as many for each; what lies past the end is empty."""
+    found = array("I")
+    crc32 = zlib.crc32
+    for at in range(start, end):
+        page = os.pread(file.fd, page_bytes, pages[at] * page_bytes)
+        found.extend(
+            [crc32(page[place : place + DELTA_BLOCK_BYTES]) for place in range(0, page_bytes, DELTA_BLOCK_BYTES)]
+        )
+    return found
+
+
+def read_blocks(fd: int, size: int) -> Iterator[memoryview]:
     """Yield a file's bytes in order, in full blocks but for the last, each valid until the next."""
     buffer = memoryview(bytearray(BLOCK_BYTES))
     os.lseek(fd, 0, os.SEEK_SET)
@@ -90,7 +105,7 @@ def checksums(file: Quiet, page_bytes: int, moved: Moved) -> "array[int]":
     found = array("I")
     crc32 = zlib.crc32
     done = 0
-    for block in blocks(file.fd, file.size):
+    for block in read_blocks(file.fd, file.size):
         found.extend([crc32(block[at : at + page_bytes]) for at in range(0, len(block), page_bytes)])
         done += len(block)
         moved(done)
@@ -125,7 +140,7 @@ def spans_of(bits: bytes, page_count: int) -> Iterator[Tuple[int, int]]:
 
 
 def differing_pages(ours: "array[int]", theirs: "array[int]", bits: bytes, their_count: int) -> "array[int]":
-    """Return the numbers, from 0, of our pages that they lack; ``theirs`` holds theirs of the groups in ``bits``."""
+    """Return the numbers, from 0, of pages that both have and that differ; ``theirs`` holds the groups in ``bits``."""
     found = array("I")
     at = 0
     for start, end in spans_of(bits, their_count):
@@ -133,7 +148,67 @@ def differing_pages(ours: "array[int]", theirs: "array[int]", bits: bytes, their
             if ours[number] != theirs[at + number - start]:
                 found.append(number)
         at += end - start
-    found.extend(range(min(their_count, len(ours)), len(ours)))
+    return found
+
+
+class Runs:
+    """Blocks in ascending order, neighbours kept as one run: (first block, how many)."""
+
+    def __init__(self, starts: "Optional[array[int]]" = None, counts: "Optional[array[int]]" = None) -> None:
+        self.starts = starts if starts is not None else array("I")
+        self.counts = counts if counts is not None else array("I")
+
+    def add(self, start: int, count: int) -> None:
+        """Add blocks that come after all others."""
+        if self.starts and self.starts[-1] + self.counts[-1] == start:
+            self.counts[-1] += count
+        elif count > 0:
+            self.starts.append(start)
+            self.counts.append(count)
+
+    def spans(self, size: int) -> Iterator[Tuple[int, int]]:
+        """Yield (offset, bytes), none longer than what is read at once; the file of ``size`` bytes may end in one."""
+        most = BLOCK_BYTES // DELTA_BLOCK_BYTES
+        for start, count in zip(self.starts, self.counts):
+            for first in range(start, start + count, most):
+                length = min(most, start + count - first) * DELTA_BLOCK_BYTES
+                yield first * DELTA_BLOCK_BYTES, min(length, size - first * DELTA_BLOCK_BYTES)
+
+
+def differing_blocks(file: Quiet, page_bytes: int, pages: "array[int]", theirs: "array[int]", their_count: int) -> Runs:
+    """Return our blocks that they lack: those of ``pages`` that differ, and all beyond their last page."""
+    runs = Runs()
+    each = page_bytes // DELTA_BLOCK_BYTES
+    end = -(-file.size // DELTA_BLOCK_BYTES)
+    for at in range(len(pages)):
+        ours = block_checksums(file, page_bytes, pages, at, at + 1)
+        if ours == theirs[at * each : (at + 1) * each]:
+            continue
+        first = pages[at] * each
+        for number in range(min(each, end - first)):
+            if ours[number] != theirs[at * each + number]:
+                runs.add(first + number, 1)
+    grown = their_count * each
+    if end > grown:
+        runs.add(grown, end - grown)
+    return runs
+
+
+def bit_map(numbers: "array[int]") -> bytes:
+    """Return ascending numbers as a compressed bit map, lowest bit first."""
+    bits = bytearray((numbers[-1] >> 3) + 1 if numbers else 0)
+    for number in numbers:
+        bits[number >> 3] |= 1 << (number & 7)
+    return zlib.compress(bytes(bits), 1)
+
+
+def numbers_of(bit_map: bytes, limit: int) -> "array[int]":
+    """Return the numbers below ``limit`` that a compressed bit map holds."""
+    bits = zlib.decompressobj().decompress(bit_map, limit // 8 + 1)
+    found = array("I")
+    for at, byte in enumerate(bits):
+        if byte:
+            found.extend([at * 8 + bit for bit in range(8) if byte & (1 << bit) and at * 8 + bit < limit])
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, Dict
 from engine.remote.agent import pages
 from engine.remote.agent.background import Task
 from engine.remote.agent.failures import Failure
-from engine.remote.agent.pages_delta import ZLIB, ZSTD, spans, write_delta
+from engine.remote.agent.pages_delta import ZLIB, ZSTD, write_delta
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary
 from engine.remote.agent.programs import find_tool
@@ -50,7 +50,7 @@ class WholeHash:
         return self._digest.hexdigest()
 
     def _hash(self) -> None:
-        for block in pages.blocks(self._file.fd, self._file.size):
+        for block in pages.read_blocks(self._file.fd, self._file.size):
             self._ready.acquire()
             self._digest.update(block)
             self._room.release()
@@ -59,7 +59,8 @@ class WholeHash:
 def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     """Answer the orders of one delta; return {sha256, size} of the whole new version, which did not change meanwhile.
 
-    Orders: ``groups`` (the old version's), ``pages`` (of the groups that differ), ``write`` (the delta, to a path).
+    Orders: ``groups`` (the old version's), ``crcs`` (of its pages in those that differ, then of the blocks of those),
+    ``write`` (the delta, to a path).
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     file = pages.Quiet(job["path"], job["root"], job["stat"])
@@ -72,34 +73,39 @@ def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
         talk.moved(done)
 
     ours = pages.checksums(file, page_bytes, moved)
-    differing = _compare(ours, talk)
-    count, size = len(differing), sum(length for _, length in spans(differing, page_bytes, file.size))
-    talk.say({"differ": [count, size]})
+    differing = _compare(file, page_bytes, ours, talk)
+    size = sum(length for _, length in differing.spans(file.size))
+    talk.say({"differ": size})
     _, order = talk.hear()
-    talk.say({"written": _write(file, page_bytes, differing, size, order, job["root"], talk)})
+    talk.say({"written": _write(file, differing, size, order, job["root"], talk)})
     sha256 = whole.result(talk)
     file.ensure_unchanged()
     return {"sha256": sha256, "size": file.size}
 
 
-def _compare(ours: "array[int]", talk: Talk) -> "array[int]":
-    """Return the pages that the old version lacks."""
+def _compare(file: pages.Quiet, page_bytes: int, ours: "array[int]", talk: Talk) -> pages.Runs:
+    """Return the blocks that the old version lacks: groups first, then their pages, then the blocks of these."""
     _, said = talk.hear()
     their_count: int = said["count"]
-    bits = pages.differing_groups(pages.group_hashes(ours), pages.from_text(said["groups"]))
-    talk.say({"want": pages.to_text(bits)})
+    groups = pages.differing_groups(pages.group_hashes(ours), pages.from_text(said["groups"]))
+    talk.say({"want": pages.to_text(groups)})
+    differing = pages.differing_pages(ours, _hear_checksums(talk), groups, their_count)
+    talk.say({"want": pages.to_text(pages.bit_map(differing))})
+    return pages.differing_blocks(file, page_bytes, differing, _hear_checksums(talk), their_count)
+
+
+def _hear_checksums(talk: Talk) -> "array[int]":
     parts = []
     while True:
         _, said = talk.hear()
         parts.append(pages.from_text(said["crcs"]))
         if said["last"]:
-            break
+            return pages.unpacked(b"".join(parts))
         talk.say({"took": len(parts)})
-    return pages.differing_pages(ours, pages.unpacked(b"".join(parts)), bits, their_count)
 
 
 def _write(
-    file: pages.Quiet, page_bytes: int, differing: "array[int]", size: int, order: Dict[str, Any], root: str, talk: Talk
+    file: pages.Quiet, runs: pages.Runs, size: int, order: Dict[str, Any], root: str, talk: Talk
 ) -> Dict[str, Any]:
     """Write the delta to the path of the order; return {sha256, stat}. Nothing stays when that fails."""
     path = confined(order["path"], root)
@@ -113,7 +119,7 @@ def _write(
     codec = ZSTD if order["zstd"] and find_tool("zstd") is not None else ZLIB
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        sha256 = write_delta(fd, file, page_bytes, differing, codec, talk.moved)
+        sha256 = write_delta(fd, file, runs, codec, talk.moved)
     except BaseException:
         os.unlink(path)
         raise

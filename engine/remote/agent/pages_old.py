@@ -12,7 +12,7 @@ from engine.remote.agent.background import Task
 from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.pages_copy import clone
-from engine.remote.agent.pages_delta import DeltaReader, damaged
+from engine.remote.agent.pages_delta import DeltaReader
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.snapshots import remove_with_companions
@@ -40,15 +40,12 @@ class Rebuild:
         getattr(os, "fdatasync", os.fsync)(fd)
         return fd
 
-    def finish(self, delta_path: str, page_bytes: int) -> int:
-        """Put the delta's pages into the copy; return its descriptor."""
+    def finish(self, delta_path: str) -> int:
+        """Put the delta's blocks into the copy; return its descriptor."""
         fd: int = self._copying.result()
         delta_fd = os.open(delta_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            delta = DeltaReader(delta_fd)
-            if (delta.page_bytes, delta.size) != (page_bytes, self._size):
-                raise damaged("it belongs to another file")
-            for start, data in delta.parts():
+            for start, data in DeltaReader(delta_fd, self._size).parts():
                 _write_at(fd, data, start)
                 self._talk.moved(start)
         finally:
@@ -59,7 +56,8 @@ class Rebuild:
 def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     """Answer the orders of one delta; return {sha256, size, stat} of the flushed new version at its temporary name.
 
-    Orders: ``want`` (page checksums of these groups), ``copy`` (the old version), ``apply`` (a delta to the copy).
+    Orders: ``pages`` (the checksums of these groups), ``blocks`` (of these pages), ``copy`` (the old version),
+    ``apply`` (a delta to the copy).
     Raises Failure checksum-mismatch, leaving the copy to be discarded, when that is not what was wanted.
     """
     file = pages.Quiet(job["path"], job["root"], job["stat"])
@@ -70,12 +68,14 @@ def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     rebuild: Optional[Rebuild] = None
     while True:
         word, order = talk.hear()
-        if word == "want":
+        if word == "pages":
             _tell_pages(crcs, pages.from_text(order), talk)
+        elif word == "blocks":
+            _tell_blocks(file, page_bytes, pages.numbers_of(pages.from_text(order), len(crcs)), talk)
         elif word == "copy":
             rebuild = Rebuild(file, order, job["root"], talk)
         elif rebuild is not None:
-            return _apply(rebuild, page_bytes, order, job["root"], talk)
+            return _apply(rebuild, order, job["root"], talk)
 
 
 def _tell_pages(crcs: "array[int]", bits: bytes, talk: Talk) -> None:
@@ -88,14 +88,22 @@ def _tell_pages(crcs: "array[int]", bits: bytes, talk: Talk) -> None:
     talk.say({"crcs": pages.to_text(pages.packed(part)), "last": True})
 
 
-def _apply(rebuild: Rebuild, page_bytes: int, order: Dict[str, Any], root: str, talk: Talk) -> Dict[str, Any]:
+def _tell_blocks(file: pages.Quiet, page_bytes: int, wanted: "array[int]", talk: Talk) -> None:
+    step = max(1, PART_BYTES // (page_bytes // pages.DELTA_BLOCK_BYTES * wanted.itemsize))
+    for start in range(0, len(wanted), step):
+        part = pages.block_checksums(file, page_bytes, wanted, start, min(start + step, len(wanted)))
+        talk.say({"crcs": pages.to_text(pages.packed(part)), "last": False})
+    talk.say({"crcs": "", "last": True})
+
+
+def _apply(rebuild: Rebuild, order: Dict[str, Any], root: str, talk: Talk) -> Dict[str, Any]:
     temp_path = _temporary(order["temp_path"], root)
-    fd = rebuild.finish(_temporary(order["delta_path"], root), page_bytes)
+    fd = rebuild.finish(_temporary(order["delta_path"], root))
     flushing = Task(lambda: sync_file(fd))
     sha256 = hashlib.sha256()
     size = os.fstat(fd).st_size
     done = 0
-    for block in pages.blocks(fd, size):
+    for block in pages.read_blocks(fd, size):
         sha256.update(block)
         done += len(block)
         talk.moved(done)
