@@ -16,6 +16,7 @@ from engine.transport.breaker_board import Breakers, Permit, short_cause
 from engine.transport.breakers import COUNTED
 from engine.transport.chain import resolve_chain
 from engine.transport.concurrency import NODE_LIMIT, Decision, LinkConcurrency
+from engine.transport.delta import PageDeltas
 from engine.transport.retries import RetryBudget
 from engine.transport.types import TransferJob, TransportAdapter
 
@@ -52,7 +53,9 @@ class TransportManager:
         *,
         own_node: str = "",
         on_decision: OnDecision = _forget,
+        deltas: PageDeltas | None = None,
     ) -> None:
+        self._deltas = deltas
         self._adapters = tuple(adapters)
         self._clock = clock
         self._pause = pause
@@ -77,8 +80,21 @@ class TransportManager:
         """Like ``transfer``, with the verified temporary file's facts and every try.
 
         Verified bytes are kept from try to try: the temporary name is the same, and it carries the content. A
-        fallback has all its own tries: what another transport used up before does not count against it.
+        fallback has all its own tries: what another transport used up before does not count against it. Where the
+        target holds an older version, only the difference travels, unless the first transport sees to that itself.
         """
+        if self._deltas is None or job.basis_path is None or self._first_compares(preference):
+            return await self._deliver(job, preference, progress, on_transport)
+        return await self._deltas.deliver(
+            job, progress, lambda one, heard: self._deliver(one, preference, heard, on_transport)
+        )
+
+    def _first_compares(self, preference: Sequence[Transport]) -> bool:
+        return any(adapter.capabilities.delta for adapter in self.chain(preference)[:1])
+
+    async def _deliver(
+        self, job: TransferJob, preference: Sequence[Transport], progress: Progress, on_transport: OnTransport | None
+    ) -> Delivery:
         walk = Walk(Meter(progress), self._clock.monotonic())
         link = (job.source.node_id, job.target.node_id)
         self._at_once[link] += 1
@@ -89,15 +105,20 @@ class TransportManager:
             else:
                 error = walk.tries[-1].error if walk.tries else None
                 first_choice = preference[0] if preference else Transport.AGENT
-                delivery = walk.failed(error or self._nothing_serves(job, walk), first_choice, self._clock)
+                delivery = walk.failed(error or self.nothing_serves(job, walk), first_choice, self._clock)
             await self.note_end(link, delivery, walk.started)
             return delivery
         finally:
             self._at_once[link] -= 1
 
-    def chain(self, preference: Sequence[Transport]) -> tuple[TransportAdapter, ...]:
-        """Return the transports to try for a preference, in order."""
-        return resolve_chain(preference, self._adapters)
+    def chain(self, preference: Sequence[Transport], live: bool = False) -> tuple[TransportAdapter, ...]:
+        """Return the transports to try for a preference, in order; for a live database those that can send one."""
+        return resolve_chain(preference, self._adapters, live)
+
+    @property
+    def sends_live(self) -> bool:
+        """Whether any transport can send a database that is being written, without room for a snapshot."""
+        return any(adapter.capabilities.live for adapter in self._adapters)
 
     async def admit(self, adapter: TransportAdapter, job: TransferJob, walk: Walk) -> Permit | None:
         """Return leave to use a transport, which the caller ends; None, the reason in ``walk``, if it is left alone.
@@ -136,7 +157,7 @@ class TransportManager:
     async def _walk(
         self, job: TransferJob, preference: Sequence[Transport], walk: Walk, on_transport: OnTransport | None
     ) -> StreamOutcome | None:
-        for adapter in self.chain(preference):
+        for adapter in self.chain(preference, job.live):
             try:
                 permit = await self.admit(adapter, job, walk)
             except SyncdeckError as error:
@@ -195,7 +216,8 @@ class TransportManager:
         walk.tries.append(TransportTry(adapter.name, started, self._clock.now(), done, wire, failure, resent))
         return outcome
 
-    def _nothing_serves(self, job: TransferJob, walk: Walk) -> SyncdeckError:
+    def nothing_serves(self, job: TransferJob, walk: Walk) -> SyncdeckError:
+        """Return the error for a job that no transport took on."""
         if walk.open_until:
             wait = max(0.0, min(walk.open_until) - self._clock.monotonic())
             return AllOpen(job.source_path, walk.passed_over, wait)

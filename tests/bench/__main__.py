@@ -1,4 +1,4 @@
-"""Run the benchmarks: all of them, or those named (transfers, small, scan, console)."""
+"""Run the benchmarks: all of them, or those named (transfers, small, delta, scan, console)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import console, scan, small_files, transfers
+from tests.bench import console, delta, scan, small_files, transfers
 from tests.bench.report import Row, table, write
 
-SECTIONS = {"transfers": transfers.run, "small": small_files.run, "scan": scan.run, "console": console.run}
+SECTIONS = {
+    "transfers": transfers.run,
+    "small": small_files.run,
+    "delta": delta.run,
+    "scan": scan.run,
+    "console": console.run,
+}
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 
@@ -34,6 +34,12 @@ def faster(name: str, ours_seconds: Sequence[float], peer: str, peer_seconds: Se
         statistics.median(pairs),
         len(ours_seconds),
     )
+
+
+def smaller(name: str, ours_bytes: Sequence[float], peer: str, peer_bytes: Sequence[float]) -> Row:
+    """Return a row of two sizes, in MB; the ratio is the median of the ratios of runs made one after the other."""
+    mine, theirs = [size / 1e6 for size in ours_bytes], [size / 1e6 for size in peer_bytes]
+    return replace(faster(name, mine, peer, theirs), unit="MB")
 
 
 def figure(name: str, values: Sequence[float], unit: str) -> Row:

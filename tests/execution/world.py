@@ -27,6 +27,7 @@ from engine.remote.pool import SessionPool
 from engine.remote.types import SshOptions
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
+from engine.transport.delta import PageDeltas
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
@@ -139,7 +140,9 @@ async def assemble(
     tools = Tools(
         queue=queue,
         catalog=catalog,
-        transports=TransportManager(build_transports(pool.get, options, pool.links, clock, servers), clock),
+        transports=TransportManager(
+            build_transports(pool.get, options, pool.links, clock, servers), clock, deltas=PageDeltas(pool.get, clock)
+        ),
         agent_for=pool.get,
         endpoint_for=known.endpoint,
         policy=lambda: known.policy,
