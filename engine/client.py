@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
     BandwidthChange,
@@ -16,6 +17,7 @@ from engine.views import (
     SyncPreview,
     SyncRequest,
     TransferPage,
+    TransferView,
 )
 
 
@@ -44,6 +46,18 @@ class EngineClient(Protocol):
 
     async def plan(self) -> PlanView:
         """Return what would move now and what would not."""
+        ...
+
+    async def transports(self) -> TransportsView:
+        """Return every transport at every node (breaker, rates, last errors), and what each link may carry."""
+        ...
+
+    async def transfer(self, transfer_id: int) -> TransferView | None:
+        """Return one transfer, or None when it is not known (any more)."""
+        ...
+
+    async def attempts(self, transfer_id: int) -> tuple[AttemptView, ...]:
+        """Return every attempt at a transfer, oldest first; empty for one that is not known (any more)."""
         ...
 
     async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
@@ -104,4 +118,8 @@ class EngineClient(Protocol):
 
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Look at nodes now instead of at their next turn."""
+        ...
+
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Close the breakers of nodes (with none: of all), so that every transport is tried at once."""
         ...

@@ -21,19 +21,14 @@ from engine.inventory.scanner import ScanOutcome
 from engine.model import SyncPriority
 from engine.parts import Parts, assemble
 from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
+from engine.shown import Shown
 from engine.views import (
     ActionResult,
     BandwidthChange,
     BandwidthView,
-    CatalogQuery,
-    CatalogWindow,
-    EntryDetail,
     FindingView,
-    PlanView,
-    StatusView,
     SyncPreview,
     SyncRequest,
-    TransferPage,
 )
 
 log = logging.getLogger(__name__)
@@ -52,7 +47,7 @@ class OnceReport:
     findings: tuple[FindingView, ...]
 
 
-class UnifiedDataPlane:
+class UnifiedDataPlane(Shown):
     """The engine. Whoever makes one holds the state directory's lock for as long as it is open."""
 
     def __init__(
@@ -173,6 +168,7 @@ class UnifiedDataPlane:
         came_up = await parts.note_scanned(node_id)
         parts.planning.wake(full=came_up)
         if came_up:
+            parts.transports.node_answers(node_id)
             await parts.runner.node_recovered(node_id)
         parts.board.touch()
 
@@ -219,46 +215,6 @@ class UnifiedDataPlane:
                 "use", "the engine", "it is not open", "start it first", ErrorClass.BUG
             )
         return self._parts
-
-    # --- what is shown --------------------------------------------------------------------------------
-
-    async def wait_for_change(self, revision: int, timeout_seconds: float) -> int:
-        """Return the revision as soon as it differs from ``revision``, or after the timeout."""
-        return await self._need().board.wait_for_change(revision, timeout_seconds)
-
-    async def status(self) -> StatusView:
-        """Return the newest status view."""
-        return await self._need().board.status()
-
-    async def transfers(self, offset: int, count: int, text: str = "", history: bool = True) -> TransferPage:
-        """Return a window onto queue and history."""
-        parts = self._need()
-        revision = (await parts.board.status()).revision
-        return await parts.shelf.transfers(offset, count, text, history, revision)
-
-    async def plan(self) -> PlanView:
-        """Return what would move now and what would not."""
-        return await self._need().requests.plan_view()
-
-    async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
-        """Return a window onto the entries that match."""
-        return await self._need().shelf.window(query, offset, count)
-
-    async def catalog_rank(self, query: CatalogQuery, entry_id: int) -> int | None:
-        """Return the position of an entry in a query."""
-        return await self._need().shelf.rank(query, entry_id)
-
-    async def catalog_entries(self, query: CatalogQuery, offset: int, count: int) -> tuple[EntryDetail, ...]:
-        """Return a window's entries with their copies."""
-        return await self._need().shelf.entries(query, offset, count)
-
-    async def entry(self, key: str) -> EntryDetail | None:
-        """Return one entry with its copies and why it is where it is."""
-        return await self._need().shelf.entry(key)
-
-    async def health_check(self) -> StatusView:
-        """Return a status made now rather than the newest one."""
-        return await self._need().board.refresh()
 
     # --- what is asked --------------------------------------------------------------------------------
 
@@ -365,6 +321,14 @@ class UnifiedDataPlane:
         """Look at nodes now."""
         count = self._need().keeper.wake(nodes)
         return ActionResult(count, f"{count} node{'' if count == 1 else 's'} will be looked at now")
+
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Close the breakers of nodes; with none, of all."""
+        parts = self._need()
+        result = await parts.transports.reset(nodes)
+        parts.runner.wake()
+        parts.board.touch()
+        return result
 
 
 def get_data_plane(config_path: Path, state_dir: Path, observe: bool = False) -> UnifiedDataPlane:

@@ -326,12 +326,8 @@ class TransportFailure:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a transfer, kept for ever in the history until it is pruned.
-
-    ``bytes_resent`` are bytes of the content that travelled more than once because a try broke. ``duration_seconds``
-    is what the transports took, ``started_at`` to ``finished_at`` the whole attempt with snapshot and publishing.
-    ``failures`` are all tries of transports that ended in an error, in order.
-    """
+    """One try of a transfer, kept until the history is pruned. ``bytes_resent`` travelled more than once because a try
+    broke; ``duration_seconds`` is what the transports took; ``failures`` are their tries that ended in an error."""
 
     transfer_id: int
     number: int
@@ -350,8 +346,3 @@ class Attempt:
     duration_seconds: float = 0.0
     bytes_resent: int = 0
     failures: tuple[TransportFailure, ...] = field(default=())
-
-    @property
-    def bytes_per_second(self) -> float | None:
-        """What reached the target in the time that transports took; None where nothing did."""
-        return self.bytes_done / self.duration_seconds if self.duration_seconds > 0 and self.bytes_done else None

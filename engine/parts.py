@@ -31,6 +31,7 @@ from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
 from engine.planning_loop import PlanningLoop
 from engine.queue.queue import LEASE_SECONDS, TransferQueue
+from engine.queue.transport_history import TransportHistory
 from engine.reconcile import Reconciler
 from engine.remote.pool import SessionPool
 from engine.remote.types import SshOptions
@@ -39,9 +40,11 @@ from engine.shelf import Shelf
 from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
+from engine.transport.delta import PageDeltas
 from engine.transport.manager import TransportManager
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
+from engine.transport_desk import TransportDesk
 
 STORE_NAME = "syncdeck.db"
 _ENGINE_ID = "engine-id"
@@ -68,6 +71,7 @@ class Parts:
     recovery: Recovery
     requests: Requests
     shelf: Shelf
+    transports: TransportDesk
     pauses: Pauses
     bandwidth: BandwidthAllocator
     limits: OperatorLimits
@@ -129,6 +133,7 @@ class Parts:
         self.loaded = loaded
         self.facts.lint = loaded.findings
         self.fleet.apply_policy(loaded.policy)
+        self.transports.forget_others()
         self.facts.config_refused = None
 
     async def close(self) -> None:
@@ -162,8 +167,11 @@ async def assemble(
     hasher = Hasher(catalog, pool.get, names, clock)
     progress = ProgressBoard(clock)
     bandwidth = BandwidthAllocator(clock, lambda: fleet.policy.engine)
+    history = TransportHistory(store, clock)
     servers = NodeDataServers(pool.get, options, pool.links, lambda: fleet.policy, clock)
-    transports = TransportManager(build_transports(pool.get, options, pool.links, clock, servers), clock)
+    transports = TransportManager(
+        build_transports(pool.get, options, pool.links, clock, servers), clock, own_node=fleet.own_node, on_decision=history.add_decision, deltas=PageDeltas(pool.get, clock)
+    )
     tools = Tools(
         queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress, bandwidth
     )
@@ -217,6 +225,7 @@ async def assemble(
         recovery=Recovery(tools, executor, LEASE_SECONDS),
         requests=Requests(reconciler, queue, fleet),
         shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
+        transports=TransportDesk(transports, history, catalog, queue, fleet, clock, audit),
         pauses=Pauses(store, fleet, audit, stop_paused),
         bandwidth=bandwidth,
         limits=OperatorLimits(store, fleet, bandwidth, clock, _user, audit),

@@ -91,6 +91,11 @@ class Shelf:
         found = await self._queue.of_entry(str(entry.key))
         return tuple(transfer_view(t, self._progress.of(t.id)) for t in found)
 
+    async def transfer(self, transfer_id: int) -> TransferView | None:
+        """Return one transfer, or None."""
+        found = await self._queue.get(transfer_id)
+        return None if found is None else transfer_view(found, self._progress.of(transfer_id))
+
     async def transfers(self, offset: int, count: int, text: str, history: bool, revision: int) -> TransferPage:
         """Return a window onto queue and history."""
         total, rows = await self._queue.page(offset, count, text, history)

@@ -1,4 +1,4 @@
-"""What an operator is shown of transports: breakers, links, attempts and what went wrong. Plain values, as in ``views``.
+"""What an operator is shown of transports: breakers, links, attempts and what went wrong. Plain values only.
 
 Times are seconds since the epoch, sizes bytes, rates bytes per second.
 """

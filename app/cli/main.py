@@ -29,6 +29,9 @@ from app.cli.commands.status import status
 from app.cli.commands.sync import sync
 from app.cli.commands.transfers import transfers
 from app.cli.commands.transfers_pause import transfers_pause, transfers_resume
+from app.cli.commands.transfers_show import transfers_show
+from app.cli.commands.transports_reset import transports_reset
+from app.cli.commands.transports_status import transports_status
 from app.cli.commands.transports_test import transports_test
 from app.cli.exit_codes import ExitCode, of_signal
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption
@@ -45,6 +48,7 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     },
     "transfers": {
         "": transfers,
+        "show": transfers_show,
         "pause": transfers_pause,
         "resume": transfers_resume,
     },
@@ -52,7 +56,7 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     "catalog": {"ls": catalog_ls, "where": catalog_where, "classify": catalog_classify},
     "config": {"lint": config_lint, "effective": config_effective},
     "nodes": {"ls": nodes_ls, "test": nodes_test, "enrol": nodes_enrol},
-    "transports": {"test": transports_test},
+    "transports": {"status": transports_status, "reset": transports_reset, "test": transports_test},
     "lab": {"up": lab_up},
 }
 GROUPS = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.errors import SyncdeckError
+from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
     BandwidthChange,
@@ -49,6 +50,7 @@ class ScriptedClient:
         self.calls: list[tuple[str, object]] = []
         self.start_error: SyncdeckError | None = None
         self.closed = False
+        self.attempts_of: dict[int, tuple[AttemptView, ...]] = {}
         self._count = entries
         self._entry_at = entry_at
         self._detail_of = detail_of
@@ -138,6 +140,21 @@ class ScriptedClient:
         """Return the scripted plan."""
         self._answer()
         return self._plan
+
+    async def transports(self) -> TransportsView:
+        """Return nothing: no script plays transports."""
+        self._answer()
+        return TransportsView(self.view.at, self.view.at, self.view.throughput.first_attempt_rate, (), ())
+
+    async def transfer(self, transfer_id: int) -> TransferView | None:
+        """Return a scripted transfer."""
+        self._answer()
+        return next((item for item in self.history if item.id == transfer_id), None)
+
+    async def attempts(self, transfer_id: int) -> tuple[AttemptView, ...]:
+        """Return the scripted attempts at a transfer."""
+        self._answer()
+        return self.attempts_of.get(transfer_id, ())
 
     async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
         """Return a window onto the scripted entries."""
@@ -242,6 +259,10 @@ class ScriptedClient:
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Record a rescan."""
         return self._did("rescan", nodes, "Looking at all nodes.")
+
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Record a reset."""
+        return self._did("reset_transports", nodes, "Every transport is tried at once.")
 
 
 def _matches(row: CatalogRow, query: CatalogQuery) -> bool:

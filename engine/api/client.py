@@ -12,6 +12,7 @@ from engine.api.errors import EngineUnreachable
 from engine.api.link import Link, LinkLost
 from engine.api.methods import methods
 from engine.api.wire import PROTOCOL
+from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
     BandwidthChange,
@@ -24,6 +25,7 @@ from engine.views import (
     SyncPreview,
     SyncRequest,
     TransferPage,
+    TransferView,
 )
 
 _THREAD_ABOVE_BYTES = 64 * 1024
@@ -68,6 +70,18 @@ class SocketClient:
     async def plan(self) -> PlanView:
         """See EngineClient."""
         return cast(PlanView, await self._call("plan", {}))
+
+    async def transports(self) -> TransportsView:
+        """See EngineClient."""
+        return cast(TransportsView, await self._call("transports", {}))
+
+    async def transfer(self, transfer_id: int) -> TransferView | None:
+        """See EngineClient."""
+        return cast("TransferView | None", await self._call("transfer", {"transfer_id": transfer_id}))
+
+    async def attempts(self, transfer_id: int) -> tuple[AttemptView, ...]:
+        """See EngineClient."""
+        return cast("tuple[AttemptView, ...]", await self._call("attempts", {"transfer_id": transfer_id}))
 
     async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
         """See EngineClient."""
@@ -130,6 +144,10 @@ class SocketClient:
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """See EngineClient."""
         return cast(ActionResult, await self._call("rescan", {"nodes": nodes}))
+
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """See EngineClient."""
+        return cast(ActionResult, await self._call("reset_transports", {"nodes": nodes}))
 
     async def _call(self, name: str, params: Mapping[str, object]) -> object:
         method = methods()[name]

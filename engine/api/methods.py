@@ -23,7 +23,7 @@ CHANGING = frozenset(
         "set_bandwidth",
         "cancel",
         "retry",
-        "rescan",
+        "rescan", "reset_transports",
     }
 )
 """Methods that change something: never sent twice, and finished even when the caller goes away."""

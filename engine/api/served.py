@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.api.server import ControlServer
 from engine.client import EngineClient
 from engine.errors import ErrorClass, SyncdeckError
+from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
     BandwidthChange,
@@ -20,6 +21,7 @@ from engine.views import (
     SyncPreview,
     SyncRequest,
     TransferPage,
+    TransferView,
 )
 
 
@@ -82,6 +84,18 @@ class ServedEngine:
         """See EngineClient."""
         return await self._engine.plan()
 
+    async def transports(self) -> TransportsView:
+        """See EngineClient."""
+        return await self._engine.transports()
+
+    async def transfer(self, transfer_id: int) -> TransferView | None:
+        """See EngineClient."""
+        return await self._engine.transfer(transfer_id)
+
+    async def attempts(self, transfer_id: int) -> tuple[AttemptView, ...]:
+        """See EngineClient."""
+        return await self._engine.attempts(transfer_id)
+
     async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
         """See EngineClient."""
         return await self._engine.catalog_window(query, offset, count)
@@ -141,3 +155,7 @@ class ServedEngine:
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """See EngineClient."""
         return await self._engine.rescan(nodes)
+
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """See EngineClient."""
+        return await self._engine.reset_transports(nodes)

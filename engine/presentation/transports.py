@@ -106,6 +106,7 @@ def error_view(failed: TransportFailure, peer: str) -> TransportErrorView:
 
 def attempt_view(attempt: Attempt) -> AttemptView:
     """Return an attempt as shown."""
+    seconds = attempt.duration_seconds
     return AttemptView(
         number=attempt.number,
         started_at=attempt.started_at,
@@ -117,8 +118,8 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         bytes_done=attempt.bytes_done,
         bytes_on_wire=attempt.bytes_on_wire,
         bytes_resent=attempt.bytes_resent,
-        duration_seconds=attempt.duration_seconds,
-        bytes_per_second=attempt.bytes_per_second,
+        duration_seconds=seconds,
+        bytes_per_second=attempt.bytes_done / seconds if seconds > 0 and attempt.bytes_done else None,
         error_class=attempt.error_class.value if attempt.error_class else None,
         error=attempt.error,
         hint=attempt.hint,

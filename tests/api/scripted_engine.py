@@ -6,6 +6,15 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from engine.errors import SyncdeckError
+from engine.transport_views import (
+    AttemptView,
+    BreakerView,
+    LinkDecisionView,
+    LinkView,
+    NodeTransportView,
+    TransportErrorView,
+    TransportsView,
+)
 from engine.views import (
     ActionResult,
     BandwidthChange,
@@ -150,6 +159,22 @@ class ScriptedEngine:
         refused = RefusalView("npz:y.npz", "b", "full", "free some space", "npz", None)
         return PlanView(NOW, (item,), (refused,))
 
+    async def transports(self) -> TransportsView:
+        breaker = BreakerView("http", "open", NOW + 42, "3 failures: connection reset")
+        error = TransportErrorView(NOW - 1, "http", "b", "transient-network", "connection reset", "wait")
+        lowered = LinkDecisionView(NOW - 1, 4, 2, "lowered: reset")
+        link = LinkView("a", "b", 2, 4, "lowered: reset", 1e6, 0.5, (lowered,))
+        row = NodeTransportView("a", "http", breaker, 7, 3, 0.5, 1e6, (error,))
+        return TransportsView(NOW, NOW - 86_400, 0.97, (row,), (link,))
+
+    async def transfer(self, transfer_id: int) -> TransferView | None:
+        return a_transfer(transfer_id) if transfer_id < 6 else None
+
+    async def attempts(self, transfer_id: int) -> tuple[AttemptView, ...]:
+        error = TransportErrorView(NOW - 1, "http", "b", "transient-network", "connection reset", "wait")
+        moved = (100, 140, 40, 2.0, 50.0)
+        return (AttemptView(1, NOW - 3, NOW, "agent", "a", "b", True, *moved, None, None, None, (error,)),)
+
     async def catalog_window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
         rows = [a_row(number) for number in range(self.entries) if query.text in a_row(number).key]
         return CatalogWindow(7, len(rows), offset, tuple(rows[offset : offset + count]))
@@ -204,6 +229,9 @@ class ScriptedEngine:
 
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         return await self._change("rescan", nodes, "rescanned")
+
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        return await self._change("reset_transports", nodes, "reset")
 
     def advance(self) -> None:
         """Change the status, as time does."""

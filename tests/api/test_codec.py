@@ -13,6 +13,7 @@ from engine.api.codec import CodecError, decode, encode
 from engine.api.methods import CHANGING, methods
 from engine.client import EngineClient
 from engine.model import NodeState
+from engine.transport_views import AttemptView, TransportsView
 from engine.views import CatalogQuery, EntryDetail, FindingView, PlanView, StatusView, SyncRequest, TransferView
 from tests.api.scripted_engine import ScriptedEngine, a_detail, a_row, a_status
 
@@ -36,6 +37,13 @@ def test_an_entry_arrives_as_it_was_sent() -> None:
 async def test_a_plan_arrives_as_it_was_sent() -> None:
     view = await ScriptedEngine().plan()
     assert over_the_wire(PlanView, view) == view
+
+
+async def test_transports_and_attempts_arrive_as_they_were_sent() -> None:
+    engine = ScriptedEngine()
+    view, attempts = await engine.transports(), await engine.attempts(1)
+    assert over_the_wire(TransportsView, view) == view
+    assert over_the_wire(tuple[AttemptView, ...], attempts) == attempts
 
 
 @given(st.builds(SyncRequest))
