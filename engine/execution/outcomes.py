@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Unpack
 
@@ -11,7 +12,7 @@ from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Verdict, judge
 from engine.inventory.fleet import location_node
 from engine.model import Attempt, Transfer, TransferState, Transport
-from engine.queue.values import TransferFields
+from engine.queue.values import NewEdge, TransferFields
 from engine.transport.errors import BadSource
 from engine.transport.manager import Delivery
 
@@ -30,6 +31,27 @@ class Timeline:
 
     started_at: float
     steps: list[tuple[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """One transfer's part of an edge that many take."""
+
+    transfer: Transfer
+    reason: str
+    evidence: str = ""
+    fields: TransferFields = field(default_factory=TransferFields)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One of many transfers whose files are in place and in the catalog."""
+
+    transfer: Transfer
+    sha256: str
+    size_bytes: int
+    outcome: str
+    delivery: Delivery | None
 
 
 class Outcomes:
@@ -68,17 +90,26 @@ class Outcomes:
     ) -> None:
         """Record the attempt and the end of a transfer whose file is in place and in the catalog."""
         await self._record_attempt(transfer, delivery, None)
-        reason = "in place, verified by SHA-256" if outcome == "published" else "the target holds it already"
-        result = delivery.result if delivery is not None else None
-        await self._tools.queue.finish(
-            transfer.id,
-            TransferState.DONE,
-            reason,
-            sha256=sha256,
-            bytes_done=size_bytes,
-            bytes_on_wire=result.bytes_on_wire if result is not None else 0,
-            transport=result.transport_used if result is not None else None,
-        )
+        reason, fields = _end_of(sha256, size_bytes, outcome, delivery)
+        await self._tools.queue.finish(transfer.id, TransferState.DONE, reason, **fields)
+
+    async def enter_many(self, state: TransferState, edges: Sequence[Announced]) -> frozenset[int]:
+        """Record an edge to one state for many transfers; return the ids that took it (others were ended meanwhile)."""
+        now = self._tools.clock.now()
+        for edge in edges:
+            self._timelines[edge.transfer.id].steps.append((state.value, now))
+        moves = [NewEdge(edge.transfer.id, state, edge.reason, edge.evidence, edge.fields) for edge in edges]
+        return await self._tools.queue.transition_many(moves, self._tools.names.run_id)
+
+    async def done_many(self, arrived: Sequence[Arrived]) -> None:
+        """Do what ``done`` does for many transfers, a few transactions for all."""
+        tools = self._tools
+        await tools.queue.record_attempts([self._attempt(one.transfer, one.delivery, None) for one in arrived])
+        moves = []
+        for one in arrived:
+            reason, fields = _end_of(one.sha256, one.size_bytes, one.outcome, one.delivery)
+            moves.append(NewEdge(one.transfer.id, TransferState.DONE, reason, "", fields))
+        await tools.queue.transition_many(moves)
 
     def judge(self, transfer: Transfer, error: SyncdeckError) -> Verdict:
         """Return what follows an error of this attempt."""
@@ -117,30 +148,44 @@ class Outcomes:
             await tools.queue.finish(transfer.id, TransferState.CANCELLED, error.cause, **about)
 
     async def _record_attempt(self, transfer: Transfer, delivery: Delivery | None, error: SyncdeckError | None) -> None:
+        await self._tools.queue.record_attempt(self._attempt(transfer, delivery, error))
+
+    def _attempt(self, transfer: Transfer, delivery: Delivery | None, error: SyncdeckError | None) -> Attempt:
         timeline = self._timelines[transfer.id]
         result = delivery.result if delivery is not None else None
         first_choice = transfer.transport_preference[0] if transfer.transport_preference else Transport.AGENT
-        await self._tools.queue.record_attempt(
-            Attempt(
-                transfer_id=transfer.id,
-                number=transfer.attempts + 1,
-                started_at=timeline.started_at,
-                finished_at=self._tools.clock.now(),
-                transport=result.transport_used if result is not None else first_choice,
-                success=error is None,
-                bytes_done=result.bytes_transferred if result is not None else 0,
-                bytes_on_wire=result.bytes_on_wire if result is not None else 0,
-                error_class=error.error_class if error is not None else None,
-                error=str(error) if error is not None else None,
-                hint=error.remedy if error is not None else None,
-                steps=tuple(timeline.steps),
-                source=transfer.source,
-                target=transfer.target,
-                duration_seconds=result.duration_seconds if result is not None else 0.0,
-                bytes_resent=delivery.bytes_resent if delivery is not None else 0,
-                failures=delivery.failures if delivery is not None else (),
-            )
+        return Attempt(
+            transfer_id=transfer.id,
+            number=transfer.attempts + 1,
+            started_at=timeline.started_at,
+            finished_at=self._tools.clock.now(),
+            transport=result.transport_used if result is not None else first_choice,
+            success=error is None,
+            bytes_done=result.bytes_transferred if result is not None else 0,
+            bytes_on_wire=result.bytes_on_wire if result is not None else 0,
+            error_class=error.error_class if error is not None else None,
+            error=str(error) if error is not None else None,
+            hint=error.remedy if error is not None else None,
+            steps=tuple(timeline.steps),
+            source=transfer.source,
+            target=transfer.target,
+            duration_seconds=result.duration_seconds if result is not None else 0.0,
+            bytes_resent=delivery.bytes_resent if delivery is not None else 0,
+            failures=delivery.failures if delivery is not None else (),
         )
+
+
+def _end_of(sha256: str, size_bytes: int, outcome: str, delivery: Delivery | None) -> tuple[str, TransferFields]:
+    """Return why a transfer is done, and what its row says then."""
+    reason = "in place, verified by SHA-256" if outcome == "published" else "the target holds it already"
+    result = delivery.result if delivery is not None else None
+    fields: TransferFields = {
+        "sha256": sha256,
+        "bytes_done": size_bytes,
+        "bytes_on_wire": result.bytes_on_wire if result is not None else 0,
+        "transport": result.transport_used if result is not None else None,
+    }
+    return reason, fields
 
 
 def _ends(transfer: Transfer) -> set[str]:

@@ -73,17 +73,25 @@ async def find_target(policy: Policy, agent: NodeAgent, key: EntryKey, location:
 
     Raises Superseded when the location may not or cannot receive it now: the next plan says so, visibly.
     """
-    decision = policy.receives(location_node(location), key.data_type)
     root = landing_root(policy, location, key.data_type)
-    if root is None or not decision.receives:
+    status = await root_status(agent, root) if root is not None else None
+    root, status = ensure_receives(policy, key, location, root, status)
+    return Target(root.node_id, location, f"{status.path.rstrip('/')}/{place(key, root)}", status)
+
+
+def ensure_receives(
+    policy: Policy, key: EntryKey, location: str, root: LocationRoot | None, status: RootStatus | None
+) -> tuple[LocationRoot, RootStatus]:
+    """Return the root and its status where a location may and can receive a key now. Raises Superseded."""
+    decision = policy.receives(location_node(location), key.data_type)
+    if root is None or status is None or not decision.receives:
         because = decision.because if not decision.receives else "the location is not configured"
         cause = f"{location} does not receive {key.data_type.value} any more: {because}"
         raise Superseded("place", str(key), cause, "see `syncdeck config effective`")
-    status = await root_status(agent, root)
     if status.state is not LocationState.AVAILABLE:
         cause = f"{location} is {status.state.value}"
         raise Superseded("place", str(key), cause, f"make {status.path} available on {root.node_id}")
-    return Target(root.node_id, location, f"{status.path.rstrip('/')}/{place(key, root)}", status)
+    return root, status
 
 
 async def source_root(policy: Policy, agent: NodeAgent, source: Source) -> RootStatus:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import ErrorClass
+from engine.execution.batch import BatchExecutor
+from engine.execution.batch_sizes import BATCHES_PER_NODE, FIRST_BYTES, FIRST_FILES, LARGEST_FILE_BYTES
 from engine.execution.executor import Executor
 from engine.execution.progress import LiveProgress
+from engine.execution.resting import RestingNodes
 from engine.execution.space_watch import SpaceWatch
 from engine.execution.tools import Tools
 from engine.inventory.fleet import location_node
-from engine.model import RUNNING_STATES, Transfer, TransferState
+from engine.model import RUNNING_STATES, Transfer, TransferState, Transport
 from engine.queue.queue import LEASE_SECONDS
+from engine.queue.values import Grouping, NewEdge
 from engine.transport.concurrency import NODE_LIMIT
 
 log = logging.getLogger(__name__)
@@ -23,15 +28,24 @@ SPACE_CHECK_SECONDS = 60.0
 EXPLAINED_AT_ONCE = 500
 REQUEUED_AT_ONCE = 10_000
 SHORTEST_WAIT_SECONDS = 0.05
+DRAIN_PATIENCE_SECONDS = 60.0
+"""A drain ends when nothing but retries further ahead than this is left: a way that stays broken is not waited for."""
 
 ClosedNodes = Callable[[], Mapping[str, str]]
 """Returns the nodes that nothing may be started with now, and why: paused, unreachable."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Running:
-    transfer: Transfer
+    """One task and what it carries out: a single transfer, or a batch."""
+
+    transfers: tuple[Transfer, ...]
     task: asyncio.Task[None]
+
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes that take part."""
+        return {location_node(self.transfers[0].source), location_node(self.transfers[0].target)}
 
 
 @dataclass
@@ -57,9 +71,11 @@ class Runner:
         self._on_change = on_change
         self._tools = tools
         self._executor = executor
+        self._batches = BatchExecutor(tools, executor)
         self._closed_nodes = closed_nodes
         self._lease_seconds = lease_seconds
         self._space_watch = SpaceWatch(tools)
+        self._resting = RestingNodes(tools.transports.breakers, tools.clock)
         self._running: dict[int, _Running] = {}
         self._crashed: dict[int, BaseException] = {}
         self._wake = asyncio.Event()
@@ -96,25 +112,32 @@ class Runner:
             self._wake.clear()
             await self._tick()
             counts = await self._tools.queue.counts()
-            open_work = counts.get(TransferState.QUEUED, 0) + counts.get(TransferState.RETRY_AT, 0)
+            open_work = counts.get(TransferState.QUEUED, 0) or await self._more_to_come()
             if not self._running and not self._crashed and not open_work:
                 return
             await self._wait()
+
+    async def _more_to_come(self) -> bool:
+        """Return whether a drain waits: for a retry that is due soon, or for a node that will be probed soon."""
+        retry_at = await self._tools.queue.soonest_retry_at()
+        if retry_at is not None and retry_at - self._tools.clock.now() <= DRAIN_PATIENCE_SECONDS:
+            return True
+        worth = self._resting.worth_waiting()
+        return any(reason in worth for reason, _ in await self._tools.queue.waiting_reasons())
 
     async def stop(self) -> None:
         """Stop claiming, end what runs, leave nothing of it behind, and queue it again for the next start."""
         self._stopping = True
         self._wake.set()
         async with self._claiming:
-            ended = list(self._running.values())
-            await self._end(ended)
-            for running in ended:
-                await self._settle(running.transfer.id, TransferState.QUEUED, "the engine was stopped")
+            ids = tuple(self._running)
+            await self._end(ids)
+            await self._settle(ids, TransferState.QUEUED, "the engine was stopped")
 
     async def cancel(self, transfer_ids: Sequence[int]) -> int:
         """Cancel live transfers, running or not; nothing of them stays behind. Return how many were cancelled."""
         async with self._claiming:
-            await self._end([self._running[i] for i in transfer_ids if i in self._running])
+            await self._end(transfer_ids)
             known = [await self._tools.queue.get(transfer_id) for transfer_id in transfer_ids]
             count = await self._tools.queue.cancel(transfer_ids)
         for transfer in known:
@@ -127,7 +150,7 @@ class Runner:
         """Stop what runs of these at once, keeping what arrived, and let it wait; return how many were running."""
         async with self._claiming:
             ended = await self._end_keeping(transfer_ids)
-            await self._tools.queue.hold([running.transfer.id for running in ended], reason)
+            await self._tools.queue.hold(ended, reason)
         self._wake.set()
         return len(ended)
 
@@ -139,10 +162,11 @@ class Runner:
         self._wake.set()
         return count
 
-    async def _end_keeping(self, transfer_ids: Sequence[int]) -> list[_Running]:
-        ended = [self._running[i] for i in transfer_ids if i in self._running]
-        for running in ended:
-            self._executor.keep(running.transfer.id)
+    async def _end_keeping(self, transfer_ids: Sequence[int]) -> list[int]:
+        """End what runs of these, keeping partial files; return which ran. A batch's files are sent again."""
+        ended = [number for number in transfer_ids if number in self._running]
+        for number in ended:
+            self._executor.keep(number)
         await self._end(ended)
         return ended
 
@@ -172,30 +196,61 @@ class Runner:
 
     async def _fill(self) -> None:
         async with self._claiming:
-            closed = self._closed_nodes()
+            closed = {**self._resting.reasons(), **self._closed_nodes()}
             await self._requeue_opened(closed)
-            free = self._tools.policy().engine.max_concurrent_syncs - len(self._running)
+            tasks = self._tasks()
+            free = self._tools.policy().engine.max_concurrent_syncs - len(tasks)
             if self._stopping or free <= 0:
                 return
-            claimed = await self._tools.queue.claim(
-                self._tools.names.run_id, self._lease_seconds, free, closed.keys(), NODE_LIMIT
+            load = Counter(node for running in tasks for node in running.nodes)
+            groups = await self._tools.queue.claim_groups(
+                self._tools.names.run_id,
+                self._lease_seconds,
+                free,
+                closed.keys(),
+                NODE_LIMIT,
+                self._grouping(tasks),
+                load,
             )
-            for transfer in claimed:
-                self._start(transfer)
-            if closed and len(claimed) < free:
+            for group in groups:
+                self._start(group)
+            if closed and len(groups) < free:
                 await self._explain(closed)
 
-    def _start(self, transfer: Transfer) -> None:
-        task = asyncio.get_running_loop().create_task(self._executor.run(transfer), name=f"transfer {transfer.id}")
-        self._running[transfer.id] = _Running(transfer, task)
-        task.add_done_callback(lambda done: self._reap(transfer.id, done))
+    def _tasks(self) -> set[_Running]:
+        return set(self._running.values())
+
+    def _grouping(self, tasks: Collection[_Running]) -> Grouping:
+        """Return which small files may be claimed together now."""
+        every = self._tools.transports.chain(tuple(Transport))
+        return Grouping(
+            FIRST_FILES,
+            FIRST_BYTES,
+            LARGEST_FILE_BYTES,
+            sizes=self._batches.sizes.all(),
+            alone=self._batches.alone,
+            running=Counter(node for one in tasks if len(one.transfers) > 1 for node in one.nodes),
+            batches_per_node=BATCHES_PER_NODE,
+            unbatched=tuple(adapter.name.value for adapter in every if not adapter.capabilities.batches),
+        )
+
+    def _start(self, group: tuple[Transfer, ...]) -> None:
+        first = group[0]
+        single = len(group) == 1
+        self._batches.alone.discard(first.id)
+        work = self._executor.run(first) if single else self._batches.run(group)
+        name = f"transfer {first.id}" if single else f"batch of {len(group)} led by transfer {first.id}"
+        running = _Running(group, asyncio.get_running_loop().create_task(work, name=name))
+        self._running.update((transfer.id, running) for transfer in group)
+        running.task.add_done_callback(lambda done: self._reap(group, done))
         self._on_change()
 
-    def _reap(self, transfer_id: int, task: asyncio.Task[None]) -> None:
-        self._running.pop(transfer_id, None)
+    def _reap(self, group: Sequence[Transfer], task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._crashed[transfer_id] = error
+        for transfer in group:
+            self._running.pop(transfer.id, None)
+            if error is not None:
+                self._crashed[transfer.id] = error
         self._wake.set()
         self._on_change()
 
@@ -235,17 +290,22 @@ class Runner:
                 explained += 1
         return explained
 
-    async def _end(self, ended: Sequence[_Running]) -> None:
+    async def _end(self, transfer_ids: Collection[int]) -> None:
+        """End what runs of these. Others of their batches are queued again: what arrived of them is sent once more."""
+        ended = {self._running[number] for number in transfer_ids if number in self._running}
         for running in ended:
             running.task.cancel()
-        if ended:
-            await asyncio.wait([running.task for running in ended])
+        if not ended:
+            return
+        await asyncio.wait([running.task for running in ended])
+        named = set(transfer_ids)
+        fellows = [transfer.id for running in ended for transfer in running.transfers if transfer.id not in named]
+        await self._settle(fellows, TransferState.QUEUED, "another file of its batch was stopped")
 
-    async def _settle(self, transfer_id: int, state: TransferState, reason: str) -> None:
-        """Record what became of an ended task, unless it reached an end by itself."""
-        found = await self._tools.queue.get(transfer_id)
-        if found is not None and found.state in RUNNING_STATES:
-            await self._tools.queue.transition(transfer_id, state, reason)
+    async def _settle(self, transfer_ids: Sequence[int], state: TransferState, reason: str) -> None:
+        """Record what became of ended tasks' transfers, unless they reached an end by themselves."""
+        own = {transfer.id for transfer in await self._tools.queue.running()}
+        await self._tools.queue.transition_many([NewEdge(i, state, reason) for i in transfer_ids if i in own])
 
     async def _wait(self) -> None:
         """Sleep until woken, or until a retry, a heartbeat or a look at the disks is due."""
@@ -254,6 +314,9 @@ class Runner:
         retry_at = await self._tools.queue.next_retry_at()
         if retry_at is not None and retry_at > clock.now():
             seconds = min(seconds, retry_at - clock.now())
+        probe_in = self._resting.next_probe_in()
+        if probe_in is not None:
+            seconds = min(seconds, probe_in)
         try:
             async with asyncio.timeout(max(seconds, SHORTEST_WAIT_SECONDS)):
                 await self._wake.wait()

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import Transfer, TransferState
 from engine.queue.moves import RowMove, move, move_many, row_of, rows_of
 from engine.queue.rows import transfer
 from engine.queue.states import CLAIMABLE_STATES, RUNNING_STATES
-from engine.queue.values import Grouping, Recovered
+from engine.queue.values import Grouping, Narrow, Recovered
 from engine.store.schema import transfers
 
 _CLAIMABLE = [state.value for state in CLAIMABLE_STATES]
@@ -32,6 +32,7 @@ async def claim(
     now: float,
     grouping: Grouping | None = None,
     load: Mapping[str, int] | None = None,
+    narrow: Narrow | None = None,
 ) -> list[tuple[Transfer, ...]]:
     """Lease up to ``limit`` groups, most urgent first, that touch no excluded node and no node at its limit.
 
@@ -42,17 +43,29 @@ async def claim(
     if per_node is not None and load is None:
         counted = await _load(connection)
     closed = set(exclude) | {node for node, count in counted.items() if per_node is not None and count >= per_node}
-    batches, full = Counter[str](), set(grouping.busy_nodes if grouping is not None else ())
+    batches = Counter(grouping.running if grouping is not None else {})
+    full = {node for node, count in batches.items() if grouping is not None and count >= grouping.batches_per_node}
     groups: list[tuple[Transfer, ...]] = []
+    narrow = narrow or Narrow()
+    links = Counter(narrow.running)
+    for node in sorted(set(narrow.probing) - closed):
+        row = None if counted[node] or len(groups) >= limit else await _smallest(connection, node, closed, now)
+        if row is not None:
+            groups.append(await _lease(connection, [row], run_id, lease_until, now))
+            counted.update({row.source_node, row.target_node})
+            links[(row.source_node, row.target_node)] += 1
+        closed.add(node)
     while len(groups) < limit:
         # Again after each full node: everything of it is skipped by the database, not row by row.
-        row = await _next(connection, closed, now, grouping, full)
+        spent = [link for link, most in narrow.limits.items() if links[link] >= most]
+        row = await _next(connection, closed, now, grouping, full, spent)
         if row is None:
             break
         rows = [row] if grouping is None else await _with_fellows(connection, row, now, grouping)
         groups.append(await _lease(connection, rows, run_id, lease_until, now))
         nodes = {row.source_node, row.target_node}
         counted.update(nodes)
+        links[(row.source_node, row.target_node)] += 1
         if grouping is not None and len(rows) > 1:
             batches.update(nodes)
             full |= {node for node in nodes if batches[node] >= grouping.batches_per_node}
@@ -104,9 +117,16 @@ async def _load(connection: AsyncConnection) -> Counter[str]:
 
 
 async def _next(
-    connection: AsyncConnection, closed: Collection[str], now: float, grouping: Grouping | None, full: Collection[str]
+    connection: AsyncConnection,
+    closed: Collection[str],
+    now: float,
+    grouping: Grouping | None,
+    full: Collection[str],
+    spent: Sequence[tuple[str, str]],
 ) -> Any | None:
     statement = _claimable(now).where(transfers.c.source_node.not_in(closed), transfers.c.target_node.not_in(closed))
+    if spent:
+        statement = statement.where(tuple_(transfers.c.source_node, transfers.c.target_node).not_in(spent))
     if grouping is not None and full:
         # Where enough batches run, what belongs into one waits for the next: singles keep their place beside them.
         elsewhere = and_(transfers.c.source_node.not_in(full), transfers.c.target_node.not_in(full))
@@ -114,24 +134,32 @@ async def _next(
     return (await connection.execute(statement.limit(1))).one_or_none()
 
 
+async def _smallest(connection: AsyncConnection, node: str, closed: Collection[str], now: float) -> Any | None:
+    """Return the smallest transfer that a node takes part in, the other end being open."""
+    touches = or_(transfers.c.source_node == node, transfers.c.target_node == node)
+    open_ends = and_(transfers.c.source_node.not_in(closed), transfers.c.target_node.not_in(closed))
+    statement = _claimable(now).where(touches, open_ends).order_by(None)
+    return (await connection.execute(statement.order_by(transfers.c.bytes_total, transfers.c.id).limit(1))).one_or_none()
+
+
 async def _with_fellows(connection: AsyncConnection, row: Any, now: float, grouping: Grouping) -> list[Any]:
     """Return the row, first, and what can travel with it; only the row where it goes alone."""
     if row.id in grouping.alone:
         return [row]
+    most_files, most_bytes = grouping.sizes.get((row.source, row.target), (grouping.most_files, grouping.most_bytes))
     alike = (getattr(transfers.c, name) == getattr(row, name) for name in _ALIKE)
-    statement = _claimable(now).where(*alike, _small(grouping)).limit(grouping.most_files + len(grouping.alone))
+    statement = _claimable(now).where(*alike, _small(grouping)).limit(most_files + len(grouping.alone))
     found = [other for other in await connection.execute(statement) if other.id not in grouping.alone]
     if row.id not in {other.id for other in found}:
         return [row]
     chosen, total = [row], row.bytes_total
     for other in found:
+        if other.id == row.id:
+            continue
         total += other.bytes_total
-        if len(chosen) >= grouping.most_files or total > grouping.most_bytes:
+        if len(chosen) >= most_files or total > most_bytes:
             break
-        if other.id != row.id:
-            chosen.append(other)
-        else:
-            total -= other.bytes_total
+        chosen.append(other)
     return chosen
 
 
@@ -143,4 +171,5 @@ def _claimable(now: float) -> Select[Any]:
 
 def _small(grouping: Grouping) -> ColumnElement[bool]:
     live = and_(func.lower(transfers.c.path).like("%.db"), transfers.c.origin == transfers.c.source_node)
-    return and_(transfers.c.bytes_total.between(1, grouping.largest_bytes), not_(live))
+    sized = transfers.c.bytes_total.between(1, grouping.largest_bytes)
+    return and_(sized, not_(live), transfers.c.transport_preference.not_in(grouping.unbatched))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -69,16 +69,19 @@ class Grouping:
     """Which transfers may be claimed together with the most urgent one, so that they travel as one batch.
 
     They share source, target, priority and transports, their sizes are known and at most ``largest_bytes``, and none
-    is a database at the place where it is written. ``alone`` are ids that go singly all the same; ``busy_nodes`` are
-    those that may take part in no further batch now.
+    is a database at the place where it is written. ``sizes`` overrules files and bytes for single links (source and
+    target location). ``alone`` are ids that go singly all the same. ``running`` says how many batches each node has a
+    part in now. ``unbatched`` are transport preferences, as text, that no batch serves.
     """
 
     most_files: int
     most_bytes: int
     largest_bytes: int
+    sizes: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     alone: Collection[int] = ()
-    busy_nodes: Collection[str] = ()
+    running: Mapping[str, int] = field(default_factory=dict)
     batches_per_node: int = 2
+    unbatched: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,19 @@ class Edge:
     reason: str
     evidence: str
     run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Where less may be claimed than a node allows. Links are (source node, target node).
+
+    ``limits`` says how many may run on a link, ``running`` how many do; of each node in ``probing`` only the smallest
+    transfer is claimed, and only while none runs: it tells whether the node is well again.
+    """
+
+    limits: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    running: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    probing: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,19 @@ from engine.remote.batch import SourceDamaged, run_batch
 from engine.remote.batch_types import BatchFile, BatchJob
 from engine.remote.links import Links
 from engine.remote.types import SshOptions, StreamOutcome
-from engine.transport.chain import resolve_chain
 from engine.transport.errors import bad_source
 from engine.transport.types import BatchProgress, BatchTransport, TransferJob, TransportAdapter
 
 
-def batch_chain(preference: Sequence[Transport], adapters: Sequence[TransportAdapter]) -> tuple[BatchTransport, ...]:
-    """Return the transports that carry a batch for this preference, in order; empty: each file goes singly.
+def batch_chain(preference: Sequence[Transport], chain: Sequence[TransportAdapter]) -> tuple[BatchTransport, ...]:
+    """Return those of a preference's resolved chain that carry a batch; empty: each file goes singly.
 
     A scenario's chain is about what is best for one file, and for many small ones that is whatever batches them. A
     single preferred transport is an operator's ``via``: if it is built and carries no batches, there are none.
     """
-    built = {adapter.name: adapter for adapter in adapters}
-    if len(preference) == 1 and preference[0] in built and not built[preference[0]].capabilities.batches:
+    if len(preference) == 1 and any(a.name is preference[0] and not a.capabilities.batches for a in chain):
         return ()
-    return tuple(adapter for adapter in resolve_chain(preference, adapters) if _batches(adapter))
+    return tuple(adapter for adapter in chain if _batches(adapter))
 
 
 def _batches(adapter: TransportAdapter) -> TypeGuard[BatchTransport]:
