@@ -1,10 +1,10 @@
 """Making way for urgent transfers on the links that they share with others: pure.
 
 While something urgent uses a link, all the others on it together have a ceiling: 15 % of what the link carries, so that
-the urgent have the 80 % that emergency saves are promised, and bursts do not take it from them. What a link carries is the smaller of its written limit and
-the highest sum of bytes/s that was measured on it; with nothing measured yet it is taken to be small, and the ceiling
-grows within a second as the urgent show what goes through. A written limit alone is not believed: a limit of 100 MB/s
-on a link of 10 would hold nobody back.
+the urgent have the 80 % that emergency saves are promised, and bursts do not take it from them. What a link carries is
+the smaller of its written limit and the highest sum of bytes/s that was measured on it; with nothing measured yet it is
+taken to be small, and the ceiling grows within a second as the urgent show what goes through. A written limit alone is
+not believed: a limit of 100 MB/s on a link of 10 would hold nobody back.
 
 Where the urgent do not use their part, the ceiling is raised in steps. A step that costs the urgent a tenth of their
 rate is taken back, and none is tried for a while: so it is found out whether they cannot use the link (another end is
