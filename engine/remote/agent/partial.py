@@ -13,10 +13,13 @@ from engine.remote.agent.chunks import CHUNK_BYTES
 from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.holes import remove_holes, whole_from_start
+from engine.remote.agent.orphans import end_lock_holder
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
 
 LOCK_SECONDS = 10.0
+# Whoever ends with its pipe is gone long before.
+ORPHAN_SECONDS = 1.0
 # A partial file is taken up at a multiple of this: what was torn by a crash is rarely its whole end.
 RESUME_BYTES = 64 << 10
 # Written back while the rest arrives, so that the last flush is short and a full disk shows early.
@@ -57,8 +60,9 @@ class PartialFile:
         threading.Thread(target=self._guarded, args=(self._flush_often,), daemon=True).start()
 
     def _lock(self) -> None:
-        """Wait for a receiver that an earlier attempt left behind; it ends with its pipe."""
-        until = time.monotonic() + LOCK_SECONDS
+        """Wait for a receiver that an earlier attempt left behind; it ends with its pipe, or is ended by us."""
+        began = time.monotonic()
+        until, orphaned = began + LOCK_SECONDS, began + ORPHAN_SECONDS
         while True:
             try:
                 fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,6 +71,8 @@ class PartialFile:
                 if time.monotonic() > until:
                     cause = "another receiver still writes %s" % self.path
                     raise Failure("transient-network", cause, "it is tried again by itself") from None
+                if time.monotonic() > orphaned:
+                    end_lock_holder(self.fd)
                 time.sleep(0.05)
 
     def _take_up(self) -> int:
