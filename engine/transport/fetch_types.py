@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.errors import ErrorClass
 from engine.model import FileStat
 from engine.remote.types import Endpoint, Progress, StreamOutcome
 from engine.transport.rates import RateCap
@@ -86,7 +87,12 @@ class FetchHandle(Protocol):
 
     @property
     def failures(self) -> Mapping[str, str]:
-        """Sources that were given up, and why."""
+        """Sources that were given up, and why; one that was offered under other URLs since is not among them."""
+        ...
+
+    @property
+    def failed_classes(self) -> Mapping[str, ErrorClass]:
+        """Of what class these failures are."""
         ...
 
     async def result(self) -> StreamOutcome:

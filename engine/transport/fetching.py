@@ -79,6 +79,7 @@ class RunningFetch:
         self._started = self._last_news = time.monotonic()
         self._counters: dict[str, int] = {}
         self._have: tuple[Span, ...] = ()
+        self._urls = {source.id: source.urls for source in job.sources}
         self._failures: dict[str, str] = {}
         self._failed_classes: dict[str, ErrorClass] = {}
         self._spoke = asyncio.Event()
@@ -121,7 +122,12 @@ class RunningFetch:
         self._held.callback(self._job.rate.subscribe(lambda rate: self._order({"rate": rate})))
 
     def offer(self, sources: Sequence[FetchSource]) -> None:
-        """Replace the list of sources."""
+        """Replace the list of sources; one that comes under other URLs gets another chance."""
+        for source in sources:
+            if self._urls.get(source.id) != source.urls:
+                self._urls[source.id] = source.urls
+                self._failures.pop(source.id, None)
+                self._failed_classes.pop(source.id, None)
         self._order({"sources": [_source_frame(source) for source in sources]})
 
     def manifest(self, manifest: ChunkManifest) -> None:

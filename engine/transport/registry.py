@@ -8,6 +8,7 @@ from engine.remote.types import SshOptions
 from engine.transport.agent import AgentTransport
 from engine.transport.fetching import AgentFetching
 from engine.transport.http import HttpTransport
+from engine.transport.p2p import P2PTransport
 from engine.transport.rsync import RsyncTransport
 from engine.transport.serving import NodeDataServers
 from engine.transport.types import AgentFor, TransportAdapter
@@ -17,9 +18,11 @@ def build_transports(
     agent_for: AgentFor, options: SshOptions, links: Links, clock: Clock, servers: NodeDataServers
 ) -> tuple[TransportAdapter, ...]:
     """Return one adapter for each transport that is built; ``servers`` is the caller's to close."""
+    fetching = AgentFetching(options, links)
     return (
         RsyncTransport(agent_for, options, links, clock),
         AgentTransport(agent_for, options, links),
         AgentTransport(agent_for, options, links, base64=True),
-        HttpTransport(agent_for, servers, AgentFetching(options, links), clock),
+        HttpTransport(agent_for, servers, fetching, clock),
+        P2PTransport(agent_for, fetching, servers, clock),
     )

@@ -42,6 +42,8 @@ class Holder:
     endpoint: Endpoint
     path: str
     stat: FileStat
+    root: str = ""
+    """The root that it lies in, as the configuration has it; a data server serves nothing outside it ("": nothing)."""
 
 
 @dataclass(frozen=True, slots=True)

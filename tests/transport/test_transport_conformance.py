@@ -27,7 +27,7 @@ from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransportAdapter
 from tests.fleet import Fleet, openssh_fleet
 
-ALL = ["rsync", "agent", "base64", "http"]
+ALL = ["rsync", "agent", "base64", "http", "p2p"]
 ENGINE = "engine"
 PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
 IN_EVERY_DIRECTION = (

@@ -49,7 +49,8 @@ class Fetch:
         self._lines = lines
         self._chance = random.Random()
         self._connections: int = job["connections"]
-        start = self._chance.randrange(-(-self.size // self.chunk_bytes) or 1) if job["rarest_first"] else 0
+        peers = job["rarest_first"] and any(source["have"] is not None for source in job["sources"])
+        start = self._chance.randrange(-(-self.size // self.chunk_bytes) or 1) if peers else 0
         self.plan = Plan(self.size, self.chunk_bytes, self._connections, job["rarest_first"], start)
         self._proof = Proof(self.size, self.chunk_bytes, job["sha256"])
         self._file = FetchedFile(job["temp_path"], self.size, job["root"], self.chunk_bytes, job["sha256"] or "")
@@ -71,7 +72,10 @@ class Fetch:
         return self.plan.done
 
     def run(self) -> Dict[str, Any]:
-        """Return {sha256, size, stat, synced, resumed, wire} of the verified file. Raises Failure, or what the disk says."""
+        """Return {sha256, size, stat, synced, resumed, wire} of the verified file.
+
+        Raises Failure, or what the disk says.
+        """
         for _ in range(self._connections):
             threading.Thread(target=Puller(self).work, daemon=True).start()
         for _ in range(MOST_CHECKS):
@@ -209,14 +213,14 @@ class Fetch:
             have = self._verified()
             flying = pieces_in_flight([*self._pieces.values(), *self._parked.values()])
             wire = self.wire
-            failed = {s.id: s.failed for s in self.plan.sources.values()}
+            failed = {s.id: (s.turn, s.failed) for s in self.plan.sources.values()}
         at = min(self.size, self._file.held_bytes + flying)
         self._lines.write({"at": at, "wire": wire, "hashed": self._file.read_back})
         if have != self._told:
             self._told = have
             self._lines.write({"have": sorted(have, key=lambda span: span[0] - span[1])[:MOST_SPANS_TOLD]})
-        for identity, failure in failed.items():
-            if failure is not None and self._failed_told.get(identity) != failure:
+        for identity, (turn, failure) in failed.items():
+            if failure is not None and self._failed_told.get(identity) != (turn, failure):
                 self._lines.write({"source": {"id": identity, "failed": failure[0], "class": failure[1]}})
         self._failed_told = failed
         if now >= self._next_note:

@@ -22,6 +22,7 @@ LONGEST_BUSY_SECONDS = 10.0
 # A chunk is asked for a second time only where the second one should arrive in less than half the time.
 SLOW_AFTER_SECONDS = 1.0
 SMOOTHING = 0.5
+CONNECTIONS_OF_FAST_PEER = 3
 
 
 class Source:
@@ -34,6 +35,8 @@ class Source:
         self.ranges: Optional[bool] = None
         self.active = 0
         self.wrong = 0
+        self.turn = 0
+        """How often it came under other URLs."""
         self.breaks = 0
         self.pauses = 0
         self.retry_at = 0.0
@@ -51,11 +54,14 @@ class Source:
         self._url += 1
 
     def update(self, offered: Dict[str, Any]) -> None:
-        """Take over what the engine says; other URLs than before make a source that failed worth another try."""
+        """Take over what the engine says; other URLs than before make a source that failed worth another try, but one
+        that lied."""
         urls = list(offered["urls"])
         if urls != self.urls:
-            self.urls, self._url, self.failed, self.breaks = urls, 0, None, 0
-            self.retry_at = 0.0
+            self.urls, self._url, self.breaks, self.pauses, self.retry_at = urls, 0, 0, 0, 0.0
+            self.turn += 1
+            if self.wrong < MOST_WRONG:
+                self.failed = None
         self.have = None if offered["have"] is None else normal(offered["have"])
         if self.ranges is None:
             self.ranges = offered["ranges"]
@@ -118,6 +124,9 @@ class Plan:
         self.sources = kept
         for run in self.runs:
             run.stopped = run.stopped or run.source.id not in kept
+            if run.source.have is not None and not run.stopped:
+                kept_ends = [past for first, past in run.source.have if first <= run.at + 1 < past]
+                run.past = min(run.past, max([run.at + 1, *kept_ends]))
 
     def next_run(self, now: float) -> Optional[Run]:
         """Return what a free connection fetches next, or None while there is nothing for it."""
@@ -218,14 +227,20 @@ class Plan:
         return [source for source in self.sources.values() if source.failed is None]
 
     def _ready(self, now: float) -> List[Source]:
-        """Return the sources that another connection may ask, the least busy and fastest first. One whose answers are
-        not known yet, or that broke last, gets one connection."""
+        """Return the sources that another connection may ask, the least busy and fastest first."""
         ready = [
-            source
-            for source in self._live()
-            if source.retry_at <= now and (source.active == 0 or (source.ranges and source.breaks == 0))
+            source for source in self._live() if source.retry_at <= now and source.active < self._most_active(source)
         ]
         return sorted(ready, key=lambda source: (source.active, -(source.speed or float("inf"))))
+
+    def _most_active(self, source: Source) -> int:
+        """One whose answers are not known yet, or that broke last, gets one connection. So does a peer that takes long
+        for a chunk: others wait for the same, and whole chunks are what can be passed on."""
+        if not source.ranges or source.breaks:
+            return 1
+        if source.have is None:
+            return self._connections
+        return 1 if (source.speed or 0.0) < self.chunk_bytes else CONNECTIONS_OF_FAST_PEER
 
     def _askable(self, source: Source, missing: Spans) -> Spans:
         wanted = missing if source.have is None else common(missing, source.have)
@@ -243,8 +258,8 @@ class Plan:
         if source.ranges is False:
             return wanted[0][0], wanted[-1][1]
         parked = [number for number in self.parked if holds(wanted, number)]
-        if self._rarest_first:
-            holders = [each.have for each in self._live() if each.have is not None]
+        holders = [each.have for each in self._live() if each.have is not None]
+        if self._rarest_first and holders:
             first = min(parked) if parked else rarest(wanted, holders, self._start)[0]
             return first, first + 1
         first = min(parked) if parked else wanted[0][0]
