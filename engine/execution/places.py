@@ -110,6 +110,14 @@ async def source_root(policy: Policy, agent: NodeAgent, source: Source) -> RootS
     return max(holding, key=lambda status: len(status.path))
 
 
+def configured_root(policy: Policy, location: str, path: str) -> str:
+    """Return the root of a location that a file seems to lie in, as it is written: its node resolves it. "" where the
+    configuration has none."""
+    roots = [root.root for root in roots_of(policy, location_node(location)) if root.location == location]
+    holding = [root for root in roots if path.startswith(root.rstrip("/") + "/")]
+    return max(holding, key=len) if holding else next((root for root in roots if root.startswith("~")), "")
+
+
 async def root_status(agent: NodeAgent, root: LocationRoot) -> RootStatus:
     """Return one root's real path, state and usage as they are now."""
     statuses = await agent.usage([_scan_root(root)])
