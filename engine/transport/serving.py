@@ -100,6 +100,11 @@ class NodeDataServers:
         self._limits[node_id] = bytes_per_second
         self._adjust(node_id)
 
+    def sent_bytes(self, node_id: str) -> int:
+        """Return what a node's server has sent since it started, as it last said; 0 where none runs."""
+        known = self._servers.get(node_id)
+        return known[1].wire if known is not None else 0
+
     def failed(self, endpoint: Endpoint, reader: Endpoint) -> None:
         """Probe this pair again before it is used the next time."""
         self.reach.forget(endpoint.node_id, reader.node_id)
