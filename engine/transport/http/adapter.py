@@ -155,16 +155,17 @@ class _Fetch:
 
     async def _renew(self, handle: FetchHandle, source: FetchSource) -> None:
         """Sign URLs anew before they expire, and when one was refused; ends when that does not help."""
-        refused, turn = 0, 0
+        refused = 0
         signed_at = self._clock.monotonic()
         while self._way.ours and refused <= MOST_REFUSED_URLS:
             await asyncio.sleep(LOOK_SECONDS)
             failed = source.id in handle.failures
             if not failed and self._clock.monotonic() - signed_at < self._servers.url_seconds / 2:
                 continue
-            turn, refused = turn + 1, refused + failed
+            refused += failed
             try:
-                fresh = await self._way.source(turn)
+                # Under the same name, what is under way goes on; one that was given up needs another.
+                fresh = await self._way.source(refused)
             except SyncdeckError:
                 return  # The fetch itself tells what went wrong.
             if fresh is None:

@@ -21,7 +21,7 @@ class Way:
     ours: bool
 
     async def source(self, turn: int) -> FetchSource | None:
-        """Return the source, under a name of its own for each turn; None where the way is gone by now."""
+        """Return the source with fresh URLs, under the name of this turn; None where the way is gone by now."""
         found = await self.urls()
         kind = "ours" if self.ours else "foreign"
         return FetchSource(id=f"{kind} {turn}", urls=found, ranges=True if self.ours else None) if found else None
