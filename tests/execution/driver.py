@@ -32,6 +32,18 @@ def killing_queue(moment: str) -> type[TransferQueue]:
                 die()
             return claimed
 
+        async def claim_groups(self, *arguments: Any, **named: Any) -> Any:
+            claimed = await super().claim_groups(*arguments, **named)
+            if claimed and moment == TransferState.CLAIMED.value:
+                die()
+            return claimed
+
+        async def transition_many(self, moves: Any, *rest: Any) -> Any:
+            result = await super().transition_many(moves, *rest)
+            if any(one.state.value == moment for one in moves):
+                die()
+            return result
+
         async def transition(self, transfer_id: int, state: TransferState, *rest: Any, **fields: Any) -> Any:
             result = await super().transition(transfer_id, state, *rest, **fields)
             if state.value == moment:
@@ -49,6 +61,16 @@ def killing_catalog(moment: str) -> type[DataCatalog]:
             if moment == "published":
                 die()
             return await super().mark_synced(*arguments, **named)
+
+        async def mark_many_synced(self, *arguments: Any, **named: Any) -> Any:
+            if moment == "published":
+                die()
+            return await super().mark_many_synced(*arguments, **named)
+
+        async def record_contents(self, *arguments: Any, **named: Any) -> Any:
+            if moment == "arrived":
+                die()
+            return await super().record_contents(*arguments, **named)
 
     return KillingCatalog
 
