@@ -34,6 +34,26 @@ def _override_matches_nothing(context: Context) -> Iterator[Hit]:
             yield Hit(("auto_sync", "host_bandwidth_overrides", glob), f"the override of {glob} matches no host")
 
 
+def _timetable_matches_nothing(context: Context) -> Iterator[Hit]:
+    section = context.cluster.plane.bandwidth
+    for index, row in enumerate((section.timetable if section else None) or []):
+        if row.node is not None and not any(fnmatchcase(n.lower(), row.node.lower()) for n in context.cluster.hosts):
+            path = ("data_plane", "bandwidth", "timetable", index, "node")
+            yield Hit(path, f"the row for {row.node} matches no host")
+
+
+def _timetable_row_hidden(context: Context) -> Iterator[Hit]:
+    """Of rows with the same days, hours and node only the first ever holds."""
+    section = context.cluster.plane.bandwidth
+    seen: set[object] = set()
+    for index, row in enumerate((section.timetable if section else None) or []):
+        said = (row.days, row.hours, row.node)
+        if said in seen:
+            path = ("data_plane", "bandwidth", "timetable", index)
+            yield Hit(path, "an earlier row says these days and hours already: this one never holds")
+        seen.add(said)
+
+
 RULES = (
     LintRule(
         "bandwidth-in-megabytes",
@@ -55,5 +75,19 @@ RULES = (
         "a bandwidth override matches no host",
         "correct the pattern, or remove it",
         _override_matches_nothing,
+    ),
+    LintRule(
+        "timetable-matches-nothing",
+        Severity.NOTE,
+        "a row of the bandwidth timetable matches no host",
+        "correct its node, or remove it",
+        _timetable_matches_nothing,
+    ),
+    LintRule(
+        "timetable-row-hidden",
+        Severity.WARNING,
+        "a row of the bandwidth timetable repeats the days and hours of an earlier one",
+        "keep one of the two",
+        _timetable_row_hidden,
     ),
 )

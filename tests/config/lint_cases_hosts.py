@@ -40,6 +40,24 @@ CASES = [
         cluster(sections="auto_sync:\n  host_bandwidth_overrides:\n    vast-*: 5\n"),
         "vast-*: 5",
     ),
+    trap(
+        "timetable of nobody",
+        "timetable-matches-nothing",
+        cluster(
+            sections="data_plane:\n  bandwidth:\n    timetable:\n"
+            "      - {hours: 08:00-18:00, limit: 20MB/s, node: nobody-*}\n"
+        ),
+        "- {hours: 08:00-18:00, limit: 20MB/s, node: nobody-*}",
+    ),
+    trap(
+        "timetable row twice",
+        "timetable-row-hidden",
+        cluster(
+            sections="data_plane:\n  bandwidth:\n    timetable:\n"
+            "      - {hours: 08:00-18:00, limit: 20MB/s}\n      - {hours: 08:00-18:00, limit: 30MB/s}\n"
+        ),
+        "- {hours: 08:00-18:00, limit: 30MB/s}",
+    ),
     trap("11 ephemeral by name", "ephemeral-by-name", cluster(host("runpod-1")), "runpod-1:"),
     trap("11 ephemeral in the middle", "ephemeral-name-unknown", cluster(host("my-ephemeral-1")), "my-ephemeral-1:"),
     trap(

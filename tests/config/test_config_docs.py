@@ -7,7 +7,16 @@ import pytest
 
 from config.lint.registry import RULES
 from config.lint.table import FORM_RULES, with_table
-from config.schema.data_plane import DataPlane, Landing, NodeSwitch, OnFinding, Ssh, ThresholdSection
+from config.schema.data_plane import (
+    Bandwidth,
+    DataPlane,
+    Landing,
+    NodeSwitch,
+    OnFinding,
+    Ssh,
+    ThresholdSection,
+    TimetableEntry,
+)
 from config.schema.http import Http, HttpServer
 from config.schema.rule import Place, Rule, RuleMatchSection
 from config.schema.sections import S3, AutoSync, ExcludedHost, ExternalStorage, Subdirs, SyncRouting
@@ -47,6 +56,8 @@ def test_no_two_rules_share_an_id():
         Http,
         HttpServer,
         NodeSwitch,
+        Bandwidth,
+        TimetableEntry,
         ThresholdSection,
         Rule,
         RuleMatchSection,
