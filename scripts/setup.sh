@@ -30,14 +30,16 @@ missing_packages() {
     if [ "$manager" = apt-get ]; then
         has ssh && has ssh-keygen && has ssh-keyscan || printf 'openssh-client '
         has sshd || printf 'openssh-server '
+        has nginx || printf 'nginx-light '
         "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || printf 'python3-venv '
     fi
     has rsync || printf 'rsync '
     has zstd || printf 'zstd '
+    [ "$manager" = apt-get ] || has nginx || printf 'nginx '
 }
 
 lacking_programs() {
-    for program in ssh ssh-keygen ssh-keyscan sshd rsync zstd; do
+    for program in ssh ssh-keygen ssh-keyscan sshd rsync zstd nginx; do
         has "$program" || printf '%s ' "$program"
     done
     "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || printf '%s ' 'the-python-venv-module'
@@ -84,7 +86,7 @@ install_system_packages() {
     lacking=$(lacking_programs)
     if [ -n "$lacking" ]; then
         say "syncdeck needs programs that are not here: $lacking"
-        say "Install them with your system's package manager (OpenSSH client and server, rsync, zstd), then run make again."
+        say "Install them with your system's package manager (OpenSSH client and server, rsync, zstd, nginx), then run make again."
         exit 1
     fi
 }

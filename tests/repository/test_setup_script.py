@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 NEEDED_BY_THE_SCRIPT = ("sh", "dirname", "cat", "cksum", "uname", "env", "true", "chmod", "touch")
-PRESENT = ("ssh", "ssh-keygen", "ssh-keyscan", "sshd", "zstd")
+PRESENT = ("ssh", "ssh-keygen", "ssh-keyscan", "sshd", "zstd", "nginx")
 
 
 class Machine:
