@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.execution.content import Content
-from engine.execution.places import Source, Target, source_root
+from engine.execution.places import Source, Target, configured_root, source_root
 from engine.execution.tools import Tools
 from engine.integrity.guard import Decision
 from engine.inventory.fleet import location_node
@@ -44,7 +44,8 @@ async def build_job(
         check_source=content.content_id not in tools.checked,
         target_root=target.root.path,
         source_root=root.path,
-        basis_path=_basis(source, target, decision),
+        basis_path=None if content.live else _basis(source, target, decision),
+        live=content.live,
         holders=_holders(tools, entry, source, target, content.sha256),
     )
 
@@ -65,7 +66,12 @@ def _holders(
         return ()
     known = tools.policy().nodes
     return tuple(
-        Holder(tools.endpoint_for(location_node(replica.location)), replica.path, replica.stat)
+        Holder(
+            tools.endpoint_for(location_node(replica.location)),
+            replica.path,
+            replica.stat,
+            configured_root(tools.policy(), replica.location, replica.path),
+        )
         for replica in entry.replicas
         if replica.sha256 == sha256
         and replica.state is ReplicaState.CURRENT

@@ -34,9 +34,9 @@ class AgentTransport:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Any pair of nodes, resumable."""
+        """Any pair of nodes, resumable; live databases too."""
         cost = BASE64_COST if self._base64 else AGENT_COST
-        return Capabilities(remote_to_remote=True, universal=True, resume=True, cost=cost, batches=True)
+        return Capabilities(remote_to_remote=True, universal=True, resume=True, cost=cost, live=True, batches=True)
 
     async def unusable(self, source: Endpoint, target: Endpoint) -> str | None:
         """Return None: an agent runs wherever the engine can look at files at all."""
@@ -50,20 +50,28 @@ class AgentTransport:
             size_bytes=job.size_bytes,
             content_id=job.content_id,
             kind=job.kind,
-            source_stat=job.source_stat,
+            source_stat=None if job.live else job.source_stat,
             bytes_per_second=job.rate.bytes_per_second,
             encoding="base64" if self._base64 else "binary",
             compress=not (job.source.local and job.target.local),
             stall_timeout_seconds=job.stall_timeout_seconds,
-            check_source=job.check_source,
+            check_source=job.check_source and not job.live,
             root=job.target_root,
+            sha256=job.sha256,
+            live=job.live,
         )
+        rate_changes = job.rate.subscribe
         try:
-            return await run_stream(job.source, job.target, stream, self._options, progress, links=self._links)
+            outcome = await run_stream(
+                job.source, job.target, stream, self._options, progress, links=self._links, rate_changes=rate_changes
+            )
         except TransferError as error:
-            if job.check_source and error.error_class is ErrorClass.CHECKSUM_MISMATCH:
+            if stream.check_source and error.error_class is ErrorClass.CHECKSUM_MISMATCH:
                 await self._blame_source_if_damaged(job)
             raise
+        if job.live:
+            await self._check_arrived(job)
+        return outcome
 
     async def copy_batch(
         self, jobs: Sequence[TransferJob], progress: BatchProgress
@@ -71,6 +79,20 @@ class AgentTransport:
         """Move many small files in one stream; see ``BatchTransport``."""
         encoding = "base64" if self._base64 else "binary"
         return await copy_by_agents(jobs, progress, self._options, self._links, encoding)
+
+    async def _check_arrived(self, job: TransferJob) -> None:
+        """What was read in place is checked where it arrived: at its source it does not lie as one file."""
+        agent = await self._agent_for(job.target.node_id)
+        result = await agent.check(job.temp_path, job.kind)
+        if not result.ok:
+            await agent.discard([job.temp_path])
+            raise TransferError(
+                "check",
+                job.source_path,
+                f"what was read of the live database does not pass its check: {result.detail}",
+                f"check it on {job.source.node_id} (PRAGMA integrity_check), and free room for a snapshot there",
+                ErrorClass.CHECKSUM_MISMATCH,
+            )
 
     async def _blame_source_if_damaged(self, job: TransferJob) -> None:
         """A mismatch may come from either end; only a check of the file itself may call the source damaged."""

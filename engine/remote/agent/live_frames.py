@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 from array import array
-from typing import Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 INDEX_HEADER = struct.Struct(
     "=8xI BBHII II8s II"
@@ -22,7 +22,7 @@ WAL_HEADER = struct.Struct(">IIII8sII")
 FRAME_HEADER = struct.Struct(">II8sII")
 MAGIC = 0x377F0682  # Its last bit says that checksums are made of big-endian words.
 LARGEST_PAGE_BYTES = 65536
-READ_BYTES = 1 << 20
+READ_BYTES = 4 << 20
 WORD = 0xFFFFFFFF
 
 Sums = Tuple[int, int]
@@ -52,7 +52,7 @@ class WalIndex(NamedTuple):
 
 
 def checksum(data: "bytes | memoryview", big_endian: bool, sums: Sums) -> Sums:
-    """Return SQLite's running checksum over more bytes, a multiple of eight. About 45 MB/s: a -wal is small."""
+    """Return SQLite's running checksum over more bytes, a multiple of eight; for headers (see ``frame_sums``)."""
     words = array("I")
     words.frombytes(data)
     if big_endian != (sys.byteorder == "big"):
@@ -85,38 +85,96 @@ def read_index(fd: int) -> WalIndex:
 def newest_frames(fd: int, index: WalIndex, news: Callable[[], None]) -> Dict[int, int]:
     """Return page number -> offset in the -wal of its newest content, every frame's checksum verified.
 
-    Raises Moved when the frames are not those that the header speaks of. ``news`` is called as it goes on.
+    Frames that were copied back are left out: the main file holds their pages, or newer frames do. Raises Moved when
+    the frames are not those that the header speaks of. ``news`` is called as it goes on.
     """
+    big_endian, before = _wal_header(fd, index)
+    newest: Dict[int, int] = {}
+    commit_pages = 0
+    stride = FRAME_HEADER.size + index.page_bytes
+    if index.backfilled:
+        last = os.pread(fd, FRAME_HEADER.size, WAL_HEADER.size + (index.backfilled - 1) * stride)
+        before = FRAME_HEADER.unpack(last)[3:] if len(last) == FRAME_HEADER.size else (0, 0)
+    at_once = max(1, READ_BYTES // stride)
+    for first in range(index.backfilled, index.frames, at_once):
+        count = min(at_once, index.frames - first)
+        start = WAL_HEADER.size + first * stride
+        block = os.pread(fd, count * stride, start)
+        if len(block) < count * stride:
+            raise Moved("the -wal is shorter than its header says")
+        stated: List[Sums] = []
+        for offset in range(0, count * stride, stride):
+            page, commit_pages, salts, one, two = FRAME_HEADER.unpack_from(block, offset)
+            if salts != index.salts:
+                raise Moved("the -wal was begun anew")
+            stated.append((one, two))
+            newest[page] = start + offset + FRAME_HEADER.size
+        found = frame_sums(block, stride, big_endian, [before, *stated[:-1]])
+        if found != stated:
+            wrong = first + next(at for at in range(count) if found[at] != stated[at]) + 1
+            raise Moved("frame %d of the -wal is not what its checksum says" % wrong)
+        before = stated[-1]
+        news()
+    if (commit_pages, before) != (index.pages, index.sums):
+        raise Moved("the last frame is not the commit that the wal-index speaks of")
+    return newest
+
+
+def _wal_header(fd: int, index: WalIndex) -> Tuple[bool, Sums]:
+    """Return the order of its checksums' words, and the checksum with which the first frame's begins."""
     head = os.pread(fd, WAL_HEADER.size, 0)
     if len(head) < WAL_HEADER.size:
         raise Moved("the -wal has no header")
-    magic, _, page_bytes, _, salts, sum1, sum2 = WAL_HEADER.unpack(head)
+    magic, _, page_bytes, _, salts, one, two = WAL_HEADER.unpack(head)
     big_endian = bool(magic & 1)
-    sums = checksum(head[:24], big_endian, (0, 0))
-    if magic & ~1 != MAGIC or page_bytes != index.page_bytes or salts != index.salts or sums != (sum1, sum2):
+    if magic & ~1 != MAGIC or page_bytes != index.page_bytes or salts != index.salts:
         raise Moved("the -wal was begun anew")
-    newest: Dict[int, int] = {}
-    commit_pages = 0
-    stride = FRAME_HEADER.size + page_bytes
-    at_once = max(1, READ_BYTES // stride)
-    for first in range(0, index.frames, at_once):
-        count = min(at_once, index.frames - first)
-        start = WAL_HEADER.size + first * stride
-        block = memoryview(os.pread(fd, count * stride, start))
-        if len(block) < count * stride:
-            raise Moved("the -wal is shorter than its header says")
-        for offset in range(0, count * stride, stride):
-            page, commit_pages, salts, sum1, sum2 = FRAME_HEADER.unpack_from(block, offset)
-            body = offset + FRAME_HEADER.size
-            sums = checksum(block[offset : offset + 8], big_endian, sums)
-            sums = checksum(block[body : body + page_bytes], big_endian, sums)
-            if salts != index.salts or sums != (sum1, sum2):
-                raise Moved("frame %d of the -wal is not what its checksum says" % (first + offset // stride + 1))
-            newest[page] = start + body
-        news()
-    if (commit_pages, sums) != (index.pages, index.sums):
-        raise Moved("the last frame is not the commit that the wal-index speaks of")
-    return newest
+    if checksum(head[: WAL_HEADER.size - 8], big_endian, (0, 0)) != (one, two):
+        raise Moved("the -wal's header is not what its checksum says")
+    return big_endian, (one, two)
+
+
+def frame_sums(block: bytes, stride: int, big_endian: bool, before: List[Sums]) -> List[Sums]:
+    """Return the checksum of each frame in ``block``, each continued from the one in ``before``.
+
+    All frames go side by side, 64 bits of a long integer for each: several times as fast as one word after the other,
+    for a busy -wal may hold a gigabyte.
+    """
+    words = array("I")
+    words.frombytes(block)
+    if big_endian != (sys.byteorder == "big"):
+        words.byteswap()
+    half = (len(before) + 1) // 2
+    mask = int.from_bytes(b"\xff\xff\xff\xff\0\0\0\0" * half, "little")
+    ones = [_lanes([sums[0] for sums in before[turn::2]]) for turn in (0, 1)]
+    twos = [_lanes([sums[1] for sums in before[turn::2]]) for turn in (0, 1)]
+    per_frame = stride // 4
+    # Of the frame's header only page number and commit size count, two words of six.
+    for at in (0, *range(FRAME_HEADER.size // 4, per_frame, 2)):
+        first, second = _row(words[at::per_frame]), _row(words[at + 1 :: per_frame])
+        for turn in (0, 1):
+            one, two = ones[turn], twos[turn]
+            ones[turn] = one = (one + (first >> 32 * turn & mask) + two) & mask
+            twos[turn] = (two + (second >> 32 * turn & mask) + one) & mask
+    found: List[Sums] = [(0, 0)] * len(before)
+    for turn in (0, 1):
+        count = len(before[turn::2])
+        found[turn::2] = zip(_unpacked(ones[turn], count), _unpacked(twos[turn], count))
+    return found
+
+
+def _row(words: "array[int]") -> int:
+    if sys.byteorder == "big":
+        words.byteswap()
+    return int.from_bytes(words.tobytes(), "little")
+
+
+def _lanes(values: List[int]) -> int:
+    return int.from_bytes(struct.pack("<%dQ" % len(values), *values), "little")
+
+
+def _unpacked(lanes: int, count: int) -> Tuple[int, ...]:
+    return struct.unpack("<%dQ" % count, lanes.to_bytes(8 * count, "little"))
 
 
 def salts_now(fd: int) -> Optional[bytes]:
