@@ -19,7 +19,7 @@ from engine.execution.tools import Tools
 from engine.inventory.fleet import location_node
 from engine.model import RUNNING_STATES, Transfer, TransferState, Transport
 from engine.queue.queue import LEASE_SECONDS
-from engine.queue.values import Grouping, NewEdge
+from engine.queue.values import Grouping, Narrow, NewEdge
 from engine.transport.concurrency import NODE_LIMIT
 
 log = logging.getLogger(__name__)
@@ -211,6 +211,7 @@ class Runner:
                 NODE_LIMIT,
                 self._grouping(tasks),
                 load,
+                self._narrow(tasks),
             )
             for group in groups:
                 self._start(group)
@@ -219,6 +220,13 @@ class Runner:
 
     def _tasks(self) -> set[_Running]:
         return set(self._running.values())
+
+    def _narrow(self, tasks: Collection[_Running]) -> Narrow:
+        """Return where less may be claimed than a node allows: links that fail, nodes that are being probed."""
+        ends = ((one.transfers[0].source, one.transfers[0].target) for one in tasks)
+        running = Counter((location_node(source), location_node(target)) for source, target in ends)
+        transports = self._tools.transports
+        return Narrow(transports.links.limited(), running, transports.breakers.probing_nodes())
 
     def _grouping(self, tasks: Collection[_Running]) -> Grouping:
         """Return which small files may be claimed together now."""

@@ -139,7 +139,8 @@ async def _smallest(connection: AsyncConnection, node: str, closed: Collection[s
     touches = or_(transfers.c.source_node == node, transfers.c.target_node == node)
     open_ends = and_(transfers.c.source_node.not_in(closed), transfers.c.target_node.not_in(closed))
     statement = _claimable(now).where(touches, open_ends).order_by(None)
-    return (await connection.execute(statement.order_by(transfers.c.bytes_total, transfers.c.id).limit(1))).one_or_none()
+    statement = statement.order_by(transfers.c.bytes_total, transfers.c.id).limit(1)
+    return (await connection.execute(statement)).one_or_none()
 
 
 async def _with_fellows(connection: AsyncConnection, row: Any, now: float, grouping: Grouping) -> list[Any]:

@@ -18,6 +18,7 @@ from engine.queue.states import FINAL_STATES, RELEASABLE_STATES, RUNNING_STATES,
 from engine.queue.values import (
     Edge,
     Grouping,
+    Narrow,
     NewEdge,
     NewTransfer,
     Recovered,
@@ -94,15 +95,17 @@ class TransferQueue(Reports):
         per_node_limit: int,
         grouping: Grouping,
         load: Mapping[str, int],
+        narrow: Narrow | None = None,
     ) -> list[tuple[Transfer, ...]]:
         """Like ``claim``, with whatever small files can travel together in one group; each counts for one.
 
-        ``load`` is the number of groups that run now, for each node that has a part in one.
+        ``load`` is the number of groups that run now, for each node that has a part in one; ``narrow`` says where less
+        may be claimed than ``per_node_limit``.
         """
         now = self._clock.now()
         until = now + lease_seconds
         return await self._store.write(
-            lambda c: claims.claim(c, run_id, until, limit, exclude_nodes, per_node_limit, now, grouping, load)
+            lambda c: claims.claim(c, run_id, until, limit, exclude_nodes, per_node_limit, now, grouping, load, narrow)
         )
 
     async def heartbeat(self, run_id: str, lease_seconds: float = LEASE_SECONDS) -> int:

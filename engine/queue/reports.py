@@ -188,6 +188,11 @@ class Reports(QueuePart):
         statement = select(func.min(transfers.c.not_before)).where(_LIVE, transfers.c.state != _BLOCKED)
         return await self._store.query(lambda c: c.execute(statement).scalar_one())
 
+    async def soonest_retry_at(self) -> float | None:
+        """Return when the first of those that failed and are tried again by themselves is due, or None."""
+        statement = select(func.min(transfers.c.not_before)).where(transfers.c.state == TransferState.RETRY_AT.value)
+        return await self._store.query(lambda c: c.execute(statement).scalar_one())
+
     async def _select(self, statement: Select[Any]) -> list[Transfer]:
         return await self._store.query(lambda c: [rows.transfer(row) for row in c.execute(statement)])
 

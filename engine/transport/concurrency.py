@@ -99,7 +99,8 @@ class LinkConcurrency:
         if duration_seconds > 0:
             reading = size_bytes / duration_seconds * max(1, at_once)
             link.throughput += SMOOTHING * (reading - link.throughput) if link.throughput else reading
-        return self._consider(source, target, link)
+        # A link that is not used to its limit tells nothing of another.
+        return self._consider(source, target, link) if at_once >= link.limit else None
 
     def broke(self, source: str, target: str, why: str, started_at: float) -> Decision | None:
         """Take in a failure of the network of something that began at ``started_at`` (monotonic seconds).
