@@ -57,6 +57,7 @@ def no_address(endpoint: Endpoint) -> NodeUnreachable:
 
 async def _open_at(endpoint: Endpoint, address: Address | None, options: SshOptions, links: Links) -> AgentSession:
     source = agent_source("control")
+    await links.turn(endpoint)
     with contextlib.ExitStack() as held:
         slot = held.enter_context(links.slot(endpoint.node_id))
         child = await spawn(agent_command(endpoint, address, options, source, slot))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from config.types import Address
+from engine.remote.pacer import Pacer
 from engine.remote.types import Endpoint
 
 # sshd's MaxSessions is 10 per connection by default; two stay free for commands that an operator runs.
@@ -15,7 +16,8 @@ SESSIONS_PER_MASTER = 8
 class Links:
     """One per engine, shared by the session pool, the streams and rsync; lives on the event loop's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, pacer: Pacer | None = None) -> None:
+        self._pacer = pacer or Pacer()
         self._answered: dict[str, Address] = {}
         self._used: dict[str, dict[int, int]] = {}
 
@@ -34,6 +36,12 @@ class Links:
     def failed(self, node_id: str) -> None:
         """Forget the remembered address, so that the configured order counts again."""
         self._answered.pop(node_id, None)
+
+    async def turn(self, *endpoints: Endpoint) -> None:
+        """Return when a connection to each of these nodes may be started; this machine needs none."""
+        for endpoint in endpoints:
+            if not endpoint.local:
+                await self._pacer.turn(endpoint.node_id)
 
     @contextmanager
     def slot(self, node_id: str) -> Iterator[int]:

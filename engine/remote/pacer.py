@@ -9,7 +9,7 @@ from engine.clock import Clock, SystemClock
 
 BURST = 6
 """Starts at once to one node: below the ten at which sshd begins to drop, with room for an operator's own."""
-PER_SECOND = 8.0
+PER_SECOND = 10.0
 
 Sleep = Callable[[float], Awaitable[None]]
 

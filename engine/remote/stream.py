@@ -40,6 +40,7 @@ async def run_stream(
     for source_at, target_at in product(_addresses(source, links), _addresses(target, links)):
         if (source.node_id, source_at) in silent or (target.node_id, target_at) in silent:
             continue
+        await links.turn(source, target)
         with links.slot(source.node_id) as source_slot, links.slot(target.node_id) as target_slot:
             ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
             try:

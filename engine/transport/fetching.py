@@ -54,6 +54,7 @@ class AgentFetching:
         addresses = (None,) if target.local else self._links.addresses(target)
         failures: list[NodeUnreachable] = []
         for address in addresses:
+            await self._links.turn(target)
             with ExitStack() as held:
                 way = Way(target, address, held.enter_context(self._links.slot(target.node_id)))
                 fetch = RunningFetch(way, job, progress)

@@ -76,6 +76,7 @@ class ServingChild:
     ) -> None:
         """Start it over one address (None: here) and wait until it listens; raises NodeUnreachable, TransferError."""
         source = agent_source("serving")
+        await links.turn(endpoint)
         try:
             slot = 0 if address is None else self._held.enter_context(links.slot(endpoint.node_id))
             child = await spawn(agent_command(endpoint, address, options, source, slot))

@@ -146,6 +146,7 @@ class RsyncTransport:
             counts[name] = max(counts[name], amount)
             progress(counts["done"], counts["wire"])
 
+        await self._links.turn(remote)
         with self._links.slot(remote.node_id) as slot:
             ssh = ("ssh", *ssh_options(remote, address, self._options, slot=slot))
             async with relay(ssh, rate, lambda wire: count("wire", wire)) as shell:
