@@ -1,4 +1,4 @@
-"""Run the benchmarks: all of them, or those named (transfers, small, delta, scan, console)."""
+"""Run the benchmarks: all of them, or those named (transfers, small, delta, scan, engine, console)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import console, delta, scan, small_files, transfers
+from tests.bench import console, delta, scan, small_files, transfers, whole_engine
 from tests.bench.report import Row, table, write
 
 SECTIONS = {
@@ -16,6 +16,7 @@ SECTIONS = {
     "small": small_files.run,
     "delta": delta.run,
     "scan": scan.run,
+    "engine": whole_engine.run,
     "console": console.run,
 }
 

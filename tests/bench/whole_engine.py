@@ -1,0 +1,137 @@
+"""The whole engine beside a node with 100,000 files: memory, hold-ups of its loop, and how soon new files arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.parts import STORE_NAME
+from tests.bench.report import Row, figure
+from tests.bench.scan import _fill
+from tests.fleet import Fleet, openssh_fleet
+
+FILES = 100_000
+NEW_FILES = 1_000
+LATENCY_RUNS = 5
+SCAN_INTERVAL = "2s"
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Engine:
+    """The child process and its figures."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.rss_peak = 0.0
+
+    async def figures(self) -> dict[str, Any]:
+        """Return what it cost since the last call."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(b"\n")
+        answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
+        self.rss_peak = max(self.rss_peak, answer["rss_peak_mib"])
+        return answer
+
+    async def stop(self) -> None:
+        """End it as a service manager would, by the end of its input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+async def run(folder: Path, runs: int, scale: float) -> list[Row]:
+    """Return the rows of this section. One run: each figure is of one engine's whole life."""
+    count = int(FILES * scale)
+    with openssh_fleet(folder, 3) as fleet:
+        await asyncio.to_thread(_fill, fleet["node-1"].root / "data" / "selfplay", count)
+        engine = await _start(fleet, folder / "state")
+        started = time.perf_counter()
+        await _until(engine, lambda f: bool(f["entries"] >= count))
+        catalogued = time.perf_counter() - started
+        await engine.figures()
+        await asyncio.sleep(30.0)
+        idle = await engine.figures()
+        latencies = [await _latency(fleet, number) for number in range(LATENCY_RUNS)]
+        await engine.figures()
+        new = int(NEW_FILES * max(scale, 0.1))
+        seconds = await _drain(fleet, new)
+        busy = await engine.figures()
+        await engine.stop()
+        rate = await asyncio.to_thread(_rate, folder / "state" / STORE_NAME, 2 * new)
+    label = f"{count:,} files catalogued"
+    return [
+        figure(f"engine, {label} from nothing", [catalogued], "s"),
+        figure(f"engine, {label}: peak memory", [engine.rss_peak], "MiB"),
+        figure(f"engine, {label}: longest hold-up, rescanning", [idle["lag_ms"]], "ms"),
+        figure(f"engine, {label}: longest hold-up, own work", [idle["own_lag_ms"]], "ms"),
+        figure(f"engine, {label}: hold-ups over 5 ms in 30 s, own work", [idle["over_5_ms"]], "times"),
+        figure(f"engine, {label}: processor time in 30 s", [idle["cpu_seconds"]], "s"),
+        figure(f"engine, {label}: a new file at both targets", latencies, "s"),
+        figure("engine, new small files: longest hold-up", [busy["lag_ms"]], "ms"),
+        figure("engine, new small files: longest hold-up, own work", [busy["own_lag_ms"]], "ms"),
+        figure(f"engine, {new:,} new small files to two targets, queued to done", [rate], "copies/s"),
+        figure(f"engine, {new:,} new small files: written to there, scan and plan too", [seconds], "s"),
+    ]
+
+
+async def _start(fleet: Fleet, state: Path) -> Engine:
+    routing = {"max_disk_usage_percent": 99, "target_disk_usage_percent": 98, "min_free_disk_percent": 1}
+    # The 100,000 logs stay where they are; models go to both other nodes.
+    plane = {"data_types": {"games": False}, "manifest_refresh_interval": SCAN_INTERVAL}
+    hosts = fleet.write_hosts(extra={"sync_routing": routing, "data_plane": plane})
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.engine_child", str(hosts), str(state)),
+        cwd=REPOSITORY,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    return Engine(process)
+
+
+async def _until(engine: Engine, holds: Callable[[dict[str, Any]], bool]) -> None:
+    async with asyncio.timeout(600):
+        while not holds(await engine.figures()):  # noqa: ASYNC110 - another process sends no event
+            await asyncio.sleep(0.1)
+
+
+async def _latency(fleet: Fleet, number: int) -> float:
+    """Return seconds from the end of writing a model to its being in place at both other nodes."""
+    name = f"hex8_2p_v{number}.pth"
+    (fleet["node-1"].models / name).write_bytes(os.urandom(20_000))
+    started = time.perf_counter()
+    await _arrived(fleet, [name])
+    return time.perf_counter() - started
+
+
+async def _drain(fleet: Fleet, count: int) -> float:
+    """Return the seconds from the writing of many new models until all are at both other nodes."""
+    names = [f"hex8_3p_{number}.pth" for number in range(count)]
+    for name in names:
+        (fleet["node-1"].models / name).write_bytes(os.urandom(20_000))
+    started = time.perf_counter()
+    await _arrived(fleet, names)
+    return time.perf_counter() - started
+
+
+def _rate(store: Path, copies: int) -> float:
+    """Return how many of the newest copies were made a second, from the first one queued to the last one done."""
+    query = "SELECT created_at, finished_at FROM transfers WHERE state = 'done' ORDER BY id DESC LIMIT ?"
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(query, (copies,)).fetchall()
+    return len(rows) / (max(done for _, done in rows) - min(queued for queued, _ in rows))
+
+
+async def _arrived(fleet: Fleet, names: list[str]) -> None:
+    async with asyncio.timeout(600):
+        for node in ("node-0", "node-2"):
+            for name in names:
+                while not (fleet[node].models / name).exists():  # noqa: ASYNC110 - another process sends no event
+                    await asyncio.sleep(0.01)
