@@ -12,7 +12,9 @@ CHAINS: Mapping[str, tuple[Transport, ...]] = {
     "s3_backup": (Transport.S3, Transport.RSYNC),
     "ephemeral_urgent": (Transport.RSYNC, Transport.BASE64),
 }
-"""The scenario chains of the users' design. The transport manager maps what is not built to what can serve."""
+"""The scenario chains of the users' design. The transport manager passes over what is not built, and puts the agent's
+stream before base64 as a fallback. What ``s3_backup`` falls back to is a copy on the external drive: it counts as a
+copy there, and never as off-site (``engine/routing/offsite.py``)."""
 
 
 def transport_chain(

@@ -34,7 +34,8 @@ def find_source(entry: DataEntry, target: str, context: PlanContext, deadline: f
     """Return the copy to read for a target, or why there is none.
 
     Content that no version has comes from the origin alone. Else durable copies that are not failing go first,
-    then one on the target's own host; with a deadline the fastest measured link goes before all that.
+    then one on the target's own host. With a deadline a link that is known to make it goes before all that, the
+    fastest first; then one that was never measured; one that is known to be too slow last.
     """
     due = snapshot_due(entry, context)
     unsaved = unsaved_replica(entry)
@@ -42,7 +43,7 @@ def find_source(entry: DataEntry, target: str, context: PlanContext, deadline: f
         return Source(unsaved.location, _upper_size(unsaved), True)
     usable = [r for r in _sound(entry) if r.location != target and _obstacle(r, context) is None]
     if usable:
-        best = min(usable, key=lambda replica: _rank(replica, target, context, deadline))
+        best = min(usable, key=lambda replica: _rank(replica, target, context, deadline, entry.size_bytes))
         fresh = best.state is ReplicaState.UNHASHED
         return Source(best.location, _upper_size(best) if fresh else entry.size_bytes, fresh)
     return _none(entry, unsaved, context)
@@ -58,12 +59,21 @@ def _sound(entry: DataEntry) -> list[Replica]:
 
 
 def _rank(
-    replica: Replica, target: str, context: PlanContext, deadline: float | None
-) -> tuple[float, bool, bool, bool, str]:
+    replica: Replica, target: str, context: PlanContext, deadline: float | None, size_bytes: int
+) -> tuple[int, float, bool, bool, bool, str]:
     view = context.locations[replica.location]
-    rate = context.link_rates.get((replica.location, target), 0.0) if deadline is not None else 0.0
     elsewhere = node_of(replica.location) != node_of(target)
-    return (-rate, not view.durable, view.failing, elsewhere, replica.location)
+    in_time = (0, 0.0)
+    if deadline is not None:
+        in_time = _in_time(context.link_rates.get((replica.location, target)), size_bytes, deadline - context.now)
+    return (*in_time, not view.durable, view.failing, elsewhere, replica.location)
+
+
+def _in_time(rate: float | None, size_bytes: int, seconds_left: float) -> tuple[int, float]:
+    """Return how a link ranks before a deadline: known to make it, not known, known to be late; faster first."""
+    if not rate:
+        return (1, 0.0)
+    return (0 if size_bytes <= rate * seconds_left else 2, -rate)
 
 
 def _upper_size(replica: Replica) -> int:

@@ -92,6 +92,27 @@ def test_a_durable_source_is_preferred_and_with_a_deadline_the_fastest_measured_
     assert [(plan.source, plan.deadline) for plan in urgent.plans] == [("vast-1", NOW + 60)]
 
 
+@pytest.mark.parametrize(
+    ("rates", "chosen"),
+    [
+        ({"vast-1": 9e6, "nebius-2": 5e6}, "vast-1"),
+        ({}, "nebius-1"),
+        ({"vast-1": 1.0}, "nebius-1"),
+        ({"vast-1": 1.0, "nebius-1": 2.0, "nebius-2": 3.0}, "nebius-2"),
+        ({"nebius-1": 1.0, "vast-1": 9e6}, "vast-1"),
+        ({"nebius-1": 1.0, "nebius-2": 1.0}, "vast-1"),
+    ],
+    ids=["fastest", "none-known", "slow-or-unknown", "all-too-slow", "one-makes-it", "unknown-may-make-it"],
+)
+def test_with_a_deadline_a_link_known_to_make_it_goes_first_and_one_known_to_be_late_goes_last(
+    rates: dict[str, float], chosen: str
+) -> None:
+    made = entry("m.npz", replica("vast-1"), replica("nebius-1"), replica("nebius-2"), size=10**6)
+    context = _context(link_rates={(source, "lambda-1"): rate for source, rate in rates.items()})
+    urgent = SyncPlanner().plan_training_deps([made], context, "lambda-1", "hex8_2p", NOW + 60)
+    assert [plan.source for plan in urgent.plans] == [chosen]
+
+
 def test_a_drive_is_filled_from_its_own_host_where_that_holds_the_file() -> None:
     made = entry("m.pth", replica("alpha"), replica("hub"), data_type=DataType.MODELS)
     fleet = policy([*NODES, node("alpha")])

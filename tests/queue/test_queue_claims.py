@@ -10,6 +10,7 @@ from engine.clock import ManualClock
 from engine.model import SyncPriority, TransferState
 from engine.queue.errors import LeaseLost
 from engine.queue.queue import TransferQueue
+from engine.queue.values import Grouping, Narrow
 from tests.queue_samples import claimed, new
 
 P, S = SyncPriority, TransferState
@@ -97,3 +98,35 @@ async def test_leases_are_renewed_for_what_runs(queue: TransferQueue) -> None:
     await claimed(queue, new("a.db"), new("b.db"))
     assert await queue.heartbeat("run-1") == 2
     assert await queue.heartbeat("another") == 0
+
+
+async def groups(queue: TransferQueue, narrow: Narrow) -> list[tuple[str, str, str]]:
+    """Claim singly; return path, source and target of each."""
+    singly = Grouping(1, 1, 0)
+    found = await queue.claim_groups("run-1", 60.0, 10, (), 4, singly, {}, narrow)
+    return [(t.key.path, t.source, t.target) for group in found for t in group]
+
+
+async def test_a_link_that_fails_carries_no_more_than_its_own_limit(queue: TransferQueue) -> None:
+    await queue.enqueue([new(f"{n}.db", source="vast-1", target="mac") for n in range(4)])
+    await queue.enqueue([new(f"{n}.db", source="vast-1", target="lab") for n in range(4)])
+    claimed_now = await groups(queue, Narrow({("vast-1", "mac"): 2}, {("vast-1", "mac"): 1}))
+    assert [target for _, _, target in claimed_now].count("mac") == 1
+    assert [target for _, _, target in claimed_now].count("lab") == 3, "the node's own limit stays"
+
+
+async def test_of_a_node_that_is_probed_only_the_smallest_goes_whatever_is_urgent(queue: TransferQueue) -> None:
+    urgent = new("urgent.db", source="vast-1", target="mac", priority=P.CRITICAL, size=900)
+    small = new("small.db", source="lab", target="vast-1", priority=P.LOW, size=5)
+    other = new("other.db", source="lab", target="mac", size=700)
+    await queue.enqueue([urgent, small, other])
+    narrow = Narrow(probing=["vast-1"])
+    assert [path for path, _, _ in await groups(queue, narrow)] == ["small.db", "other.db"]
+
+
+async def test_of_a_node_that_is_probed_nothing_more_goes_while_something_runs(queue: TransferQueue) -> None:
+    await queue.enqueue([new("a.db", source="vast-1", target="mac", size=5)])
+    found = await queue.claim_groups(
+        "run-1", 60.0, 10, (), 4, Grouping(1, 1, 0), {"vast-1": 1}, Narrow(probing=["vast-1"])
+    )
+    assert found == []

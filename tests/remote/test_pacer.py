@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.clock import ManualClock
 from engine.remote.pacer import BURST, PER_SECOND, Pacer
 
@@ -35,4 +37,4 @@ async def test_a_turn_sleeps_until_it_comes() -> None:
     pacer = Pacer(ManualClock(), sleep)
     for _ in range(BURST + 1):
         await pacer.turn("vast-1")
-    assert slept == [1 / PER_SECOND]
+    assert slept == [pytest.approx(1 / PER_SECOND)]
