@@ -96,6 +96,11 @@ class AgentSession:
         """Hash a file that nobody writes; raises SyncdeckError source-changed when somebody did."""
         return wire.content_from(await self._call("hash", {"path": path, "kind": kind.value, "background": background}))
 
+    async def follow(self, temp_path: str, size_bytes: int, root: str) -> ContentInfo:
+        """Hash a temporary file while another program writes it in order; ends when all of it is there."""
+        arguments = {"path": temp_path, "size": size_bytes, "root": root}
+        return wire.content_from(await self._call("follow", arguments))
+
     async def manifest(self, path: str, chunk_bytes: int) -> ChunkHashes:
         """Hash every chunk of a file that nobody writes; raises SyncdeckError source-changed when somebody did."""
         hashes: list[str] = []

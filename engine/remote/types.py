@@ -282,6 +282,13 @@ class NodeAgent(Protocol):
         """Hash a file that nobody writes; with a cache on the node. ``background``: niced and budgeted."""
         ...
 
+    async def follow(self, temp_path: str, size_bytes: int, root: str) -> ContentInfo:
+        """Hash a temporary file while another program writes it in order; ends when all of it is there.
+
+        Its stat tells, compared with the file's at the end, whether what was hashed is what stayed.
+        """
+        ...
+
     async def manifest(self, path: str, chunk_bytes: int) -> ChunkHashes:
         """Hash every chunk of a file that nobody writes, and the whole, in one pass; with a cache on the node."""
         ...

@@ -12,6 +12,7 @@ from engine.remote.agent import batch_control, machine, paths, publishing, scann
 from engine.remote.agent.checks import check_file
 from engine.remote.agent.children import answer, run_child
 from engine.remote.agent.failures import Failure, from_exception
+from engine.remote.agent.following import follow
 from engine.remote.agent.frames import MARKER, encode, read_frame, write_all
 from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
@@ -79,6 +80,7 @@ class Control:
             "hash_many": lambda a, call: batch_control.hash_many(a["files"], self._cache, call.check),
             "stat_many": lambda a, call: batch_control.stat_many(a["paths"]),
             "prepare": lambda a, call: paths.prepare(a["path"], a["root"]),
+            "follow": lambda a, call: follow(a["path"], a["size"], a["root"], call.check),
             "discard": lambda a, call: publishing.discard(a["paths"]),
             "quarantine": lambda a, call: publishing.quarantine(a["path"], a["target"], a["root"]),
             "manifest": lambda a, call: send_manifest(

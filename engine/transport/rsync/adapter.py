@@ -7,12 +7,13 @@ back what was written. Only equal hashes make a verified temporary file.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 from config.types import Address
 from engine.clock import Clock
-from engine.errors import ErrorClass, TransferError
-from engine.model import FileKind, Transport
+from engine.errors import ErrorClass, SyncdeckError, TransferError
+from engine.model import Transport
 from engine.remote.diagnose import SSH_FAILED, diagnose, unreachable
 from engine.remote.links import Links
 from engine.remote.ssh import destination, ssh_options
@@ -23,7 +24,9 @@ from engine.transport.rsync.command import RsyncRun, build_command
 from engine.transport.rsync.failures import explain
 from engine.transport.rsync.features import RsyncFeatures, parse_version
 from engine.transport.rsync.process import RsyncEnd, run_rsync
+from engine.transport.rsync.reading_back import ReadBack
 from engine.transport.rsync.relay import relay
+from engine.transport.rsync.stall import StallWatch
 from engine.transport.types import AgentFor, Capabilities, TransferJob
 
 RSYNC_COST = 9
@@ -72,14 +75,20 @@ class RsyncTransport:
         partial = await target.stat(job.temp_path)
         resume = partial is not None and partial.size_bytes > 0
         proof = asyncio.get_running_loop().create_task(_prove_source(source, job))
+        # A fresh copy is written in order; a continued one is compared in blocks.
+        back = ReadBack(target, job, in_order=not resume)
+        watch = StallWatch(job.source_path, job.stall_timeout_seconds, progress, self._clock)
         try:
-            end = await self._run(job, source, target, resume, progress)
+            end = await watch.over(self._run(job, source, target, resume, watch.heard))
             await _check_end(end, job, source)
             proven = await proof
+            written = await back.result()
+        except SyncdeckError:
+            await _tell_what_arrived(target, job, progress, watch.wire)
+            raise
         finally:
             await _settle(proof)
-        # Plain: equal bytes have equal fingerprints, and the source's is known.
-        written = await target.hash(job.temp_path, FileKind.PLAIN)
+            await back.end()
         await _compare(proven, written, job, source)
         on_wire = end.statistics.on_wire
         resumed = (end.statistics.matched or 0) if resume else 0
@@ -200,6 +209,14 @@ async def _compare(proven: ContentInfo, written: ContentInfo, job: TransferJob, 
             "it is hashed and sent once more; if that fails too, check memory and disk of both nodes",
             ErrorClass.CHECKSUM_MISMATCH,
         )
+
+
+async def _tell_what_arrived(target: NodeAgent, job: TransferJob, progress: Progress, wire: int) -> None:
+    """rsync tells its progress once a second; what it left at the target shows how far a broken run came."""
+    with contextlib.suppress(SyncdeckError):  # The run's own failure is the one to tell.
+        partial = await target.stat(job.temp_path)
+        if partial is not None:
+            progress(min(partial.size_bytes, job.size_bytes), wire)
 
 
 async def _settle(task: asyncio.Task[ContentInfo]) -> None:
