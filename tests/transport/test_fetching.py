@@ -115,7 +115,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 async def until(condition: Callable[[], bool]) -> None:
     """Return when a state is reached."""
     async with asyncio.timeout(60):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - a state of other processes
             await asyncio.sleep(0.01)
 
 

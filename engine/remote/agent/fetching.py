@@ -28,6 +28,7 @@ NOTE_SECONDS = 1.0
 IDLE_SECONDS = 0.1
 # How long peers may take to have, or the engine to offer, what nobody has any more.
 PATIENCE_SECONDS = 10.0
+# How long the engine may take to sign a URL anew, or to find a peer's file under the name it was published under.
 FRESH_URL_SECONDS = 3.0
 MOST_SPANS_TOLD = 1024
 # How often what was read back may hold wrong chunks, which are fetched again, until the disk is not believed.
@@ -49,6 +50,7 @@ class Fetch:
         self._lines = lines
         self._chance = random.Random()
         self._connections: int = job["connections"]
+        self._hash_chunks: bool = job["hash_chunks"]
         peers = job["rarest_first"] and any(source["have"] is not None for source in job["sources"])
         start = self._chance.randrange(-(-self.size // self.chunk_bytes) or 1) if peers else 0
         self.plan = Plan(self.size, self.chunk_bytes, self._connections, job["rarest_first"], start)
@@ -62,7 +64,7 @@ class Fetch:
         self._told: Optional[Spans] = None
         self._failed_told: Dict[str, Any] = {}
         self._error: Optional[BaseException] = None
-        self._expired_until = 0.0
+        self._fresh_until = 0.0
         self._idle_since: Optional[float] = None
         self._next_report = self._next_note = 0.0
 
@@ -109,7 +111,7 @@ class Fetch:
             self._park(run)
             number = run.at
             self.plan.parked.discard(number)
-            piece = self._parked.pop(number, None) or Piece(number, self.plan.length(number))
+            piece = self._parked.pop(number, None) or Piece(number, self.plan.length(number), self._hash_chunks)
             run.filled = piece.filled
             self._pieces[run] = piece
             return piece
@@ -137,7 +139,8 @@ class Fetch:
 
     def arrived(self, run: Run, piece: Piece) -> None:
         """Keep a whole chunk that is right; ask another source for one that is not."""
-        sha256 = piece.digest.hexdigest()
+        compared = self._hash_chunks or self._proof.sha256s is not None
+        sha256 = piece.sha256() if compared else None
         with self.lock:
             self._pieces.pop(run, None)
             if holds(self.plan.done, piece.number):
@@ -170,8 +173,9 @@ class Fetch:
         """A source cannot serve."""
         with self.lock:
             self.plan.give_up(source, failure.cause, failure.error_class)
-            if expired:
-                self._expired_until = time.monotonic() + FRESH_URL_SECONDS
+            moved = failure.error_class == "not-found" and len(self.plan.sources) > 1
+            if expired or moved:
+                self._fresh_until = time.monotonic() + FRESH_URL_SECONDS
 
     def leave(self, run: Run) -> None:
         """A run is over; what was begun is kept for whoever goes on."""
@@ -284,7 +288,7 @@ class Fetch:
     def _ensure_hope(self, now: float) -> None:
         """Raise when no source will ever bring what is missing."""
         failure = self.plan.all_failed()
-        if failure is not None and not self.plan.runs and now >= self._expired_until:
+        if failure is not None and not self.plan.runs and now >= self._fresh_until:
             raise Failure(failure[1], failure[0], "it is tried again by itself")
         if not self.plan.nothing_to_ask():
             self._idle_since = None

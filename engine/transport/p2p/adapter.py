@@ -69,7 +69,7 @@ class P2PTransport:
             if not swarm.fetching:
                 del self._swarms[job.content_id]
                 await swarm.close()
-        if job.sha256 is None or not job.holders:
+        if job.sha256 is None:
             await proof.ensure_unchanged()
         return outcome
 

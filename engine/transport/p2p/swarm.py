@@ -171,13 +171,13 @@ class Swarm:
                 way = member.ways.setdefault(copy.id, Way())
                 failure = failed_classes.get(copy.id)
                 failed = failure is not None and failure not in NOT_MENDED
-                if not way.asking and now >= way.retry_at and (failed or not way.urls):
+                moved = failed and not copy.found_again and any(each.copy is copy for each in self._finished)
+                if not way.asking and (moved or (now >= way.retry_at and (failed or not way.urls))):
                     way.asking = True
-                    self._start(self._mend(member, copy, failed))
+                    self._start(self._mend(member, copy, moved))
 
-    async def _mend(self, member: Member, copy: Copy, failed: bool) -> None:
-        gone = any(each.copy is copy for each in self._finished) and not copy.found_again
-        if failed and gone:
+    async def _mend(self, member: Member, copy: Copy, moved: bool) -> None:
+        if moved:
             await find_published(copy, self._size_bytes, self._agent_for)
         await self._ask(member, copy)
 
