@@ -67,6 +67,9 @@ class FetchJob:
     stall_timeout_seconds: float
     rarest_first: bool = False
     """Else lowest first, so that what arrived is nearly a prefix, with which any transport can go on."""
+    hash_chunks: bool = True
+    """Hash each chunk on its way in, for the manifest. False where none will come, ``sha256`` being known: the hash
+    of the whole, read back, decides alone, and a third of the processor's work is spared."""
 
 
 class FetchHandle(Protocol):

@@ -237,6 +237,7 @@ def _job_frame(job: FetchJob) -> Line:
         "rate": job.rate.bytes_per_second,
         "stall_seconds": job.stall_timeout_seconds,
         "rarest_first": job.rarest_first,
+        "hash_chunks": job.hash_chunks,
     }
 
 

@@ -37,8 +37,13 @@ class Proof:
         self._unproven = {}
         return wrong
 
-    def accept(self, number: int, sha256: str, source_id: Optional[str]) -> bool:
-        """Return whether a chunk with this hash, all of it from one source (else None), may be kept."""
+    def accept(self, number: int, sha256: Optional[str], source_id: Optional[str]) -> bool:
+        """Return whether a chunk with this hash, all of it from one source (else None), may be kept.
+
+        ``sha256`` None: nobody hashed it; what is wrong then shows in the hash of the whole.
+        """
+        if sha256 is None:
+            return True
         if self.sha256s is not None:
             return self.sha256s[number] == sha256
         self._unproven[number] = (sha256, source_id)

@@ -18,17 +18,28 @@ CONNECT_SECONDS = 10.0
 class Piece:
     """A chunk as far as it arrived; kept when its connection breaks, so that the next one goes on from there."""
 
-    def __init__(self, number: int, length: int) -> None:
+    def __init__(self, number: int, length: int, hashed: bool) -> None:
         self.number = number
         self.view = memoryview(bytearray(length))
         self.filled = 0
-        self.digest: Any = hashlib.sha256()
+        self._digest: Any = hashlib.sha256() if hashed else None
         self.sources: Set[str] = set()
 
     @property
     def whole(self) -> bool:
         """Whether all of it arrived."""
         return self.filled == len(self.view)
+
+    def took(self, count: int) -> None:
+        """Account for bytes that were filled in, hashing them on their way where that is wanted."""
+        if self._digest is not None:
+            self._digest.update(self.view[self.filled : self.filled + count])
+        self.filled += count
+
+    def sha256(self) -> str:
+        """Return the hash of what arrived."""
+        digest = self._digest if self._digest is not None else hashlib.sha256(self.view[: self.filled])
+        return str(digest.hexdigest())
 
     @property
     def only_source(self) -> Optional[str]:
@@ -114,8 +125,7 @@ class Puller:
             count = body.read_into(piece.view[piece.filled : piece.filled + limit])
             if not count:
                 raise Failure("source-changed", "the source ends at %d bytes" % position, "the next scan sees it")
-            piece.digest.update(piece.view[piece.filled : piece.filled + count])
-            piece.filled += count
+            piece.took(count)
             position += count
             run.filled = piece.filled
             run.gained += count

@@ -116,7 +116,7 @@ class _Fetch:
             raise TransferError(
                 "fetch", self._job.source_path, cause, "another transport is tried", ErrorClass.UNSUPPORTED
             )
-        handle = await self._fetching.start(self._fetch_job(source), progress)
+        handle = await self._fetching.start(self._fetch_job(source, with_manifest), progress)
         fetched = asyncio.create_task(handle.result(), name="fetch")
         tasks: list[asyncio.Task[StreamOutcome] | asyncio.Task[None]] = [fetched]
         try:
@@ -139,7 +139,7 @@ class _Fetch:
                 if not task.cancelled():
                     task.exception()
 
-    def _fetch_job(self, source: FetchSource) -> FetchJob:
+    def _fetch_job(self, source: FetchSource, with_manifest: bool) -> FetchJob:
         job = self._job
         return FetchJob(
             target=job.target,
@@ -151,6 +151,7 @@ class _Fetch:
             connections=self._servers.reach.settings.connections,
             rate=job.rate,
             stall_timeout_seconds=job.stall_timeout_seconds,
+            hash_chunks=with_manifest,
         )
 
     async def _renew(self, handle: FetchHandle, source: FetchSource) -> None:
