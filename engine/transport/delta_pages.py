@@ -53,16 +53,15 @@ class Comparison:
 
         Raises NotWorthIt as soon as that is known, before anything is written; SyncdeckError when a node fails.
         """
-        await self._look()
+        in_place = await self._look()
         groups = await self._old.hear("groups")
         self._hand_on(groups["groups"])
-        self._new.tell("groups", {"groups": groups["groups"], "count": groups["count"]})
-        for word in ("pages", "blocks"):
-            want = (await self._new.hear("want"))["want"]
-            self._hand_on(want)
-            self._old.tell(word, want)
+        self._new.tell("groups", {"groups": groups["groups"], "count": groups["count"], "in_place": in_place})
+        while (asked := await self._new.hear("step"))["step"] != "differ":
+            self._hand_on(asked["want"])
+            self._old.tell(asked["step"], asked["want"])
             await self._hand_on_checksums()
-        differing: int = (await self._new.hear("differ"))["differ"]
+        differing: int = asked["differ"]
         if not worth_sending(differing, self._new_size, self._arrived_bytes, self._hash_bytes):
             raise NotWorthIt(f"{_percent(differing, self._new_size)} of the file differ")
         self._old.tell("copy", {"path": paths.rebuilt, "size": self._new_size})
@@ -79,8 +78,11 @@ class Comparison:
         self._old.tell("apply", {"delta_path": paths.at_target, "temp_path": temp_path, "sha256": sha256})
         return wire.stat_from((await self._old.result())["stat"])
 
-    async def _look(self) -> None:
-        """Compare page sizes and a sample: after VACUUM nearly every page differs, and that shows at once."""
+    async def _look(self) -> bool:
+        """Compare page sizes; return whether a sample shows that something at least is where it was.
+
+        After VACUUM hardly any page is, and only whole pages that moved are looked for.
+        """
         try:
             new, old = await self._new.hear("page"), await self._old.hear("page")
         except SyncdeckError as error:
@@ -92,8 +94,7 @@ class Comparison:
         sampled = min(len(ours), len(theirs)) // CHECKSUM_BYTES
         places = [slice(at * CHECKSUM_BYTES, (at + 1) * CHECKSUM_BYTES) for at in range(sampled)]
         differing = sum(ours[place] != theirs[place] for place in places)
-        if hopeless(differing, sampled, self._new_size, self._old_size):
-            raise NotWorthIt(f"{differing} of {sampled} sampled blocks differ")
+        return not hopeless(differing, sampled, self._new_size, self._old_size)
 
     async def _hand_on_checksums(self) -> None:
         """Hand on the checksums part by part, the next when the last was taken: neither is ever held whole here."""

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
+from config.load import load
 from engine.clock import SystemClock
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind, Transport
@@ -27,6 +28,7 @@ from engine.transport.delta import PageDeltas
 from engine.transport.manager import TransportManager
 from engine.transport.rates import RateCap
 from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransferJob
 from tests.bench.data import MIB, games_database
 from tests.bench.report import Row, faster, smaller
@@ -52,6 +54,7 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
         async with AsyncExitStack() as sessions:
             mover = Mover(fleet, fleet[0], old, folder)
             sessions.push_async_callback(mover.pool.close)
+            sessions.push_async_callback(mover.servers.close)
             for label, change in CHANGES.items():
                 new = fleet[0].games / "games.db"
                 shutil.copyfile(old, new)
@@ -66,7 +69,9 @@ class Mover:
     def __init__(self, fleet: Fleet, node: FleetNode, old: Path, folder: Path) -> None:
         clock = SystemClock()
         self.pool = SessionPool({node.name: node.endpoint, HERE.node_id: HERE}.__getitem__, fleet.options())
-        adapters = build_transports(self.pool.get, fleet.options(), self.pool.links, clock)
+        policy = load(fleet.write_hosts()).policy
+        self.servers = NodeDataServers(self.pool.get, fleet.options(), self.pool.links, lambda: policy, clock)
+        adapters = build_transports(self.pool.get, fleet.options(), self.pool.links, clock, self.servers)
         self.carriers = [name for name in CARRIERS if name in {adapter.name for adapter in adapters}]
         self._manager = TransportManager(adapters, clock)
         self._deltas = PageDeltas(self.pool.get, clock)
@@ -181,7 +186,13 @@ def _append_games(path: Path, share: float = 0.01) -> None:
 
 
 def _vacuum(path: Path) -> None:
-    """Renumber nearly every page: the whole file goes, and finding that out must cost little."""
+    """Give nearly every page another number, and leave most as they are."""
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.execute("VACUUM")
+
+
+def _thin_out(path: Path) -> None:
+    """Move nearly every row within its page or to another: hardly a page of the old version is left."""
     with sqlite3.connect(path, isolation_level=None) as connection:
         connection.execute("DELETE FROM game_moves WHERE rowid % 50 = 0")
         connection.execute("VACUUM")
@@ -191,4 +202,5 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "350 MB, 7 % of pages": _change_pages,
     "350 MB, grown by 1 %": _append_games,
     "350 MB, after VACUUM": _vacuum,
+    "350 MB, after DELETE and VACUUM": _thin_out,
 }

@@ -7,11 +7,12 @@ import os
 import random
 import sqlite3
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engine.remote.agent import pages, pages_copy, pages_delta
+from engine.remote.agent import pages, pages_copy, pages_delta, pages_moved
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.stats import stat_file
 
@@ -25,6 +26,7 @@ def nothing(done: int) -> None:
 def database(path: Path, page_bytes: int = 4096, rows: int = 3000) -> Path:
     with sqlite3.connect(path, isolation_level=None) as connection:
         connection.execute(f"PRAGMA page_size={page_bytes}")
+        connection.execute("CREATE TABLE spare AS SELECT zeroblob(50000) AS filler")
         connection.execute("CREATE TABLE games (id INTEGER PRIMARY KEY, moves TEXT, value REAL)")
         connection.execute("BEGIN")
         source = random.Random(1)
@@ -50,38 +52,52 @@ def quiet(path: Path) -> pages.Quiet:
     return pages.Quiet(str(path), "", stat)
 
 
-def compared(new: Path, old: Path) -> tuple[pages.Runs, int]:
+def compared(new: Path, old: Path) -> tuple[pages_delta.Delta, int]:
     """Return what differs and the checksum bytes that travelled, by the very steps that both ends take."""
     ours, theirs = quiet(new), quiet(old)
     page_bytes = ours.page_bytes()
     our_pages, their_pages = (pages.checksums(one, page_bytes, nothing) for one in (ours, theirs))
     groups = pages.group_hashes(their_pages)
     bits = pages.differing_groups(pages.group_hashes(our_pages), groups)
-    asked = array("I")
+    told = array("I")
     for start, end in pages.spans_of(bits, len(their_pages)):
-        asked.extend(their_pages[start:end])
-    differing = pages.differing_pages(our_pages, asked, bits, len(their_pages))
-    told = pages.numbers_of(pages.bit_map(differing), len(their_pages))
-    assert told == differing
-    blocks = pages.block_checksums(theirs, page_bytes, told, 0, len(told))
-    runs = pages.differing_blocks(ours, page_bytes, differing, blocks, len(their_pages))
-    return runs, len(groups) + 4 * (len(asked) + len(blocks))
+        told.extend(their_pages[start:end])
+    differing = pages.differing_pages(our_pages, told, bits, len(their_pages))
+    differing.extend(range(min(len(their_pages), len(our_pages)), len(our_pages)))
+    new_pages, old_pages = ours.size // page_bytes, theirs.size // page_bytes
+    found = pages_moved.find_moves(our_pages[:new_pages], differing, told, bits, old_pages, len(their_pages))
+    asked = pages_moved.moves_from(found.packed(), new_pages, old_pages)
+    assert list(asked) == list(found)
+    our_hashes = pages_moved.run_hashes(ours, page_bytes, found.new, found.counts)
+    their_hashes = pages_moved.run_hashes(theirs, page_bytes, asked.old, asked.counts)
+    moves = pages_moved.proven(found, our_hashes, their_hashes)
+    rest = pages_moved.without(differing, moves)
+    both = pages.numbers_of(
+        pages.bit_map(array("I", (page for page in rest if page < len(their_pages)))), len(their_pages)
+    )
+    blocks = pages.block_checksums(theirs, page_bytes, both, 0, len(both))
+    runs = pages.differing_blocks(ours, page_bytes, rest, blocks, len(both))
+    travelled = len(groups) + 4 * (len(told) + len(blocks)) + len(their_hashes)
+    return pages_delta.Delta(ours.size, page_bytes, moves, runs), travelled
 
 
 def rebuilt(new: Path, old: Path, folder: Path, codec: str = pages_delta.ZSTD) -> tuple[bytes, int]:
     """Return the file that a delta makes of the old version, and the delta's size."""
-    runs, _ = compared(new, old)
-    delta = folder / "delta"
-    fd = os.open(delta, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-    sha256 = pages_delta.write_delta(fd, quiet(new), runs, codec, nothing)
-    assert sha256 == hashlib.sha256(delta.read_bytes()).hexdigest()
-    size = new.stat().st_size
-    copy = pages_copy.clone(quiet(old).fd, old.stat().st_size, str(folder / "copy"), size, nothing)
-    for start, data in pages_delta.DeltaReader(fd, size).parts():
+    made, _ = compared(new, old)
+    path = folder / "delta"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    sha256 = pages_delta.write_delta(fd, quiet(new), made, codec, nothing)
+    assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    size, old_size = new.stat().st_size, old.stat().st_size
+    copy = pages_copy.clone(quiet(old).fd, old_size, str(folder / "copy"), size, nothing)
+    delta = pages_delta.DeltaReader(fd, size, old_size)
+    for to, of, count in delta.moves:
+        os.pwrite(copy, os.pread(quiet(old).fd, count * delta.page_bytes, of * delta.page_bytes), to * delta.page_bytes)
+    for start, data in delta.parts():
         os.pwrite(copy, data, start)
     os.close(fd)
     os.close(copy)
-    return (folder / "copy").read_bytes(), delta.stat().st_size
+    return (folder / "copy").read_bytes(), path.stat().st_size
 
 
 CHANGES = {
@@ -89,7 +105,8 @@ CHANGES = {
     "grown": ["INSERT INTO games SELECT id + 3000, moves, value FROM games WHERE id % 5 = 0"],
     "shrunk": ["DELETE FROM games WHERE id > 1500", "VACUUM"],
     "pages on the freelist": ["DELETE FROM games WHERE id BETWEEN 500 AND 900"],
-    "vacuumed": ["DELETE FROM games WHERE id % 50 = 0", "VACUUM"],
+    "vacuumed": ["DROP TABLE spare", "VACUUM"],
+    "thinned and vacuumed": ["DELETE FROM games WHERE id % 50 = 0", "VACUUM"],
     "nothing": [],
 }
 
@@ -134,8 +151,8 @@ def test_pages_beyond_the_lock_byte_page_at_one_gibibyte_are_compared_like_all_o
         file.write(b"changed")
         file.seek(1 << 30)
         file.write(b"the lock-byte page")
-    runs, told = compared(new, old)
-    offsets = [start for start, _ in runs.spans(new.stat().st_size)]
+    delta, told = compared(new, old)
+    offsets = [start for start, _ in delta.runs.spans(new.stat().st_size)]
     assert {1 << 30, (1 << 30) + 3 * 65536} <= set(offsets)
     assert told < 1_000_000
 
@@ -143,8 +160,8 @@ def test_pages_beyond_the_lock_byte_page_at_one_gibibyte_are_compared_like_all_o
 def test_a_few_changed_rows_cost_a_few_blocks_and_their_groups_checksums(tmp_path: Path) -> None:
     old = database(tmp_path / "old.db", rows=60_000)
     new = changed(old, tmp_path / "new.db", ["UPDATE games SET value = 7 WHERE id = 30000"])
-    runs, told = compared(new, old)
-    sent = sum(length for _, length in runs.spans(new.stat().st_size))
+    delta, told = compared(new, old)
+    sent = sum(length for _, length in delta.runs.spans(new.stat().st_size))
     pages_of_file = new.stat().st_size // 4096
     assert sent <= 4 * 512
     # 8 bytes for each group, 4 for each of the 64 pages of two groups, 4 for each of the 8 blocks of two pages.
@@ -175,41 +192,74 @@ def test_a_damaged_delta_is_found_out_wherever_it_was_damaged(tmp_path: Path, co
     for at in [0, 5, 20, 60, len(content) // 2, len(content) - 1]:
         spoilt = bytearray(content)
         spoilt[at] ^= 1
-        refused(tmp_path, bytes(spoilt), new.stat().st_size)
+        refused(tmp_path, bytes(spoilt), new, old)
     for length in [0, 10, 40, len(content) - 1]:
-        refused(tmp_path, content[:length], new.stat().st_size)
-    refused(tmp_path, content, new.stat().st_size + 512)
+        refused(tmp_path, content[:length], new, old)
+    refused(tmp_path, content, old, old)
 
 
-def refused(folder: Path, content: bytes, size: int) -> None:
+def refused(folder: Path, content: bytes, new: Path, old: Path) -> None:
     path = folder / "spoilt"
     path.write_bytes(content)
     with path.open("rb") as file, pytest.raises(Failure) as caught:
-        list(pages_delta.DeltaReader(file.fileno(), size).parts())
+        list(pages_delta.DeltaReader(file.fileno(), new.stat().st_size, old.stat().st_size).parts())
     assert caught.value.error_class in ("checksum-mismatch", "unsupported")
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_delta_whose_head_promises_more_than_it_holds_is_refused(tmp_path: Path, codec: str) -> None:
+def test_a_delta_that_promises_more_than_it_holds_is_refused(tmp_path: Path, codec: str) -> None:
     """Its checksum is right: a source that means harm can make one."""
     old = database(tmp_path / "old.db")
-    new = changed(old, tmp_path / "new.db", CHANGES["grown"])
-    runs, _ = compared(new, old)
-    longer = pages.Runs(runs.starts[:], runs.counts[:])
-    longer.counts[-1] += 1000
-    fd = os.open(tmp_path / "lie", os.O_RDWR | os.O_CREAT)
-    pages_delta.write_delta(fd, quiet(new), runs, codec, nothing)
-    content = (tmp_path / "lie").read_bytes()
-    os.close(fd)
-    packed, index = (
-        pages_delta._planes(pages.packed(pages_delta._gaps(longer))),
-        pages_delta._planes(pages.packed(longer.counts)),
-    )
-    head_end = content.index(b"}") + 1
-    index_bytes = pages_delta.LENGTH.unpack(content[head_end : head_end + 4])[0]
-    lie = pages_delta.zlib.compress(packed + index)
-    body = content[:head_end] + pages_delta.LENGTH.pack(len(lie)) + lie + content[head_end + 4 + index_bytes : -32]
-    refused(tmp_path, body + hashlib.sha256(body).digest(), new.stat().st_size)
+    new = changed(old, tmp_path / "new.db", CHANGES["rows changed here and there"])
+    made, _ = compared(new, old)
+    lies = {"runs": longer_runs(made), "moves": moves_past_the_end(made)}
+    for name, lie in lies.items():
+        fd = os.open(tmp_path / name, os.O_RDWR | os.O_CREAT)
+        pages_delta.write_delta(fd, quiet(new), lie, codec, nothing)
+        os.close(fd)
+        refused(tmp_path, (tmp_path / name).read_bytes(), new, old)
+
+
+def longer_runs(made: pages_delta.Delta) -> pages_delta.Delta:
+    runs = pages.Runs(made.runs.starts[:], made.runs.counts[:])
+    runs.starts[-1] = made.size // pages.DELTA_BLOCK_BYTES - 1
+    runs.counts[-1] = 1
+
+    class Lying(pages.Runs):
+        """Writes one block less than its index names."""
+
+        def spans(self, size: int) -> Iterator[tuple[int, int]]:
+            yield from list(super().spans(size))[:-1]
+
+    return made._replace(runs=Lying(runs.starts, runs.counts))
+
+
+def moves_past_the_end(made: pages_delta.Delta) -> pages_delta.Delta:
+    moves = pages_moved.Moves()
+    moves.add(made.size // made.page_bytes - 1, 0, 2)
+    return made._replace(moves=moves)
+
+
+def test_pages_that_only_moved_do_not_travel_and_none_is_mistaken_for_another(tmp_path: Path) -> None:
+    old = database(tmp_path / "old.db", rows=20_000)
+    new = changed(old, tmp_path / "new.db", CHANGES["vacuumed"])
+    delta, _ = compared(new, old)
+    sent = sum(length for _, length in delta.runs.spans(delta.size))
+    assert sent < delta.size / 20
+    assert sum(delta.moves.counts) > delta.size / delta.page_bytes * 0.9
+
+
+def test_a_page_whose_checksum_is_another_pages_is_found_out_by_its_hash(tmp_path: Path) -> None:
+    old, new = database(tmp_path / "old.db"), tmp_path / "new.db"
+    new.write_bytes(old.read_bytes()[4096:])
+    moves = pages_moved.Moves()
+    moves.add(0, 1, 3)
+    moves.add(3, 9, 2)
+    theirs = pages_moved.run_hashes(quiet(old), 4096, moves.old, moves.counts)
+    ours = pages_moved.run_hashes(quiet(new), 4096, moves.new, moves.counts)
+    kept = pages_moved.proven(moves, ours, theirs)
+    assert list(kept) == [(0, 1, 3)]
+    assert list(pages_moved.without(array("I", range(6)), kept)) == [3, 4, 5]
 
 
 def test_what_is_no_database_has_no_pages(tmp_path: Path) -> None:

@@ -175,22 +175,23 @@ class Runs:
                 yield first * DELTA_BLOCK_BYTES, min(length, size - first * DELTA_BLOCK_BYTES)
 
 
-def differing_blocks(file: Quiet, page_bytes: int, pages: "array[int]", theirs: "array[int]", their_count: int) -> Runs:
-    """Return our blocks that they lack: those of ``pages`` that differ, and all beyond their last page."""
+def differing_blocks(file: Quiet, page_bytes: int, pages: "array[int]", theirs: "array[int]", compared: int) -> Runs:
+    """Return our blocks that they lack, all of them in ``pages``.
+
+    ``theirs`` holds the checksums of the blocks of the first ``compared`` pages; the others are taken whole.
+    """
     runs = Runs()
     each = page_bytes // DELTA_BLOCK_BYTES
     end = -(-file.size // DELTA_BLOCK_BYTES)
-    for at in range(len(pages)):
-        ours = block_checksums(file, page_bytes, pages, at, at + 1)
-        if ours == theirs[at * each : (at + 1) * each]:
+    for at, page in enumerate(pages):
+        first = page * each
+        if at >= compared:
+            runs.add(first, min(each, end - first))
             continue
-        first = pages[at] * each
+        ours = block_checksums(file, page_bytes, pages, at, at + 1)
         for number in range(min(each, end - first)):
             if ours[number] != theirs[at * each + number]:
                 runs.add(first + number, 1)
-    grown = their_count * each
-    if end > grown:
-        runs.add(grown, end - grown)
     return runs
 
 

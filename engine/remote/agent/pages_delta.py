@@ -1,8 +1,8 @@
 """The delta file: the parts of a new version that the old one lacks, compressed, with what proves it whole.
 
-``SYNCDECK-PAGES-1\\n``; the length of the head (4 bytes) and the head as JSON; the length of the index (4 bytes)
-and the index (runs of blocks: all gaps, then all lengths, the four bytes of each in four planes, zlib); the blocks in
-order as one zstd or zlib stream; the SHA-256 of all that.
+``SYNCDECK-PAGES-1\\n``; the head as JSON, the pages that moved, and the index, each after its length (4 bytes); the
+blocks of the index in order as one zstd or zlib stream; the SHA-256 of all that. The index holds runs of blocks: all
+gaps, then all lengths, the four bytes of each in four planes, in zlib.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import struct
 import subprocess
 import zlib
 from array import array
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Tuple
 
 from engine.remote.agent.background import Task
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.frames import read_exactly, write_all
-from engine.remote.agent.pages import BLOCK_BYTES, DELTA_BLOCK_BYTES, Quiet, Runs, packed, unpacked
+from engine.remote.agent.pages import BLOCK_BYTES, DELTA_BLOCK_BYTES, PAGE_SIZES, Quiet, Runs, packed, unpacked
+from engine.remote.agent.pages_moved import Moves, moves_from
 from engine.remote.agent.programs import find_tool
 
 MAGIC = b"SYNCDECK-PAGES-1\n"
@@ -32,12 +33,23 @@ ZSTD, ZLIB = "zstd", "zlib"
 Moved = Callable[[int], None]
 
 
-def write_delta(fd: int, source: Quiet, runs: Runs, codec: str, moved: Moved) -> str:
-    """Write the delta that holds ``runs`` of ``source`` to the empty file ``fd``; return the file's SHA-256."""
-    head = {"block": DELTA_BLOCK_BYTES, "size": source.size, "runs": len(runs.starts), "codec": codec}
-    head_data = json.dumps(head).encode("ascii")
+class Delta(NamedTuple):
+    """What makes a new version of ``size`` bytes of an old one: pages to take from elsewhere in it, blocks to add."""
+
+    size: int
+    page_bytes: int
+    moves: Moves
+    runs: Runs
+
+
+def write_delta(fd: int, source: Quiet, delta: Delta, codec: str, moved: Moved) -> str:
+    """Write a delta of ``source`` to the empty file ``fd``; return the file's SHA-256."""
+    runs = delta.runs
+    head = {"block": DELTA_BLOCK_BYTES, "page": delta.page_bytes, "size": delta.size, "runs": len(runs.starts)}
+    head_data = json.dumps(dict(head, codec=codec)).encode("ascii")
+    moves = delta.moves.packed()
     index = zlib.compress(_planes(packed(_gaps(runs))) + _planes(packed(runs.counts)), 6)
-    write_all(fd, MAGIC + LENGTH.pack(len(head_data)) + head_data + LENGTH.pack(len(index)) + index)
+    write_all(fd, MAGIC + b"".join(LENGTH.pack(len(part)) + part for part in (head_data, moves, index)))
     parts = _parts(source, runs, moved)
     _write_zstd(fd, parts) if codec == ZSTD else _write_zlib(fd, parts)
     size = os.fstat(fd).st_size
@@ -51,8 +63,8 @@ def write_delta(fd: int, source: Quiet, runs: Runs, codec: str, moved: Moved) ->
 class DeltaReader:
     """An open delta, found whole; ``parts`` gives its content. Raises Failure checksum-mismatch for a damaged one."""
 
-    def __init__(self, fd: int, size: int) -> None:
-        """``size`` is that of the file which the delta must belong to."""
+    def __init__(self, fd: int, size: int, old_size: int) -> None:
+        """``size`` is that of the file which the delta must make of an older one of ``old_size`` bytes."""
         self._fd = fd
         self._size = size
         end = os.fstat(fd).st_size - DIGEST_BYTES
@@ -67,6 +79,10 @@ class DeltaReader:
         if head["size"] != size:
             raise damaged("it belongs to another file")
         self._codec: str = head["codec"]
+        self.page_bytes: int = head["page"]
+        if self.page_bytes not in PAGE_SIZES:
+            raise damaged("its page size is none")
+        self.moves = moves_from(self._counted(), size // self.page_bytes, old_size // self.page_bytes)
         self.runs = _runs(self._counted(), head["runs"], -(-size // DELTA_BLOCK_BYTES))
         self._end = end
 

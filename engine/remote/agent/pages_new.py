@@ -7,12 +7,12 @@ import os
 import sys
 import threading
 from array import array
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
-from engine.remote.agent import pages
+from engine.remote.agent import pages, pages_moved
 from engine.remote.agent.background import Task
 from engine.remote.agent.failures import Failure
-from engine.remote.agent.pages_delta import ZLIB, ZSTD, write_delta
+from engine.remote.agent.pages_delta import ZLIB, ZSTD, Delta, write_delta
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary
 from engine.remote.agent.programs import find_tool
@@ -59,8 +59,8 @@ class WholeHash:
 def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     """Answer the orders of one delta; return {sha256, size} of the whole new version, which did not change meanwhile.
 
-    Orders: ``groups`` (the old version's), ``crcs`` (of its pages in those that differ, then of the blocks of those),
-    ``write`` (the delta, to a path).
+    Orders: ``groups`` (the old version's), ``crcs`` (of the pages, the runs that seem to have moved, and
+    the blocks that were asked for), ``write`` (the delta, to a path).
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     file = pages.Quiet(job["path"], job["root"], job["stat"])
@@ -73,40 +73,56 @@ def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
         talk.moved(done)
 
     ours = pages.checksums(file, page_bytes, moved)
-    differing = _compare(file, page_bytes, ours, talk)
+    moves, differing = _compare(file, page_bytes, ours, job["other_size"], talk)
     size = sum(length for _, length in differing.spans(file.size))
-    talk.say({"differ": size})
+    talk.say({"step": "differ", "differ": size})
     _, order = talk.hear()
-    talk.say({"written": _write(file, differing, size, order, job["root"], talk)})
+    delta = Delta(file.size, page_bytes, moves, differing)
+    talk.say({"written": _write(file, delta, size, order, job["root"], talk)})
     sha256 = whole.result(talk)
     file.ensure_unchanged()
     return {"sha256": sha256, "size": file.size}
 
 
-def _compare(file: pages.Quiet, page_bytes: int, ours: "array[int]", talk: Talk) -> pages.Runs:
-    """Return the blocks that the old version lacks: groups first, then their pages, then the blocks of these."""
+def _compare(
+    file: pages.Quiet, page_bytes: int, ours: "array[int]", old_size: int, talk: Talk
+) -> Tuple[pages_moved.Moves, pages.Runs]:
+    """Return what moved, and the blocks that the old version lacks: found by groups, their pages, and their blocks."""
     _, said = talk.hear()
     their_count: int = said["count"]
     groups = pages.differing_groups(pages.group_hashes(ours), pages.from_text(said["groups"]))
-    talk.say({"want": pages.to_text(groups)})
-    differing = pages.differing_pages(ours, _hear_checksums(talk), groups, their_count)
-    talk.say({"want": pages.to_text(pages.bit_map(differing))})
-    return pages.differing_blocks(file, page_bytes, differing, _hear_checksums(talk), their_count)
+    theirs = pages.unpacked(_asked("pages", groups, talk))
+    differing = pages.differing_pages(ours, theirs, groups, their_count)
+    differing.extend(range(min(their_count, len(ours)), len(ours)))
+    moves = pages_moved.Moves()
+    if len(differing) * pages_moved.WORTH_LOOKING_SHARE >= len(ours):
+        moves = pages_moved.find_moves(
+            ours[: file.size // page_bytes], differing, theirs, groups, old_size // page_bytes, their_count
+        )
+        their_hashes = _asked("moved", moves.packed(), talk)
+        our_hashes = pages_moved.run_hashes(file, page_bytes, moves.new, moves.counts)
+        moves = pages_moved.proven(moves, our_hashes, their_hashes)
+        differing = pages_moved.without(differing, moves)
+    if not said["in_place"]:
+        return moves, pages.differing_blocks(file, page_bytes, differing, array("I"), 0)
+    both = array("I", (page for page in differing if page < their_count))
+    blocks = pages.unpacked(_asked("blocks", pages.bit_map(both), talk))
+    return moves, pages.differing_blocks(file, page_bytes, differing, blocks, len(both))
 
 
-def _hear_checksums(talk: Talk) -> "array[int]":
+def _asked(word: str, what: bytes, talk: Talk) -> bytes:
+    """Ask the old version's side for checksums; return them."""
+    talk.say({"step": word, "want": pages.to_text(what)})
     parts = []
     while True:
         _, said = talk.hear()
         parts.append(pages.from_text(said["crcs"]))
         if said["last"]:
-            return pages.unpacked(b"".join(parts))
+            return b"".join(parts)
         talk.say({"took": len(parts)})
 
 
-def _write(
-    file: pages.Quiet, runs: pages.Runs, size: int, order: Dict[str, Any], root: str, talk: Talk
-) -> Dict[str, Any]:
+def _write(file: pages.Quiet, delta: Delta, size: int, order: Dict[str, Any], root: str, talk: Talk) -> Dict[str, Any]:
     """Write the delta to the path of the order; return {sha256, stat}. Nothing stays when that fails."""
     path = confined(order["path"], root)
     if not is_temporary(os.path.basename(path)):
@@ -119,7 +135,7 @@ def _write(
     codec = ZSTD if order["zstd"] and find_tool("zstd") is not None else ZLIB
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        sha256 = write_delta(fd, file, runs, codec, talk.moved)
+        sha256 = write_delta(fd, file, delta, codec, talk.moved)
     except BaseException:
         os.unlink(path)
         raise

@@ -13,6 +13,7 @@ from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.pages_copy import clone
 from engine.remote.agent.pages_delta import DeltaReader
+from engine.remote.agent.pages_moved import HASH_BYTES, moves_from, run_hashes
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.snapshots import remove_with_companions
@@ -45,7 +46,12 @@ class Rebuild:
         fd: int = self._copying.result()
         delta_fd = os.open(delta_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            for start, data in DeltaReader(delta_fd, self._size).parts():
+            delta = DeltaReader(delta_fd, self._size, self._file.size)
+            for new, old, count in delta.moves:
+                content = os.pread(self._file.fd, count * delta.page_bytes, old * delta.page_bytes)
+                _write_at(fd, content, new * delta.page_bytes)
+                self._talk.moved(new * delta.page_bytes)
+            for start, data in delta.parts():
                 _write_at(fd, data, start)
                 self._talk.moved(start)
         finally:
@@ -56,8 +62,8 @@ class Rebuild:
 def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     """Answer the orders of one delta; return {sha256, size, stat} of the flushed new version at its temporary name.
 
-    Orders: ``pages`` (the checksums of these groups), ``blocks`` (of these pages), ``copy`` (the old version),
-    ``apply`` (a delta to the copy).
+    Orders: ``pages`` (the checksums of these groups), ``moved`` (of these runs), ``blocks`` (of these pages),
+    ``copy`` (the old version), ``apply`` (a delta to the copy).
     Raises Failure checksum-mismatch, leaving the copy to be discarded, when that is not what was wanted.
     """
     file = pages.Quiet(job["path"], job["root"], job["stat"])
@@ -70,6 +76,8 @@ def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
         word, order = talk.hear()
         if word == "pages":
             _tell_pages(crcs, pages.from_text(order), talk)
+        elif word == "moved":
+            _tell_runs(file, page_bytes, pages.from_text(order), job["other_size"], talk)
         elif word == "blocks":
             _tell_blocks(file, page_bytes, pages.numbers_of(pages.from_text(order), len(crcs)), talk)
         elif word == "copy":
@@ -86,6 +94,16 @@ def _tell_pages(crcs: "array[int]", bits: bytes, talk: Talk) -> None:
             talk.say({"crcs": pages.to_text(pages.packed(part)), "last": False})
             part = array("I")
     talk.say({"crcs": pages.to_text(pages.packed(part)), "last": True})
+
+
+def _tell_runs(file: pages.Quiet, page_bytes: int, asked: bytes, new_size: int, talk: Talk) -> None:
+    moves = moves_from(asked, new_size // page_bytes, file.size // page_bytes)
+    step = PART_BYTES // HASH_BYTES
+    for start in range(0, len(moves.old), step):
+        part = slice(start, start + step)
+        hashes = run_hashes(file, page_bytes, moves.old[part], moves.counts[part])
+        talk.say({"crcs": pages.to_text(hashes), "last": False})
+    talk.say({"crcs": "", "last": True})
 
 
 def _tell_blocks(file: pages.Quiet, page_bytes: int, wanted: "array[int]", talk: Talk) -> None:
