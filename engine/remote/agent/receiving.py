@@ -38,6 +38,7 @@ class Receiver:
             self.file.expect(value["size"])
             kind, value = self._receive_compressed() if value["zstd"] else self._receive(self.file.append)
         promise = value
+        self._promised(promise)
         done = self.file.finish(self._report)
         if (done["sha256"], done["size"]) != (promise["sha256"], promise["size"]):
             self.file.remove()
@@ -73,6 +74,9 @@ class Receiver:
     def _skip_greeting(self) -> None:
         if not skip_to_marker(0):
             raise ENDED_EARLY
+
+    def _promised(self, promise: Dict[str, Any]) -> None:
+        """Hear what the content must hash to."""
 
     def _hear(self, count: int) -> None:
         """Count bytes of the stream as they come: on a slow link they are news long before a chunk is whole."""

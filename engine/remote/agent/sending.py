@@ -121,8 +121,9 @@ def send(
     problem = verdict.result() if verdict is not None else None
     if problem is not None:
         raise Failure("checksum-mismatch", "the source is damaged: %s" % problem, "move it aside or restore it")
-    wire.end({"sha256": sha256, "size": source.size})
-    return {"sha256": sha256, "size": source.size, "compressed": compressed, "games_count": source.games_count}
+    sent = {"sha256": sha256, "size": source.size, "compressed": compressed, "games_count": source.games_count}
+    wire.end(sent)
+    return sent
 
 
 def _send_content(source: Any, sample: Optional[compression.Sample], wire: Wire, reporter: Reporter) -> bool:

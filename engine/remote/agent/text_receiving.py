@@ -23,6 +23,10 @@ class TextReceiver(receiving.Receiver):
         """Say what is wanted, and with it how far the file is."""
         self._lines.write(dict(value, at=self.file.written))
 
+    def _promised(self, promise: Dict[str, Any]) -> None:
+        """Nobody listens to the sender from here on: what it said last is handed on for it."""
+        self._tell({"peer": {"sent": promise}})
+
     def _skip_greeting(self) -> None:
         """Lines tell by themselves what they are."""
 

@@ -53,6 +53,7 @@ class TextWire(Wire):
     def end(self, promise: Dict[str, Any]) -> None:
         """Send the rest, and what all of it must hash to."""
         self._flush()
+        self._reporter.tell(now=True)
         super().end(promise)
 
     def _flush(self) -> None:
