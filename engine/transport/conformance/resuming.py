@@ -187,5 +187,6 @@ CHECKS = (
     Check("cancel", "a cancelled copy ends, can go on, and leaves nothing once discarded", cancel_and_go_on),
     Check("cancel-at-once", "a copy can be cancelled before it moved a byte", cancel_at_once),
     Check("fallback", "the next transport keeps what arrived", fallback_keeps_bytes),
+    Check("rate-heard", "a cap that changes is heard by a running copy", rate_is_heard),
     Check("two-writers", "two copies of one job do not spoil each other", two_writers),
 )
