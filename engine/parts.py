@@ -170,14 +170,18 @@ async def assemble(
     history = TransportHistory(store, clock)
     servers = NodeDataServers(pool.get, options, pool.links, lambda: fleet.policy, clock)
     transports = TransportManager(
-        build_transports(pool.get, options, pool.links, clock, servers), clock, own_node=fleet.own_node, on_decision=history.add_decision, deltas=PageDeltas(pool.get, clock)
+        build_transports(pool.get, options, pool.links, clock, servers),
+        clock,
+        own_node=fleet.own_node,
+        on_decision=history.add_decision,
+        deltas=PageDeltas(pool.get, clock),
     )
     tools = Tools(
         queue, catalog, transports, pool.get, fleet.endpoint, lambda: fleet.policy, names, clock, progress, bandwidth
     )
     executor = Executor(tools)
     runner = Runner(tools, executor, fleet.closed_nodes)
-    settler = Settler(hasher, clock, lambda: parts.planning.wake())
+    settler = Settler(hasher, clock, lambda room_again: parts.planning.wake(full=room_again))
     reconciler = Reconciler(catalog, queue, fleet, settler, clock)
     facts = EngineFacts(mode, clock.now())
     maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock)
@@ -207,6 +211,8 @@ async def assemble(
             stopped += await runner.hold(ids, reason)
         return stopped
 
+    desk = TransportDesk(transports, history, catalog, queue, fleet, clock, audit)
+    maker.tripped = desk.tripped
     parts = Parts(
         loaded=loaded,
         run_id=run_id,
@@ -225,7 +231,7 @@ async def assemble(
         recovery=Recovery(tools, executor, LEASE_SECONDS),
         requests=Requests(reconciler, queue, fleet),
         shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
-        transports=TransportDesk(transports, history, catalog, queue, fleet, clock, audit),
+        transports=desk,
         pauses=Pauses(store, fleet, audit, stop_paused),
         bandwidth=bandwidth,
         limits=OperatorLimits(store, fleet, bandwidth, clock, _user, audit),

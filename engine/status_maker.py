@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from config.errors import ConfigError
@@ -23,6 +23,7 @@ from engine.presentation.nodes import node_views, storage_views
 from engine.queue.queue import TransferQueue
 from engine.queue.refused import PLANNER
 from engine.reconcile import Reconciler
+from engine.transport_views import BreakerView
 from engine.version import VERSION
 from engine.views import EngineView, FindingView, StatusView, ThroughputView
 
@@ -86,6 +87,8 @@ class StatusMaker:
         self._first_seen: dict[str, float] = {}
         self._unsaved_since: dict[str, float] = {}
         self.planning: PlanningLoop | None = None
+        self.tripped: Callable[[], Mapping[str, tuple[BreakerView, ...]]] = dict
+        """Returns the breakers that are not closed, by node."""
 
     def announce(self, findings: tuple[FindingView, ...], notifier: FindingNotifier) -> None:
         """Run the operator's command for what is new and for what is over."""
@@ -102,7 +105,7 @@ class StatusMaker:
         last_sync = await self._queue.last_done_by_node()
         risks = {risk.node_id: (risk.entries, risk.bytes) for risk in known.risks}
         lags = self._lags(risks, last_sync, now)
-        nodes = node_views(self._fleet, last_sync, lags, risks)
+        nodes = node_views(self._fleet, last_sync, lags, risks, self.tripped())
         samples = await self._catalog.samples_since(now - TREND_SECONDS)
         storage = storage_views(self._fleet, samples)
         freshness = freshness_views(known.freshness, known.held, self._fleet.policy, known.places, now)

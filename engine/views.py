@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.transport_views import BreakerView
+
 
 @dataclass(frozen=True, slots=True)
 class EngineView:
@@ -41,6 +43,7 @@ class NodeView:
     paused: bool = False
     at_risk_bytes: int = 0
     at_risk_entries: int = 0
+    breakers: tuple[BreakerView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +348,10 @@ class BandwidthChange:
     seconds: float | None = None
 
 
+PAUSED = "paused by the operator"
+"""The reason of a transfer that was paused by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitView:
     """One limit: of a node, or of the fleet (``node`` None). ``limit_bytes_per_second`` None: there is none.
@@ -359,6 +366,8 @@ class LimitView:
     until: float | None
     used_bytes_per_second: float
     transfers: int
+    set_now: bool = False
+    """Whether an operator set it while the engine runs, rather than the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from engine.catalog.roots import LocationRoot
 from engine.health.forecast import full_in_seconds
 from engine.inventory.fleet import Fleet, LocationStatus, location_node
 from engine.model import LocationState, NodeState, StorageSample
+from engine.transport_views import BreakerView
 from engine.views import NodeView, StorageView
 
 TREND_POINTS = 60
@@ -18,8 +19,10 @@ def node_views(
     last_sync_at: Mapping[str, float],
     lag_seconds: Mapping[str, float],
     at_risk: Mapping[str, tuple[int, int]],
+    tripped: Mapping[str, tuple[BreakerView, ...]],
 ) -> tuple[NodeView, ...]:
-    """Return every host of the file. ``at_risk`` is (entries, bytes) that would be lost with each node."""
+    """Return every host of the file. ``at_risk`` is (entries, bytes) that would be lost with each node; ``tripped``
+    its breakers that are not closed."""
     views = []
     for node in fleet.policy.nodes.values():
         status = fleet.status(node.node_id)
@@ -40,6 +43,7 @@ def node_views(
                 paused=node.node_id in fleet.paused or "*" in fleet.paused,
                 at_risk_bytes=size,
                 at_risk_entries=entries,
+                breakers=tripped.get(node.node_id, ()),
             )
         )
     return tuple(views)

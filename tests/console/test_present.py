@@ -16,8 +16,10 @@ from app.console.present.previews import preview_lines
 from app.console.present.state import ConsoleState, status_model
 from app.console.present.storage import storage_model
 from app.console.present.transfers import transfers_model
+from app.console.present.transports import attempt_lines, breaker_lines, breaker_word
 from app.console.present.units import age_text, bytes_text, coarse_age, left_text, used_text
 from app.console.scenes import NOW, empty_view, failing_view, normal_view, preview_of
+from engine.transport_views import AttemptView, BreakerView, TransportErrorView
 from engine.views import FindingView, SyncRequest
 from widgets.text import Tone
 
@@ -142,3 +144,32 @@ def test_disks_that_show_the_same_percentage_keep_their_order_and_a_lost_node_is
     rows = storage_model(replace(view, nodes=nodes, storage=(second, first))).rows
     assert [row.name for row in rows] == ["alpha", "beta"]
     assert [row.state for row in rows] == ["", "✗ no reply"]
+
+
+def test_a_node_with_an_open_breaker_says_so_beside_its_disk_and_in_full() -> None:
+    open_http = BreakerView("http", "open", NOW + 42, "3 failures: connection reset")
+    view = normal_view()
+    names = {node.node for node in view.nodes}
+    disk = next(item for item in view.storage if item.used_percent and item.location in names)
+    nodes = tuple(replace(n, state="up", breakers=(open_http,)) if n.node == disk.node else n for n in view.nodes)
+    disk = replace(disk, sampled_at=NOW)
+    view = replace(view, at=NOW, nodes=nodes, storage=(disk,))
+    assert [row.state for row in storage_model(view).rows if row.key == disk.location] == ["http open 42 s"]
+    node = next(n for n in nodes if n.breakers)
+    assert "http open 42 s: 3 failures: connection reset" in [
+        "".join(s.text for s in x) for x in breaker_lines(node, NOW)
+    ]
+    two = replace(node, breakers=(open_http, replace(open_http, transport="p2p", until=NOW + 300)))
+    assert breaker_word(two, NOW) == "2 ways open 42 s"
+    assert breaker_word(replace(node, breakers=()), NOW) == ""
+
+
+def test_attempts_show_what_was_sent_again_and_every_transport_that_failed() -> None:
+    failed = TransportErrorView(NOW - 5, "http", "b", "transient-network", "connection reset", "wait")
+    done = AttemptView(
+        2, NOW - 9, NOW, "agent", "a", "b", True, 10**6, 1_200_000, 200_000, 2.0, 5e5, None, None, None, (failed,)
+    )
+    words = ["".join(span.text for span in line) for line in attempt_lines([done], NOW)]
+    assert words[2] == "\u2713 2 by agent <1 m ago, 1.2 MB on the wire, 500 kB/s, 200 kB sent again"
+    assert words[3] == "  http: connection reset"
+    assert attempt_lines([], NOW) == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.console.present.findings import finding_text
 from app.console.present.tables import STATE_TONES
 from app.console.present.transfers import name_of, percent_done, state_badge, when_text
+from app.console.present.transports import attempt_lines, breaker_lines
 from app.console.present.units import age_text, ago_text, bytes_text, left_text, plural, rate_text, used_text
+from engine.transport_views import AttemptView
 from engine.views import EntryDetail, FindingView, NodeView, PlacementView, StorageView, TransferView
 from widgets.text import Line, Span, Tone, plain
 
@@ -85,8 +89,8 @@ def _placement_lines(location: str, wanted: bool, held: bool, blocked: str | Non
     return [(Span("· ", Tone.MUTED), Span(f"{place}: {'held, not wanted' if held else 'not wanted'}", Tone.MUTED))]
 
 
-def transfer_lines(item: TransferView, now: float) -> list[Line]:
-    """Return a transfer: how far it is, why it waits, what went wrong and what mends it."""
+def transfer_lines(item: TransferView, now: float, attempts: Sequence[AttemptView] = ()) -> list[Line]:
+    """Return a transfer: how far it is, why it waits, what went wrong, what mends it, and every attempt."""
     badge = state_badge(item)
     percent = percent_done(item)
     done = f"{bytes_text(item.bytes_done)} of {bytes_text(item.bytes_total)}"
@@ -116,7 +120,7 @@ def transfer_lines(item: TransferView, now: float) -> list[Line]:
         fact("rule", f"{plain(item.rule)}{_at_line(item.line)}" if item.rule else "–"),
         fact("key", plain(item.key)),
     ]
-    return lines
+    return lines + attempt_lines(attempts, now)
 
 
 def _deadline(deadline: float | None, now: float) -> str:
@@ -165,6 +169,7 @@ def node_lines(node: NodeView | None, storage: tuple[StorageView, ...], now: flo
             lines.append(fact("why", plain(node.reason)))
         if node.remedy:
             lines.append(fact("remedy", plain(node.remedy), Tone.WARN))
+        lines += breaker_lines(node, now)
     for item in storage:
         lines += [(), heading(plain(item.label or item.location)), fact("folder", plain(item.root))]
         if item.used_bytes is not None and item.total_bytes is not None and item.used_percent is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.console.present.transports import breaker_word
 from app.console.present.units import DAY, age_text, used_text
 from engine.views import NodeView, StatusView, StorageView
 from widgets.models import Badge, StorageModel, StorageRow
@@ -89,7 +90,8 @@ def _state(item: StorageView, node: NodeView | None, now: float) -> tuple[str, T
         return "✗ no reply", Tone.WARN if tone is Tone.GOOD else tone
     if item.sampled_at is not None and now - item.sampled_at > SAMPLE_STALE_SECONDS:
         return f"! {age_text(now - item.sampled_at)} old", tone
-    return "", tone
+    breakers = breaker_word(node, now) if node is not None else ""
+    return breakers, Tone.WARN if breakers and tone is Tone.GOOD else tone
 
 
 def _role(item: StorageView, node: NodeView | None) -> Badge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -16,6 +17,7 @@ from app.console.present.transfers import OVER, name_of
 from app.console.present.units import bytes_text, plural
 from app.console.screens.list_screen import ListScreen
 from app.console.sources import TransferSource
+from engine.transport_views import AttemptView
 from engine.views import TransferView
 from widgets.paged_table import PagedTable
 from widgets.table_columns import TableRow
@@ -33,6 +35,8 @@ class TransfersScreen(ListScreen):
         super().__init__()
         self._history = True
         self._source: TransferSource | None = None
+        self._attempts: dict[int, Sequence[AttemptView]] = {}
+        """Those of the transfer under the cursor."""
 
     def apply_query(self) -> None:
         """Show the list under the present filter."""
@@ -56,13 +60,14 @@ class TransfersScreen(ListScreen):
 
     async def detail_lines(self, row: TableRow) -> list[Line]:
         """Return how far it is, why it waits, what went wrong."""
+        self._attempts = {row.id: await self.console.client.attempts(row.id)}
         return self._lines(row.id)
 
     def _lines(self, transfer_id: int) -> list[Line]:
         item = self._view(transfer_id)
         if item is None:
             return [(Span("This transfer is gone.", Tone.WARN),)]
-        return transfer_lines(item, self.console.clock.now())
+        return transfer_lines(item, self.console.clock.now(), self._attempts.get(transfer_id, ()))
 
     @on(PagedTable.Chosen)
     def _open(self, event: PagedTable.Chosen) -> None:
@@ -95,6 +100,14 @@ class TransfersScreen(ListScreen):
         agreed = await self.console.push_screen_wait(ConfirmScreen(title, lines, "Stop them"))
         if agreed and await self.console.commands.cancel(chosen):
             self.table.clear_marks()
+
+    def do_hold(self) -> None:
+        """Pause, or let go on when all that is selected is paused."""
+        chosen = [item for item in self._chosen(over=False) if item.state != "blocked"]
+        if not chosen:
+            self.console.tell("Nothing to pause: what is selected is over or blocked.")
+            return
+        self.run_worker(self.console.commands.hold(chosen), group="act", exit_on_error=False)
 
     def do_retry(self) -> None:
         """Try again now."""
