@@ -129,6 +129,19 @@ def test_a_paced_stream_keeps_its_rate_and_follows_a_new_one() -> None:
     assert clock.at == pytest.approx(106.0)
 
 
+def test_a_new_rate_counts_for_what_is_being_paid_for() -> None:
+    clock = HandClock()
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if clock.at >= 101.0:
+            pacer.rate = None if clock.at >= 102.0 else 2_000.0
+
+    pacer = Pacer(1000.0, clock.now, sleep)
+    pacer.pay(1_000_000)
+    assert 102.0 <= clock.at <= 102.25
+
+
 def test_a_stream_that_was_held_up_does_not_make_up_for_it_at_once() -> None:
     clock = HandClock()
     pacer = Pacer(1000.0, clock.now, clock.sleep)

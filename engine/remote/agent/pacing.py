@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
+# A changed rate counts within this, also for what is being paid for.
+HEARD_SECONDS = 0.25
 # How far a stream that was held up may catch up.
 BURST_SECONDS = 0.25
 SMALLEST_CHUNK_BYTES = 16 << 10
@@ -32,5 +34,11 @@ class Pacer:
             self._paid_until = now
             return
         self._paid_until = max(self._paid_until, now - BURST_SECONDS) + count / self.rate
-        if self._paid_until > now:
-            self._sleep(self._paid_until - now)
+        rate: Optional[float] = self.rate
+        while rate and self._paid_until > now:
+            self._sleep(min(self._paid_until - now, HEARD_SECONDS))
+            now = self._now()
+            if self.rate != rate:
+                owed = max(0.0, self._paid_until - now) * rate
+                rate = self.rate
+                self._paid_until = now + (owed / rate if rate else 0.0)
