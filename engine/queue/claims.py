@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, tup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import Transfer, TransferState
+from engine.queue.fans import Fans
 from engine.queue.moves import RowMove, move, move_many, row_of, rows_of
 from engine.queue.rows import transfer
 from engine.queue.states import CLAIMABLE_STATES, RUNNING_STATES
@@ -55,6 +56,7 @@ async def claim(
             counted.update({row.source_node, row.target_node})
             links[(row.source_node, row.target_node)] += 1
         closed.add(node)
+    fans = Fans(narrow.fanned)
     while len(groups) < limit:
         # Again after each full node: everything of it is skipped by the database, not row by row.
         spent = [link for link, most in narrow.limits.items() if links[link] >= most]
@@ -63,7 +65,7 @@ async def claim(
             break
         rows = [row] if grouping is None else await _with_fellows(connection, row, now, grouping)
         groups.append(await _lease(connection, rows, run_id, lease_until, now))
-        nodes = {row.source_node, row.target_node}
+        nodes = {row.source_node, row.target_node} if len(rows) > 1 else fans.count(groups[-1][0])
         counted.update(nodes)
         links[(row.source_node, row.target_node)] += 1
         if grouping is not None and len(rows) > 1:

@@ -101,12 +101,14 @@ class Narrow:
     """Where less may be claimed than a node allows. Links are (source node, target node).
 
     ``limits`` says how many may run on a link, ``running`` how many do; of each node in ``probing`` only the smallest
-    transfer is claimed, and only while none runs: it tells whether the node is well again.
+    transfer is claimed, and only while none runs: it tells whether the node is well again. ``fanned`` says how many
+    of each fan run (see ``engine/queue/fans.py``).
     """
 
     limits: Mapping[tuple[str, str], int] = field(default_factory=dict)
     running: Mapping[tuple[str, str], int] = field(default_factory=dict)
     probing: Collection[str] = ()
+    fanned: Mapping[tuple[str, EntryKey], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

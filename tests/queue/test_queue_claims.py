@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from engine.clock import ManualClock
-from engine.model import SyncPriority, TransferState
+from engine.model import SyncPriority, TransferState, Transport
 from engine.queue.errors import LeaseLost
 from engine.queue.queue import TransferQueue
 from engine.queue.values import Grouping, Narrow
@@ -100,10 +101,10 @@ async def test_leases_are_renewed_for_what_runs(queue: TransferQueue) -> None:
     assert await queue.heartbeat("another") == 0
 
 
-async def groups(queue: TransferQueue, narrow: Narrow) -> list[tuple[str, str, str]]:
+async def groups(queue: TransferQueue, narrow: Narrow, limit: int = 10) -> list[tuple[str, str, str]]:
     """Claim singly; return path, source and target of each."""
     singly = Grouping(1, 1, 0)
-    found = await queue.claim_groups("run-1", 60.0, 10, (), 4, singly, {}, narrow)
+    found = await queue.claim_groups("run-1", 60.0, limit, (), 4, singly, {}, narrow)
     return [(t.key.path, t.source, t.target) for group in found for t in group]
 
 
@@ -130,3 +131,16 @@ async def test_of_a_node_that_is_probed_nothing_more_goes_while_something_runs(q
         "run-1", 60.0, 10, (), 4, Grouping(1, 1, 0), {"vast-1": 1}, Narrow(probing=["vast-1"])
     )
     assert found == []
+
+
+async def test_one_content_on_its_way_to_many_by_p2p_counts_once_at_its_source(queue: TransferQueue) -> None:
+    fan = [replace(new("w.db", target=f"n{n}"), transport_preference=(Transport.P2P, Transport.HTTP)) for n in range(9)]
+    await queue.enqueue([*fan, *(new(f"{n}.db", target="other") for n in range(9))])
+    claimed_now = [path for path, _, _ in await groups(queue, Narrow(), limit=20)]
+    assert claimed_now.count("w.db") == 9
+    assert len(claimed_now) == 9 + 2, "eight fetchers are one, the ninth begins another"
+
+
+async def test_one_content_by_a_transport_without_peers_counts_each_time(queue: TransferQueue) -> None:
+    await queue.enqueue([new("w.db", target=f"n{n}") for n in range(9)])
+    assert len(await groups(queue, Narrow(), limit=20)) == 4
