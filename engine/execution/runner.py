@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import ErrorClass
 from engine.execution.batch import BatchExecutor
@@ -18,6 +18,7 @@ from engine.execution.space_watch import SpaceWatch
 from engine.execution.tools import Tools
 from engine.inventory.fleet import location_node
 from engine.model import RUNNING_STATES, Transfer, TransferState, Transport
+from engine.queue.fans import Fans
 from engine.queue.queue import LEASE_SECONDS
 from engine.queue.values import Grouping, Narrow, NewEdge
 from engine.transport.concurrency import NODE_LIMIT
@@ -202,7 +203,12 @@ class Runner:
             free = self._tools.policy().engine.max_concurrent_syncs - len(tasks)
             if self._stopping or free <= 0:
                 return
-            load = Counter(node for running in tasks for node in running.nodes)
+            fans = Fans()
+            load = Counter(
+                node
+                for running in sorted(tasks, key=lambda one: one.transfers[0].id)
+                for node in (running.nodes if len(running.transfers) > 1 else fans.count(running.transfers[0]))
+            )
             groups = await self._tools.queue.claim_groups(
                 self._tools.names.run_id,
                 self._lease_seconds,
@@ -211,7 +217,7 @@ class Runner:
                 NODE_LIMIT,
                 self._grouping(tasks),
                 load,
-                self._narrow(tasks),
+                replace(self._narrow(tasks), fanned=fans.running),
             )
             for group in groups:
                 self._start(group)
