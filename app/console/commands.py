@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from app.console.actions import BY_ID
 from app.console.modals.confirm import ConfirmScreen
+from app.console.modals.limit import LimitScreen
 from app.console.modals.preview import PreviewScreen
 from app.console.present.units import bytes_text, plural
-from engine.views import ActionResult, SyncRequest, TransferView
+from engine.views import PAUSED, ActionResult, BandwidthChange, SyncRequest, TransferView
 from widgets.text import Line, Span, Tone
 
 if TYPE_CHECKING:
@@ -112,6 +113,34 @@ class Commands:
         for request in requests:
             accepted += (await self._app.client.sync(request)).accepted
         return ActionResult(accepted, f"{plural(accepted, 'transfer')} queued again.")
+
+    async def hold(self, transfers: list[TransferView]) -> None:
+        """Pause transfers, or let them go on when all of them are paused."""
+        client = self._app.client
+        ids = tuple(item.id for item in transfers)
+        if all(item.reason == PAUSED for item in transfers):
+            await self._done(client.resume_transfers(ids))
+        elif await self._done(client.pause_transfers(ids)):
+            self._remember(Undo("hold", lambda: client.resume_transfers(ids)))
+
+    async def bandwidth(self) -> None:
+        """Ask for the fleet's limit, starting from the one in force, and set it."""
+        client = self._app.client
+        view = await self._app.ask(client.bandwidth())
+        if view is None:
+            return
+        chosen = await self._app.push_screen_wait(LimitScreen(view.limits[0], view.at))
+        if chosen is None or not await self._done(client.set_bandwidth(chosen)):
+            return
+        before = view.limits[0]
+        was_set = before.set_now
+        seconds = None if before.until is None else max(1.0, before.until - view.at)
+        undo = (
+            BandwidthChange(None, before.limit_bytes_per_second, seconds=seconds)
+            if was_set
+            else BandwidthChange(clear=True)
+        )
+        self._remember(Undo("limit", lambda: client.set_bandwidth(undo)))
 
     async def retry(self, transfers: list[TransferView]) -> None:
         """Try transfers now."""

@@ -192,6 +192,7 @@ class Runner:
             self._due.heartbeat = now + self._lease_seconds / 3
         if now >= self._due.space:
             await self._space_watch.release_what_fits()
+            await self._tools.queue.raise_overdue()
             self._due.space = now + SPACE_CHECK_SECONDS
         await self._fill()
 

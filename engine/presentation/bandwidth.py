@@ -42,6 +42,7 @@ def _limit_view(name: str, limit: LimitNow, allocator: BandwidthAllocator, flows
         until=limit.until,
         used_bytes_per_second=allocator.used(name),
         transfers=sum(name in flow.links for flow in flows),
+        set_now=limit.set_now,
     )
 
 

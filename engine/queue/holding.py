@@ -12,9 +12,8 @@ from engine.queue.moves import move
 from engine.queue.rows import NEVER
 from engine.queue.states import CLAIMABLE_STATES
 from engine.store.schema import transfers
+from engine.views import PAUSED as PAUSED
 
-PAUSED = "paused by the operator"
-"""The reason of a transfer that was paused by itself; with it goes NEVER as the time to try it again."""
 ROWS_AT_ONCE = 500
 
 _HOLDABLE = [state.value for state in CLAIMABLE_STATES | RUNNING_STATES]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
-from engine.queue import claims, entrance, holding, rows
+from engine.queue import claims, entrance, holding, overdue, rows
 from engine.queue import refused as refusals
 from engine.queue.moves import RowMove, check_lease, move, move_all, move_many, row_of, rows_of
 from engine.queue.reports import Reports
@@ -175,6 +175,11 @@ class TransferQueue(Reports):
         """Let live transfers wait (until a time, seconds since the epoch); return how many. Stop running ones first."""
         now = self._clock.now()
         return await self._store.write(lambda c: holding.hold(c, ids, reason, until, now))
+
+    async def raise_overdue(self) -> int:
+        """Let what waits past its deadline rise in priority; return how many rose."""
+        now = self._clock.now()
+        return await self._store.write(lambda c: overdue.raise_overdue(c, now))
 
     async def pause(self, ids: Sequence[int]) -> int:
         """Hold transfers back until ``resume``, also over a restart; return how many. Stop running ones first."""

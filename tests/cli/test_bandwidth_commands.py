@@ -67,6 +67,7 @@ def test_limits_are_shown_with_their_unit_their_reason_and_their_line(
         "until",
         "used_bytes_per_second",
         "transfers",
+        "set_now",
     }
     assert view["limits"][0]["node"] is None
     assert set(view["flows"][0]) == {

@@ -11,12 +11,13 @@ from textual.widgets import Input
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
 from app.console.modals.help import HelpScreen
+from app.console.modals.limit import LimitScreen
 from app.console.modals.preview import PreviewScreen
 from app.console.scenes import entry_at
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
 from app.console.stage import MOST_LOOKS
-from engine.views import SyncRequest
+from engine.views import BandwidthChange, SyncRequest
 from tests.console.fixtures import (
     ScriptedClient,
     advance,
@@ -306,3 +307,32 @@ async def test_idle_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
             client.show(client.view)
             await settle(pilot)
         assert drawn == []
+
+
+async def test_a_limit_is_written_with_its_unit_and_taken_back_by_undo() -> None:
+    client = scripted_client(normal_view())
+    async with console(client) as pilot:
+        await press(pilot, "b", *"20M", "enter")
+        assert "two ways" in screen_text(pilot)
+        assert isinstance(pilot.app.screen, LimitScreen)
+        await press(pilot, *"B/s", "enter")
+        assert client.calls == [("set_bandwidth", BandwidthChange(limit_bytes_per_second=20_000_000))]
+        await press(pilot, "u")
+    assert client.calls[1:] == [("set_bandwidth", BandwidthChange(clear=True))]
+
+
+async def test_escape_leaves_the_limit_as_it_is() -> None:
+    client = scripted_client(normal_view())
+    async with console(client) as pilot:
+        await press(pilot, "b", "escape")
+        assert isinstance(pilot.app.screen, DashboardScreen)
+    assert client.calls == []
+
+
+async def test_a_held_transfer_goes_on_by_undo() -> None:
+    client = scripted_client(normal_view())
+    async with console(client) as pilot:
+        await press(pilot, "3", "h", "u")
+    names = [name for name, _ in client.calls]
+    assert names == ["pause_transfers", "resume_transfers"]
+    assert client.calls[0][1] == client.calls[1][1] != ()

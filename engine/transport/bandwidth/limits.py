@@ -34,6 +34,7 @@ class LimitNow:
     because: str
     line: int | None = None
     until: float | None = None
+    set_now: bool = False
 
 
 def limit_now(
@@ -42,7 +43,7 @@ def limit_now(
     """Return the limit of a node, or of the fleet (FLEET), with the reason an operator is shown."""
     own = set_now.get(name)
     if own is not None and own.holds(now):
-        return LimitNow(own.bytes_per_second, f"set by {own.set_by or 'the operator'}", None, own.until)
+        return LimitNow(own.bytes_per_second, f"set by {own.set_by or 'the operator'}", None, own.until, True)
     rows = _rows_of(name, settings.bandwidth.timetable)
     row = row_at(rows, localize(now)) if rows else None
     turn = next_turn(rows, now, localize)
