@@ -97,6 +97,10 @@ class Proxy:
         self._thread.join(START_SECONDS)
         assert not self._thread.is_alive(), "the proxy did not end"
 
+    def cut(self) -> None:
+        """Break all connections that are open now."""
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._serving])
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0, limit=PIECE_BYTES))

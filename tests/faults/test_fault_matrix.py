@@ -50,19 +50,23 @@ async def test_a_faulty_way_ends_verified_or_says_why_and_the_next_try_goes_on(
     fleet: Fleet, tmp_path: Path, wait_until: Wait, transport: str, name: str
 ) -> None:
     async with ground_on(fleet, tmp_path, f"{transport} {name}", transport) as ground:
-        job = ground.through(await ground.bench.made(SIZE))
-        ground.proxy.fault = _fitting(FAULTS[name], ground)
-        error = await _one_try(ground, job)
-        assert error is None or name != "delay", error
-        assert name in UNCOUNTED or ground.proxy.struck > 0
-        ground.proxy.fault = NO_FAULT
-        if error is not None:
-            _is_told(error)
-        if error is not None or name == "throttle":
-            before = ground.proxy.passed
-            outcome = await ground.bench.delivered(job)
-            _little_is_sent_twice(ground, before, outcome.resumed_bytes)
-        await _nothing_stays(ground, job, wait_until)
+        await _ends_well(ground, name, wait_until)
+
+
+async def _ends_well(ground: Ground, name: str, wait_until: Wait) -> None:
+    job = ground.through(await ground.bench.made(SIZE))
+    ground.proxy.fault = _fitting(FAULTS[name], ground)
+    error = await _one_try(ground, job)
+    assert error is None or name != "delay", error
+    assert name in UNCOUNTED or ground.proxy.struck > 0
+    ground.proxy.fault = NO_FAULT
+    if error is not None:
+        _is_told(error)
+    if error is not None or name == "throttle":
+        before = ground.proxy.passed
+        outcome = await ground.bench.delivered(job)
+        _little_is_sent_twice(ground, before, outcome.resumed_bytes)
+    await _nothing_stays(ground, job, wait_until)
 
 
 def _fitting(fault: Fault, ground: Ground) -> Fault:
@@ -108,6 +112,18 @@ async def _nothing_stays(ground: Ground, job: TransferJob, wait_until: Wait) -> 
     await ground.bench.clean()
     if ground.proxy.silenced == 0:  # Of a connection that fell silent sshd learns nothing, and keeps its end.
         wait_until(lambda: ground.proxy.open == 0)
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("put", [True, False], ids=["to a node", "from a node"])
+async def test_a_faulty_way_in_either_direction_and_at_many_bytes(
+    fleet: Fleet, tmp_path: Path, wait_until: Wait, put: bool, transport: str, name: str, seed: int
+) -> None:
+    async with ground_on(fleet, tmp_path, f"{put} {transport} {name} {seed}", transport, put) as ground:
+        await _ends_well(ground, name, wait_until)
 
 
 @pytest.mark.parametrize("name", ["bytes", "time"])

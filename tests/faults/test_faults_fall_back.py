@@ -1,0 +1,66 @@
+"""The manager beside a faulty way: the next transport goes on with what arrived, and the broken one is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.clock import SystemClock
+from engine.model import Transport
+from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES
+from engine.transport.manager import TransportManager
+from tests.faults.conftest import ground_on
+from tests.faults.proxy import Fault, Kind
+from tests.fleet import Fleet
+
+MIB = 1 << 20
+SIZE = 24 * MIB
+CHAIN = (Transport.HTTP, Transport.AGENT)
+
+
+async def no_pause(seconds: float) -> None:
+    """The manager's pauses are tried where they belong."""
+
+
+async def test_a_dead_server_gives_way_to_the_stream(fleet: Fleet, tmp_path: Path) -> None:
+    async with ground_on(fleet, tmp_path, "fall back at once", "http") as ground:
+        job = ground.through(await ground.bench.made(SIZE))
+        ground.proxy.fault = Fault(Kind.RESET_ON_CONNECT)
+        manager = TransportManager(ground.adapters, SystemClock(), pause=no_pause)
+        delivery = await manager.deliver(job, CHAIN, lambda done, wire: None)
+        assert delivery.outcome is not None, delivery.error
+        assert [one.transport for one in delivery.tries] == list(CHAIN)
+        await ground.bench.arrived(job, delivery.outcome)
+
+
+async def test_what_a_server_sent_before_it_died_is_kept_by_the_stream(fleet: Fleet, tmp_path: Path) -> None:
+    async with ground_on(fleet, tmp_path, "fall back midway", "http") as ground:
+        job = ground.through(await ground.bench.made(SIZE))
+        far = 2 * MANIFEST_CHUNK_BYTES
+
+        def heard(done: int, wire: int) -> None:
+            if done >= far and ground.proxy.fault.kind is Kind.NONE:
+                ground.proxy.fault = Fault(Kind.RESET_ON_CONNECT)
+                ground.proxy.cut()
+
+        job.rate.set(16 * MIB)
+        manager = TransportManager(ground.adapters, SystemClock(), pause=no_pause)
+        delivery = await manager.deliver(job, CHAIN, heard)
+        assert delivery.outcome is not None, delivery.error
+        await ground.bench.arrived(job, delivery.outcome)
+        assert delivery.tries[-1].transport is Transport.AGENT, delivery.tries
+        assert delivery.outcome.resumed_bytes >= far - MANIFEST_CHUNK_BYTES
+
+
+async def test_a_transport_that_keeps_failing_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
+    async with ground_on(fleet, tmp_path, "breaker", "http") as ground:
+        ground.proxy.fault = Fault(Kind.RESET_ON_CONNECT)
+        manager = TransportManager(ground.adapters, SystemClock(), pause=no_pause)
+        tried = []
+        for number in range(5):
+            job = ground.through(await ground.bench.made(100_000, seed=str(number), name=f"{number}.npz"))
+            delivery = await manager.deliver(job, CHAIN, lambda done, wire: None)
+            assert delivery.outcome is not None, delivery.error
+            tried.append([one.transport for one in delivery.tries])
+        assert tried[0] == list(CHAIN)
+        assert tried[-1] == [Transport.AGENT], "the breaker never opened"
+        assert any("http" in reason for reason in delivery.passed_over)
