@@ -99,7 +99,7 @@ class UnifiedDataPlane(Shown):
         await parts.recovery.start()  # before the first scan, which sweeps what no intent needs
         await parts.keeper.look_at_all()
         await parts.planning.once(full=True, snapshot_now=True)
-        if await parts.settler.idle():
+        while await parts.settler.idle():
             await parts.planning.once(full=True, snapshot_now=True)
         if not parts.observing and not parts.paused:
             await parts.runner.drain()

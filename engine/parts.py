@@ -184,7 +184,7 @@ async def assemble(
     settler = Settler(hasher, clock, lambda room_again: parts.planning.wake(full=room_again))
     reconciler = Reconciler(catalog, queue, fleet, settler, clock)
     facts = EngineFacts(mode, clock.now())
-    maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock)
+    maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock, bandwidth.fleet_limit)
     notifier = FindingNotifier(clock)
     board = StatusBoard(maker.make, clock, lambda findings: maker.announce(findings, notifier))
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from config.classify import classify
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.values import Found
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.integrity.temporary import TemporaryNames
+from engine.inventory.coalescing import Coalescer
 from engine.inventory.fleet import location_node
 from engine.model import DataEntry, FileKind, Replica, ReplicaState, Version
-from engine.remote.types import NodeAgent
+from engine.remote.types import ContentInfo, NodeAgent
+
+SMALL_BYTES = 8 << 20
+"""Larger files are hashed one at a time on each node: a single one keeps its disk busy."""
+TOGETHER = 200
+"""Files per request: a second or two of a slow disk, so that a request that is cancelled ends soon."""
 
 AgentFor = Callable[[str], Awaitable[NodeAgent]]
 
@@ -27,6 +35,13 @@ def replicas_to_hash(entry: DataEntry) -> tuple[Replica, ...]:
     return () if lone else unhashed
 
 
+def _is_small(entry: DataEntry, replica: Replica) -> bool:
+    """Return whether a copy can be hashed together with others: quiet, and soon read."""
+    database = replica.path.lower().endswith(".db")
+    live = database and (entry.key.origin == location_node(replica.location) or replica.stat.wal_size_bytes > 0)
+    return not live and replica.stat.size_bytes <= SMALL_BYTES
+
+
 class Hasher:
     """Hashes copies and records what they are worth."""
 
@@ -36,6 +51,8 @@ class Hasher:
         self._names = names
         self._clock = clock
         self._one_per_node: dict[str, asyncio.Lock] = {}
+        self._small: dict[str, Coalescer[tuple[str, FileKind], ContentInfo]] = {}
+        self._records: Coalescer[Found, ReplicaState] = Coalescer(self._record_all, TOGETHER)
 
     async def settle(self, entry: DataEntry) -> tuple[SyncdeckError, ...]:
         """Hash what must be known of one entry; return what could not be hashed now and why.
@@ -46,13 +63,37 @@ class Hasher:
         for replica in sorted(replicas_to_hash(entry), key=lambda r: -r.stat.mtime_ns):
             node = location_node(replica.location)
             try:
-                async with self._one_per_node.setdefault(node, asyncio.Lock()):
-                    await self._hash(entry, replica)
+                if _is_small(entry, replica):
+                    await self._hash_small(entry, replica)
+                else:
+                    async with self._one_per_node.setdefault(node, asyncio.Lock()):
+                        await self._hash(entry, replica)
             except SyncdeckError as error:
                 if error.error_class is ErrorClass.BUG:
                     raise
                 failures.append(error)
         return tuple(failures)
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        await asyncio.gather(self._records.stop(), *(one.stop() for one in self._small.values()))
+
+    async def _hash_small(self, entry: DataEntry, replica: Replica) -> None:
+        """Hash a small quiet file, together with whatever else of its node is waiting."""
+        node = location_node(replica.location)
+        if node not in self._small:
+            self._small[node] = Coalescer(partial(self._hash_all, node), TOGETHER)
+        content = await self._small[node].do((replica.path, FileKind(classify(replica.path).kind)))
+        version = Version(content.sha256, content.size_bytes, content.stat.mtime_ns / 1e9, None, content.fingerprint)
+        await self._records.do(Found(entry.key, replica.location, replica.path, version, content.stat))
+
+    async def _hash_all(
+        self, node: str, files: Sequence[tuple[str, FileKind]]
+    ) -> Sequence[ContentInfo | SyncdeckError]:
+        return await (await self._agent_for(node)).hash_many(files)
+
+    async def _record_all(self, found: Sequence[Found]) -> Sequence[ReplicaState | SyncdeckError]:
+        return await self._catalog.record_contents(found, self._clock.now())
 
     async def _hash(self, entry: DataEntry, replica: Replica) -> None:
         node = location_node(replica.location)

@@ -13,16 +13,22 @@ from engine.model import DataEntry
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
-MOST_WAITING = 256
-"""More are offered again by the next planning pass; a list of all would grow with the catalog."""
+AT_ONCE = 400
+"""Small files of a node are hashed by requests of two hundred: one under way, one being gathered."""
+MOST_WAITING = 5_000
+"""More are offered again by a planning pass that follows when most of these are done; a list of all would grow with
+the catalog."""
+ROOM_AGAIN_SHARE = 0.2
 RETRY_SECONDS = 60.0
 
 
 class Settler:
     """Takes entries whose copies must be hashed before they can be planned; says when one is settled."""
 
-    def __init__(self, hasher: Hasher, clock: Clock, on_settled: Callable[[], None]) -> None:
+    def __init__(
+        self, hasher: Hasher, clock: Clock, on_settled: Callable[[bool], None], most_waiting: int = MOST_WAITING
+    ) -> None:
+        """``on_settled`` hears of each entry; True: there is room again for those that were turned away."""
         self._hasher = hasher
         self._clock = clock
         self._on_settled = on_settled
@@ -30,6 +36,8 @@ class Settler:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
         self._taken = False
+        self._turned_away = False
+        self._most_waiting = most_waiting
 
     def offer(self, entry: DataEntry) -> bool:
         """Start settling an entry unless that is under way, need not be, or failed a moment ago."""
@@ -37,7 +45,10 @@ class Settler:
         if key in self._busy:
             return True
         due = self._clock.monotonic() >= self._not_before.get(key, 0.0)
-        if not due or len(self._busy) >= MOST_WAITING or not replicas_to_hash(entry):
+        if not due or not replicas_to_hash(entry):
+            return False
+        if len(self._busy) >= self._most_waiting:
+            self._turned_away = True
             return False
         self._taken = True
         self._busy[key] = asyncio.get_running_loop().create_task(self._settle(entry), name=f"hash {key}")
@@ -63,6 +74,7 @@ class Settler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._hasher.stop()
 
     async def _settle(self, entry: DataEntry) -> None:
         key = str(entry.key)
@@ -77,7 +89,9 @@ class Settler:
             self._note(key, failed=True)
         finally:
             del self._busy[key]
-            self._on_settled()
+            room_again = self._turned_away and len(self._busy) < ROOM_AGAIN_SHARE * self._most_waiting
+            self._turned_away = self._turned_away and not room_again
+            self._on_settled(room_again)
 
     def _note(self, key: str, failed: bool) -> None:
         if failed:

@@ -24,7 +24,8 @@ async def test_what_was_settled_before_anybody_waits_is_still_told(tmp_path: Pat
     pool = SessionPool(lambda node: Endpoint(node, local=True), SshOptions(control_dir=tmp_path / "ssh"))
     catalog = DataCatalog(store, clock)
     told = asyncio.Event()
-    settler = Settler(Hasher(catalog, pool.get, TemporaryNames("a" * 8, "b" * 8), clock), clock, told.set)
+    hasher = Hasher(catalog, pool.get, TemporaryNames("a" * 8, "b" * 8), clock)
+    settler = Settler(hasher, clock, lambda room_again: told.set())
     try:
         for node in ("one", "two"):
             path = tmp_path / node / KEY.path
@@ -44,6 +45,50 @@ async def test_what_was_settled_before_anybody_waits_is_still_told(tmp_path: Pat
         settled = await catalog.get(KEY)
         assert settled is not None
         assert {replica.state for replica in settled.replicas} == {ReplicaState.CURRENT}
+    finally:
+        await settler.stop()
+        await pool.close()
+        await store.close()
+
+
+async def test_more_than_can_wait_are_all_settled_in_the_end_and_bad_ones_hold_nobody_up(tmp_path: Path) -> None:
+    store, clock = await Store.open(tmp_path / "state.db"), ManualClock()
+    pool = SessionPool(lambda node: Endpoint(node, local=True), SshOptions(control_dir=tmp_path / "ssh"))
+    catalog = DataCatalog(store, clock)
+    room = asyncio.Event()
+    hasher = Hasher(catalog, pool.get, TemporaryNames("a" * 8, "b" * 8), clock)
+    settler = Settler(hasher, clock, lambda room_again: room.set() if room_again else None, most_waiting=300)
+    count = 350
+    records: dict[str, list[ScannedRecord]] = {"one": [], "two": []}
+    try:
+        for node, files in records.items():
+            (tmp_path / node).mkdir()
+            for number in range(count):
+                path = tmp_path / node / f"{number}.pth"
+                if number:  # Of the first one nothing but the scan is left.
+                    path.write_bytes(b"content %d" % number)
+                key = EntryKey(DataType.MODELS, path.name)
+                files.append(ScannedRecord(key, None, str(path), FileStat(10, 10 + len(files)), FileKind.ZIP))
+            scan = await catalog.begin_scan(node)
+            for start in range(0, count, 500):
+                await catalog.record_scanned(node, scan, files[start : start + 500])
+        offered = 0
+        for _ in range(2):
+            room.clear()
+            after = 0
+            while page := await catalog.iter_entries(after, 500):
+                after = page[-1][0]
+                offered += sum(settler.offer(entry) for _, entry in page)
+            if offered == 300:
+                await room.wait()
+            await settler.idle()
+        assert offered == count
+        unsettled = []
+        after = 0
+        while page := await catalog.iter_entries(after, 500):
+            after = page[-1][0]
+            unsettled += [str(entry.key) for _, entry in page if len(entry.locations) != 2]
+        assert unsettled == ["models:0.pth"]
     finally:
         await settler.stop()
         await pool.close()
