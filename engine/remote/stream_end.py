@@ -14,6 +14,7 @@ from engine.remote.child import KEPT_STDERR_BYTES, Child, spawn
 from engine.remote.types import Endpoint, SshOptions
 
 Line = dict[str, Any]
+LAST_WORDS = ("done", "sent", "error")
 
 
 class StreamEnd:
@@ -29,6 +30,7 @@ class StreamEnd:
         self._child = child
         self._news = news
         self._text = text
+        self._last_word = asyncio.Event()
         self._readers = [
             asyncio.create_task(self._read(reader), name=f"{mode} at {endpoint.node_id}")
             for reader in (child.stdout, child.stderr)
@@ -52,8 +54,8 @@ class StreamEnd:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the child did its part to the end."""
-        return self.exit_code == 0 and ("done" in self.said or "sent" in self.said)
+        """Whether the child did its part to the end; beyond a terminal its word is all that there is."""
+        return (self._text or self.exit_code == 0) and ("done" in self.said or "sent" in self.said)
 
     def order(self, value: Line) -> None:
         """Give an order to a sender; one that ended meanwhile takes none."""
@@ -69,10 +71,23 @@ class StreamEnd:
         """Take a line of this end's, whichever way it came."""
         self.said.update(value)
         self._news(value)
+        if any(word in value for word in LAST_WORDS):
+            self._last_word.set()
 
     async def ended(self) -> None:
-        """Return when the child ended and what it said was read."""
-        await self._child.drained(*self._readers)
+        """Return when the child ended and what it said was read.
+
+        What lies between us and an end that is sent as text may outlive it: there its last word counts.
+        """
+        drained = asyncio.create_task(self._child.drained(*self._readers))
+        said = asyncio.create_task(self._last_word.wait())
+        waiting = (drained, said) if self._text else (drained,)
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (drained, said):
+                task.cancel()
+            await asyncio.gather(drained, said, return_exceptions=True)
 
     async def kill(self) -> None:
         """End the child, if it still runs, and wait for it."""

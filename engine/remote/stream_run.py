@@ -18,6 +18,8 @@ from engine.remote.types import Progress, RateChanges, SshOptions, StreamJob, St
 
 # What an end is given to say its own last words after the other one failed.
 LAST_WORDS_SECONDS = 5.0
+# Where the receiver hands on what the sender said, its pipe is held open meanwhile, and nothing else would end it.
+RELAYED_WORDS_SECONDS = 1.0
 
 
 class StreamRun:
@@ -46,6 +48,7 @@ class StreamRun:
         self._sender_head: bytes | None = None
         self._news = StreamNews(job.size_bytes, job.stall_timeout_seconds, time.monotonic)
         self._news.rate = job.bytes_per_second
+        self._held_open: int | None = None
         self._stalled = False
 
     async def run(self) -> StreamOutcome:
@@ -58,6 +61,7 @@ class StreamRun:
         finally:
             if unsubscribe is not None:
                 unsubscribe()
+            self._let_go()
             await asyncio.shield(asyncio.gather(*(end.kill() for end in self._ends())))
         return self._outcome(time.monotonic() - started)
 
@@ -67,6 +71,7 @@ class StreamRun:
     async def _start(self) -> bool:
         """Start both ends, joined by a pipe into which the receiver's source goes first; return whether both run."""
         read_end, write_end = os.pipe()
+        self._held_open = write_end
         try:
             widen_pipe(write_end)
             target, source, options = self._target, self._source, self._options
@@ -86,9 +91,19 @@ class StreamRun:
                 source.endpoint, source.address, options, source.slot, write_end, self._sender_said, job, self._text
             )
         finally:
-            os.close(write_end)
+            if not self._text:
+                self._let_go()
         self._order()
         return True
+
+    def _let_go(self) -> None:
+        """Close our hold on the pipe: the receiver's stream then ends with its sender.
+
+        A terminal beyond it hangs its receiver up as soon as that happens, so until its last word we keep hold.
+        """
+        if self._held_open is not None:
+            os.close(self._held_open)
+            self._held_open = None
 
     async def _booted(self, receiver: StreamEnd) -> bool:
         """Wait until a receiver that is sent as text asks for it; return False when it ended, or said nothing."""
@@ -173,7 +188,7 @@ class StreamRun:
                 if until is None and any(task.done() and not end.succeeded for task, end in tasks.items()):
                     if not self._ordered and self._receiver.exit_code is not None:
                         return  # The sender still waits for its order: it has nothing to say.
-                    until = time.monotonic() + LAST_WORDS_SECONDS
+                    until = time.monotonic() + (RELAYED_WORDS_SECONDS if self._text else LAST_WORDS_SECONDS)
         finally:
             for task in tasks:
                 task.cancel()

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 
 MESSAGE = b"\r\nBroadcast message from root@box: updates are available\r\nreboot\r\n"
-MESSAGE_EVERY_BYTES = 700_000
+MESSAGE_EVERY_BYTES = 3_000_000
 SEVEN_BITS = bytes(value & 0x7F for value in range(256))
 
 
