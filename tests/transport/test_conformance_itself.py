@@ -1,0 +1,131 @@
+"""The checks pass for a transport that keeps its promises, and fail for one that breaks the promise they are about."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from engine.clock import SystemClock
+from engine.remote.types import StreamOutcome
+from engine.transport.conformance.bench import Bench
+from engine.transport.conformance.check import Verdict
+from engine.transport.conformance.suite import ALL, by_name, run_check
+from engine.transport.types import TransferJob
+from tests.transport.memory import MemoryFile, MemoryPlace, MemoryTransport
+
+
+class TakesAnyName(MemoryTransport):
+    def allowed(self, job: TransferJob, target: MemoryPlace) -> str:
+        return target.name(job.temp_path)
+
+
+class NeverLooksAgain(MemoryTransport):
+    def unchanged(self, job: TransferJob, source: MemoryPlace) -> None:
+        return None
+
+
+class TrustsWhatIsThere(MemoryTransport):
+    def kept(self, there: MemoryFile, file: MemoryFile) -> int:
+        return min(len(there.data), len(file.data))
+
+    def proven(self, job: TransferJob, there: MemoryFile, file: MemoryFile) -> str:
+        return MemoryTransport.proven(self, job, file, file)
+
+
+class StartsOver(MemoryTransport):
+    def kept(self, there: MemoryFile, file: MemoryFile) -> int:
+        return 0
+
+
+class StaysStuck(TrustsWhatIsThere):
+    def proven(self, job: TransferJob, there: MemoryFile, file: MemoryFile) -> str:
+        return MemoryTransport.proven(self, job, there, file)
+
+
+class NeverChecksTheSource(MemoryTransport):
+    def sound(self, job: TransferJob, file: MemoryFile) -> None:
+        return None
+
+
+class BelievesThePromise(MemoryTransport):
+    def proven(self, job: TransferJob, there: MemoryFile, file: MemoryFile) -> str:
+        return job.sha256 or MemoryTransport.proven(self, job, there, file)
+
+
+class LosesTheLastByte(MemoryTransport):
+    def proven(self, job: TransferJob, there: MemoryFile, file: MemoryFile) -> str:
+        digest = MemoryTransport.proven(self, job, there, file)
+        del there.data[-1:]
+        return digest
+
+
+class LeavesRubbish(MemoryTransport):
+    def allowed(self, job: TransferJob, target: MemoryPlace) -> str:
+        target.held["rubbish"] = MemoryFile(bytearray(1))
+        return MemoryTransport.allowed(self, job, target)
+
+
+class CannotBeCancelled(MemoryTransport):
+    async def copy(self, job: TransferJob, progress: object) -> StreamOutcome:
+        try:
+            return await MemoryTransport.copy(self, job, progress)  # type: ignore[arg-type]
+        except asyncio.CancelledError:
+            job.rate.set(None)
+            return await MemoryTransport.copy(self, job, progress)  # type: ignore[arg-type]
+
+
+BROKEN = [
+    (TakesAnyName, "line-break"),
+    (TakesAnyName, "target-sealed"),
+    (TakesAnyName, "target-link-out"),
+    (NeverLooksAgain, "stale-plan"),
+    (NeverLooksAgain, "source-edited"),
+    (NeverLooksAgain, "source-shorter"),
+    (NeverLooksAgain, "source-longer"),
+    (NeverLooksAgain, "source-replaced"),
+    (NeverLooksAgain, "source-vanished"),
+    (TrustsWhatIsThere, "rubbish-before"),
+    (StaysStuck, "rubbish-before"),
+    (StartsOver, "resume-any-byte"),
+    (NeverChecksTheSource, "damaged-source"),
+    (BelievesThePromise, "wrong-promise"),
+    (LosesTheLastByte, "put-and-prove"),
+    (LosesTheLastByte, "sizes"),
+    (LosesTheLastByte, "hard-names"),
+    (LosesTheLastByte, "deep-path"),
+    (LosesTheLastByte, "sparse"),
+    (LosesTheLastByte, "kept-promise"),
+    (LosesTheLastByte, "two-writers"),
+    (LosesTheLastByte, "many-at-once"),
+    (LosesTheLastByte, "fallback"),
+    (LeavesRubbish, "put-and-prove"),
+    (LeavesRubbish, "cancel"),
+    (CannotBeCancelled, "cancel"),
+]
+NOT_IN_MEMORY = {"source-unreadable", "target-full", "target-fills-up"}
+
+
+def bench_of(kind: type[MemoryTransport]) -> Bench:
+    places = MemoryPlace("here"), MemoryPlace("there")
+    by_node = {place.endpoint.node_id: place for place in places}
+
+    async def agent_for(node_id: str) -> MemoryPlace:
+        return by_node[node_id]
+
+    transport = kind(places)
+    return Bench(transport, *places, agent_for, random.Random(1), [kind(places)])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("check", [check.name for check in ALL if not check.long and check.name not in NOT_IN_MEMORY])
+async def test_a_transport_that_keeps_its_promises_passes(check: str) -> None:
+    result = await run_check(bench_of(MemoryTransport), by_name(check), SystemClock())
+    assert result.verdict is Verdict.PASSED, result
+
+
+@pytest.mark.parametrize(("kind", "check"), BROKEN)
+async def test_a_broken_promise_is_found(kind: type[MemoryTransport], check: str) -> None:
+    result = await run_check(bench_of(kind), by_name(check), SystemClock())
+    assert result.verdict is Verdict.FAILED, result
+    assert result.cause and result.remedy
