@@ -142,6 +142,19 @@ def test_a_new_rate_counts_for_what_is_being_paid_for() -> None:
     assert 102.0 <= clock.at <= 102.25
 
 
+def test_a_rate_that_is_raised_while_a_debt_is_slept_off_counts_at_once() -> None:
+    clock = HandClock()
+    pacer = Pacer(100.0, clock.now, clock.sleep)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        pacer.rate = 10_000.0
+
+    pacer._sleep = sleep
+    pacer.pay(10_000)
+    assert clock.at - 100.0 < 2.0
+
+
 def test_a_stream_that_was_held_up_does_not_make_up_for_it_at_once() -> None:
     clock = HandClock()
     pacer = Pacer(1000.0, clock.now, clock.sleep)

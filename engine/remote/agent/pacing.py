@@ -8,6 +8,8 @@ from typing import Callable, Optional
 HEARD_SECONDS = 0.25
 # How far a stream that was held up may catch up.
 BURST_SECONDS = 0.25
+# How late a changed rate may be noticed.
+LONGEST_SLEEP_SECONDS = 0.25
 SMALLEST_CHUNK_BYTES = 16 << 10
 CHUNKS_PER_SECOND = 8
 
@@ -33,12 +35,12 @@ class Pacer:
         if not self.rate:
             self._paid_until = now
             return
-        self._paid_until = max(self._paid_until, now - BURST_SECONDS) + count / self.rate
-        rate: Optional[float] = self.rate
-        while rate and self._paid_until > now:
-            self._sleep(min(self._paid_until - now, HEARD_SECONDS))
+        rate = self.rate
+        self._paid_until = max(self._paid_until, now - BURST_SECONDS) + count / rate
+        while self._paid_until > now:
+            self._sleep(min(LONGEST_SLEEP_SECONDS, self._paid_until - now))
             now = self._now()
             if self.rate != rate:
-                owed = max(0.0, self._paid_until - now) * rate
-                rate = self.rate
-                self._paid_until = now + (owed / rate if rate else 0.0)
+                left = max(0.0, self._paid_until - now) * rate
+                rate = self.rate or float("inf")
+                self._paid_until = now + left / rate
