@@ -74,7 +74,10 @@ class StatusMaker:
         reconciler: Reconciler,
         facts: EngineFacts,
         clock: Clock,
+        fleet_limit: Callable[[], int | None],
     ) -> None:
+        """``fleet_limit`` returns the limit of the fleet that holds now, in bytes/s."""
+        self._fleet_limit = fleet_limit
         self._fleet = fleet
         self._catalog = catalog
         self._queue = queue
@@ -226,6 +229,6 @@ class StatusMaker:
             bytes_last_hour=await self._queue.bytes_moved(since),
             first_attempt_rate=await self._queue.first_attempt_rate(since),
             bytes_per_second=round(self._progress.total_rate()),
-            limit_bytes_per_second=self._fleet.policy.engine.bandwidth_bytes_per_second,
+            limit_bytes_per_second=self._fleet_limit(),
             trend=tuple(trend),
         )

@@ -65,6 +65,7 @@ class Executor:
         """
         self._outcomes.start(transfer)
         self._kept.pop(transfer.id, None)
+        self._keeping.discard(transfer.id)
         work: Work | None = None
         try:
             work = await self._prepare(transfer)

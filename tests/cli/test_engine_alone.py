@@ -172,6 +172,22 @@ def test_a_pause_without_an_engine_holds_when_one_starts(
     assert [(node["node"], node["paused"]) for node in nodes] == [("here", True)]
 
 
+def test_a_limit_without_an_engine_holds_when_one_starts_and_is_taken_back_while_it_runs(
+    site: Site, started: Callable[..., subprocess.Popen[str]], syncdeck: Syncdeck
+) -> None:
+    def limits() -> list[tuple[str | None, int | None]]:
+        view = json.loads(syncdeck("bandwidth", "show", "--state", site.state, "--json").out)
+        return [(limit["node"], limit["limit_bytes_per_second"]) for limit in view["limits"]]
+
+    assert syncdeck(*site.options, "bandwidth", "set", "20MB/s").code == 0
+    assert syncdeck(*site.options, "bandwidth", "set", "8Mbit/s", "--node", "here", "--for", "2h").code == 0
+    assert syncdeck(*site.options, "bandwidth", "set", "1MB/s", "--node", "nobody").code == 2
+    started()
+    assert limits() == [(None, 20_000_000), ("here", 1_000_000)]
+    assert syncdeck("bandwidth", "set", "--clear", "--state", site.state).code == 0
+    assert limits() == [(None, None), ("here", 1_000_000)]
+
+
 def test_commands_without_an_engine_wait_for_each_other(site: Site) -> None:
     commands = [
         subprocess.Popen(

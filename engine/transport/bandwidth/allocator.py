@@ -11,7 +11,7 @@ from config.timetable import Localize
 from config.types import EngineSettings
 from engine.clock import Clock
 from engine.model import SyncPriority, Transfer
-from engine.transport.bandwidth.limits import FLEET, OperatorLimit, written
+from engine.transport.bandwidth.limits import FLEET, OperatorLimit, limit_now, written
 from engine.transport.bandwidth.sharing import Demand
 from engine.transport.bandwidth.urgency import LEAST_CAPACITY, Way, share_with_urgent
 from engine.transport.bandwidth.usage import Usage
@@ -139,6 +139,10 @@ class BandwidthAllocator:
         """Let an operator's limits (by node, FLEET for all) hold from now on."""
         self._set_now = dict(limits)
         self.share_out()
+
+    def fleet_limit(self) -> int | None:
+        """Return the limit of the fleet that holds now, in bytes/s."""
+        return limit_now(FLEET, self._settings(), self._set_now, self._clock.now(), self._localize).bytes_per_second
 
     @property
     def operator_limits(self) -> Mapping[str, OperatorLimit]:
