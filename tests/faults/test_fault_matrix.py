@@ -19,7 +19,7 @@ from tests.faults.proxy import NO_FAULT, Fault, Kind
 from tests.fleet import Fleet
 
 Wait = Callable[[Callable[[], bool]], None]
-TRANSPORTS = ["rsync", "agent", "base64", "http"]
+TRANSPORTS = ["rsync", "agent", "base64", "http", "p2p"]
 MIB = 1 << 20
 SIZE = 6 * MIB + 12_345
 FAULTS = {
@@ -51,6 +51,11 @@ async def test_a_faulty_way_ends_verified_or_says_why_and_the_next_try_goes_on(
 ) -> None:
     async with ground_on(fleet, tmp_path, f"{transport} {name}", transport) as ground:
         await _ends_well(ground, name, wait_until)
+
+
+async def test_every_transport_that_is_built_goes_through_the_faults(fleet: Fleet, tmp_path: Path) -> None:
+    async with ground_on(fleet, tmp_path, "all", TRANSPORTS[0]) as ground:
+        assert [adapter.name.value for adapter in ground.adapters] == TRANSPORTS
 
 
 async def _ends_well(ground: Ground, name: str, wait_until: Wait) -> None:
