@@ -30,14 +30,20 @@ def _add(name, text):
 """
 
 
+PACKED = "import binascii,zlib\nexec(compile(zlib.decompress(binascii.a2b_base64('{packed}')),'agent.py','exec'))\n"
 TEXT_LINE_CHARS = 960
 """Fits into a line of any terminal (see ``agent.lines``)."""
 
 
 @cache
 def agent_source(mode: str) -> bytes:
-    """Return the agent for ``control``, ``sending`` or another mode: ASCII source, run by ``agent.boot.BOOT``."""
-    return f"{_parts(mode)}sys.modules[{f'{PACKAGE}.{mode}'!r}].main(source)\n".encode("ascii")
+    """Return the agent for ``control``, ``sending`` or another mode: ASCII source, run by ``agent.boot.BOOT``.
+
+    Packed, it comes to a third: fewer round trips before an agent far away begins.
+    """
+    whole = f"{_parts(mode)}sys.modules[{f'{PACKAGE}.{mode}'!r}].main(source)\n"
+    packed = base64.b64encode(zlib.compress(whole.encode("ascii"), 9)).decode("ascii")
+    return PACKED.format(packed=packed).encode("ascii")
 
 
 def text_head(mode: str, job: dict[str, Any]) -> bytes:
