@@ -18,11 +18,11 @@ from engine.remote.agent.fetching_http import Body
 from engine.remote.agent.fetching_plan import Plan, Run, Source
 from engine.remote.agent.fetching_proof import Proof, numbers_as_spans
 from engine.remote.agent.fetching_pull import Piece, Puller, pieces_in_flight
+from engine.remote.agent.fetching_report import Reporter
 from engine.remote.agent.fetching_spans import Spans, holds, normal, without
 from engine.remote.agent.frames import LineWriter, read_frame
 from engine.remote.agent.throttle import Throttle
 
-REPORT_SECONDS = 0.25
 NOTE_SECONDS = 1.0
 # How often a connection that has nothing to do looks again, though it is woken by what changes.
 IDLE_SECONDS = 0.1
@@ -30,7 +30,6 @@ IDLE_SECONDS = 0.1
 PATIENCE_SECONDS = 10.0
 # How long the engine may take to sign a URL anew, or to find a peer's file under the name it was published under.
 FRESH_URL_SECONDS = 3.0
-MOST_SPANS_TOLD = 1024
 # How often what was read back may hold wrong chunks, which are fetched again, until the disk is not believed.
 MOST_CHECKS = 3
 SHORTEST_STALL_SECONDS = 2.0
@@ -47,7 +46,7 @@ class Fetch:
         self.lock = threading.Condition()
         self.throttle = Throttle(job["rate"], time.monotonic)
         self.wire = 0
-        self._lines = lines
+        self._reporter = Reporter(lines)
         self._chance = random.Random()
         self._connections: int = job["connections"]
         self._hash_chunks: bool = job["hash_chunks"]
@@ -61,12 +60,10 @@ class Fetch:
         self.plan.offer(job["sources"])
         self._pieces: Dict[Run, Piece] = {}
         self._parked: Dict[int, Piece] = {}
-        self._told: Optional[Spans] = None
-        self._failed_told: Dict[str, Any] = {}
         self._error: Optional[BaseException] = None
         self._fresh_until = 0.0
         self._idle_since: Optional[float] = None
-        self._next_report = self._next_note = 0.0
+        self._next_note = 0.0
 
     @property
     def done(self) -> Spans:
@@ -210,23 +207,15 @@ class Fetch:
     def report(self) -> None:
         """Tell the engine, a few times a second, how far it is."""
         now = time.monotonic()
-        if now < self._next_report:
+        if not self._reporter.due(now):
             return
-        self._next_report = now + REPORT_SECONDS
         with self.lock:
             have = self._verified()
             flying = pieces_in_flight([*self._pieces.values(), *self._parked.values()])
             wire = self.wire
-            failed = {s.id: (s.turn, s.failed) for s in self.plan.sources.values()}
+            failures = {source.id: (source.turn, source.failed) for source in self.plan.sources.values()}
         at = min(self.size, self._file.held_bytes + flying)
-        self._lines.write({"at": at, "wire": wire, "hashed": self._file.read_back})
-        if have != self._told:
-            self._told = have
-            self._lines.write({"have": sorted(have, key=lambda span: span[0] - span[1])[:MOST_SPANS_TOLD]})
-        for identity, (turn, failure) in failed.items():
-            if failure is not None and self._failed_told.get(identity) != (turn, failure):
-                self._lines.write({"source": {"id": identity, "failed": failure[0], "class": failure[1]}})
-        self._failed_told = failed
+        self._reporter.tell(at, wire, self._file.read_back, have, failures)
         if now >= self._next_note:
             self._next_note = now + NOTE_SECONDS
             self._file.note_holes()
