@@ -66,9 +66,10 @@ def compared(new: Path, old: Path) -> tuple[pages_delta.Delta, int]:
     differing.extend(range(min(len(their_pages), len(our_pages)), len(our_pages)))
     new_pages, old_pages = ours.size // page_bytes, theirs.size // page_bytes
     found = pages_moved.find_moves(our_pages[:new_pages], differing, told, bits, old_pages, len(their_pages))
-    asked = pages_moved.moves_from(found.packed(), new_pages, old_pages)
-    assert list(asked) == list(found)
-    our_hashes = pages_moved.run_hashes(ours, page_bytes, found.new, found.counts)
+    assert list(pages_moved.moves_from(found.packed(), new_pages, old_pages)) == list(found)
+    alone = found.singles()
+    asked = pages_moved.moves_from(alone.packed(), new_pages, old_pages)
+    our_hashes = pages_moved.run_hashes(ours, page_bytes, alone.new, alone.counts)
     their_hashes = pages_moved.run_hashes(theirs, page_bytes, asked.old, asked.counts)
     moves = pages_moved.proven(found, our_hashes, their_hashes)
     rest = pages_moved.without(differing, moves)
@@ -254,12 +255,14 @@ def test_a_page_whose_checksum_is_another_pages_is_found_out_by_its_hash(tmp_pat
     new.write_bytes(old.read_bytes()[4096:])
     moves = pages_moved.Moves()
     moves.add(0, 1, 3)
-    moves.add(3, 9, 2)
-    theirs = pages_moved.run_hashes(quiet(old), 4096, moves.old, moves.counts)
-    ours = pages_moved.run_hashes(quiet(new), 4096, moves.new, moves.counts)
+    moves.add(3, 9)
+    moves.add(4, 5)
+    alone = moves.singles()
+    theirs = pages_moved.run_hashes(quiet(old), 4096, alone.old, alone.counts)
+    ours = pages_moved.run_hashes(quiet(new), 4096, alone.new, alone.counts)
     kept = pages_moved.proven(moves, ours, theirs)
-    assert list(kept) == [(0, 1, 3)]
-    assert list(pages_moved.without(array("I", range(6)), kept)) == [3, 4, 5]
+    assert list(kept) == [(0, 1, 3), (4, 5, 1)]
+    assert list(pages_moved.without(array("I", range(6)), kept)) == [3, 5]
 
 
 def test_what_is_no_database_has_no_pages(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Pages that only moved: VACUUM gives nearly every page of a database another number, and leaves most as they are.
 
 The new version's page is looked for among the old one's by its CRC-32, which alone would mistake a few pages of a large
-database for others; so runs of pages that seem to have moved together are compared by a hash before they are believed.
+database for others: a page that seems to have moved alone is compared by a hash before that is believed. Two that moved
+together vouch for each other.
 """
 
 from __future__ import annotations
@@ -43,6 +44,16 @@ class Moves:
 
     def __iter__(self) -> Iterator[Tuple[int, int, int]]:
         return iter(zip(self.new, self.old, self.counts))
+
+    def singles(self) -> "Moves":
+        """Return the runs of one page."""
+        alone = Moves()
+        for new, old, count in self:
+            if count == 1:
+                alone.new.append(new)
+                alone.old.append(old)
+                alone.counts.append(count)
+        return alone
 
     def packed(self) -> bytes:
         """Return all of it, compressed: neighbours mostly follow each other in both versions."""
@@ -114,11 +125,13 @@ def run_hashes(file: Quiet, page_bytes: int, starts: "array[int]", counts: "arra
 
 
 def proven(moves: Moves, ours: bytes, theirs: bytes) -> Moves:
-    """Return the runs whose hashes are equal in both versions."""
+    """Return the runs that are believed; the hashes are those of ``moves.singles()`` in both versions."""
     kept = Moves()
-    for number, (new, old, count) in enumerate(moves):
-        place = slice(number * HASH_BYTES, (number + 1) * HASH_BYTES)
-        if ours[place] == theirs[place]:
+    at = 0
+    for new, old, count in moves:
+        place = slice(at, at + HASH_BYTES)
+        at += HASH_BYTES if count == 1 else 0
+        if count > 1 or ours[place] == theirs[place]:
             kept.new.append(new)
             kept.old.append(old)
             kept.counts.append(count)

@@ -99,8 +99,9 @@ def _compare(
         moves = pages_moved.find_moves(
             ours[: file.size // page_bytes], differing, theirs, groups, old_size // page_bytes, their_count
         )
-        their_hashes = _asked("moved", moves.packed(), talk)
-        our_hashes = pages_moved.run_hashes(file, page_bytes, moves.new, moves.counts)
+        alone = moves.singles()
+        their_hashes = _asked("moved", alone.packed(), talk)
+        our_hashes = pages_moved.run_hashes(file, page_bytes, alone.new, alone.counts)
         moves = pages_moved.proven(moves, our_hashes, their_hashes)
         differing = pages_moved.without(differing, moves)
     if not said["in_place"]:
