@@ -156,7 +156,7 @@ def test_others_have_back_what_an_urgent_transfer_cannot_use() -> None:
     world = World(node_bandwidth_bytes_per_second={"b": 10 * MB})
     world.start(1, "a", "b")
     world.start(9, "c", "b", priority=SyncPriority.CRITICAL)
-    world.let_run(26, {1: 50 * MB, 9: 1 * MB})
+    world.let_run(30, {1: 50 * MB, 9: 1 * MB})
     assert (world.caps()[1] or 0) >= 8 * MB
 
 

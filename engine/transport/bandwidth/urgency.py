@@ -25,6 +25,7 @@ IDLE_PART = 0.7
 """Below this part of what they are promised the urgent leave something to others."""
 USED_PART = 0.8
 """From this part of their ceiling on the others could use more."""
+ROOM = 1.1
 STEP = 1.5
 STEP_SECONDS = 2.0
 HARM_PART = 0.9
@@ -69,7 +70,9 @@ class Way:
             return
         has_room = urgent < IDLE_PART * offered or not self.confirmed
         if has_room and others >= USED_PART * self.ceiling(written):
-            self.raised = self.ceiling(written) * STEP
+            raised = self.ceiling(written) * STEP
+            # Within a written limit the urgent keep what they use, and a little to grow.
+            self.raised = raised if written is None else min(raised, max(0.0, written - urgent * ROOM))
             self.next_step_at = now + STEP_SECONDS
 
 
