@@ -148,11 +148,19 @@ class _Fetch:
             size_bytes=job.size_bytes,
             sha256=job.sha256,
             sources=(source,),
-            connections=self._servers.reach.settings.connections,
+            connections=self._connections(),
             rate=job.rate,
             stall_timeout_seconds=job.stall_timeout_seconds,
             hash_chunks=with_manifest,
         )
+
+    def _connections(self) -> int:
+        """Return how many ranges to ask for at once: of each, a chunk that is not whole yet is lost with the process.
+
+        Under a cap more connections bring nothing more, so each must still bring a whole chunk in a second.
+        """
+        most, cap = self._servers.reach.settings.connections, self._job.rate.bytes_per_second
+        return most if cap is None else max(1, min(most, cap // MANIFEST_CHUNK_BYTES))
 
     async def _renew(self, handle: FetchHandle, source: FetchSource) -> None:
         """Sign URLs anew before they expire, and when one was refused; ends when that does not help."""
