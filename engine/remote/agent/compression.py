@@ -1,10 +1,12 @@
-"""zstd on the wire by the node's own program, where both nodes have one and measuring says that it pays."""
+"""zstd on the wire by the node's own program, where both nodes have one and measuring says that it pays.
+
+subprocess is imported where zstd is run: most streams begin without, and it costs an agent's start some 10 ms.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import time
 from typing import Any, Callable, Iterator, NamedTuple, Optional
 
@@ -49,6 +51,8 @@ def take_sample(fd: int, start: int, size: int) -> Optional[Sample]:
         return None
     step = max(SAMPLE_BYTES, (size - start) // SAMPLES)
     sample = b"".join(os.pread(fd, SAMPLE_BYTES, start + step * number) for number in range(SAMPLES))
+    import subprocess
+
     started = time.perf_counter()
     ran = subprocess.run(
         [tool, "-q", "-1", "-c"], input=sample, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
@@ -96,6 +100,8 @@ class Compressor:
     """zstd reading a file by itself, from an offset on; without a path it is fed."""
 
     def __init__(self, path: Optional[str], offset: int) -> None:
+        import subprocess
+
         self._fd = -1
         if path is not None:
             # Open in both processes, so its position tells how far zstd has read.
@@ -151,6 +157,8 @@ class Decompressor:
     """zstd writing to a file by itself, at the file's position."""
 
     def __init__(self, fd: int) -> None:
+        import subprocess
+
         self._process = subprocess.Popen(
             [_tool(), "-q", "-c", "-d", "--no-sparse"],
             stdin=subprocess.PIPE,
@@ -174,6 +182,8 @@ class Decompressor:
 
     def finish(self, waiting: Callable[[], None]) -> None:
         """Return when everything fed was written; ``waiting`` is called meanwhile."""
+        import subprocess
+
         self._stdin.close()
         while True:
             try:
