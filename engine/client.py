@@ -7,8 +7,6 @@ from typing import Protocol
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
-    BandwidthChange,
-    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -19,6 +17,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
 class EngineClient(Protocol):

@@ -24,12 +24,11 @@ from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
 from engine.shown import Shown
 from engine.views import (
     ActionResult,
-    BandwidthChange,
-    BandwidthView,
     FindingView,
     SyncPreview,
     SyncRequest,
 )
+from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 log = logging.getLogger(__name__)
 
@@ -211,9 +210,7 @@ class UnifiedDataPlane(Shown):
 
     def _need(self) -> Parts:
         if self._parts is None:
-            raise SyncdeckError(
-                "use", "the engine", "it is not open", "start it first", ErrorClass.BUG
-            )
+            raise SyncdeckError("use", "the engine", "it is not open", "start it first", ErrorClass.BUG)
         return self._parts
 
     # --- what is asked --------------------------------------------------------------------------------
@@ -334,4 +331,3 @@ class UnifiedDataPlane(Shown):
 def get_data_plane(config_path: Path, state_dir: Path, observe: bool = False) -> UnifiedDataPlane:
     """Return an engine over a configuration file and a state directory; ``start`` it, and ``close`` it."""
     return UnifiedDataPlane(config_path, state_dir, SystemClock(), "embedded", observe)
-

@@ -13,7 +13,8 @@ from engine.presentation.bandwidth import bandwidth_view
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.bandwidth.limits import FLEET, OperatorLimit
-from engine.views import ActionResult, BandwidthChange, BandwidthView
+from engine.views import ActionResult
+from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 NO_LIMIT = "no limit"
 _NAME = "bandwidth-limits"

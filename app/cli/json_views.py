@@ -8,7 +8,6 @@ from typing import Any
 from config.types import DataType, LintFinding, Policy
 from engine.api.codec import encode
 from engine.views import (
-    BandwidthView,
     EntryDetail,
     FreshnessView,
     PlanItem,
@@ -19,6 +18,7 @@ from engine.views import (
     SyncPreview,
     TransferView,
 )
+from engine.views_bandwidth import BandwidthView
 
 Json = dict[str, Any]
 

@@ -11,7 +11,13 @@ from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.limit import LimitScreen
 from app.console.modals.preview import PreviewScreen
 from app.console.present.units import bytes_text, plural
-from engine.views import PAUSED, ActionResult, BandwidthChange, SyncRequest, TransferView
+from engine.views import (
+    PAUSED,
+    ActionResult,
+    SyncRequest,
+    TransferView,
+)
+from engine.views_bandwidth import BandwidthChange
 from widgets.text import Line, Span, Tone
 
 if TYPE_CHECKING:

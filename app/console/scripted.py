@@ -10,13 +10,10 @@ from engine.errors import SyncdeckError
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
-    BandwidthChange,
-    BandwidthView,
     CatalogQuery,
     CatalogRow,
     CatalogWindow,
     EntryDetail,
-    LimitView,
     PlanView,
     StatusView,
     SyncPreview,
@@ -24,6 +21,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_bandwidth import BandwidthChange, BandwidthView, LimitView
 
 _TROUBLE = {"missing": "gone", "stale": "stale", "diverged": "diverged", "at-risk": "at-risk"}
 

@@ -15,8 +15,6 @@ from engine.api.wire import PROTOCOL
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
-    BandwidthChange,
-    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -27,6 +25,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 _THREAD_ABOVE_BYTES = 64 * 1024
 """Answers longer than this are decoded in a thread; shorter ones take under 5 ms on the event loop."""

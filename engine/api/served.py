@@ -11,8 +11,6 @@ from engine.errors import ErrorClass, SyncdeckError
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
-    BandwidthChange,
-    BandwidthView,
     CatalogQuery,
     CatalogWindow,
     EntryDetail,
@@ -23,6 +21,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
 class ServedEngine:

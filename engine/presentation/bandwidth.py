@@ -8,7 +8,7 @@ from config.timetable import Localize
 from config.types import Policy
 from engine.transport.bandwidth.allocator import BandwidthAllocator, Flow
 from engine.transport.bandwidth.limits import FLEET, LimitNow, limit_now
-from engine.views import BandwidthView, FlowView, LimitView
+from engine.views_bandwidth import BandwidthView, FlowView, LimitView
 
 
 def bandwidth_view(

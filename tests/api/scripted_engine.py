@@ -17,17 +17,13 @@ from engine.transport_views import (
 )
 from engine.views import (
     ActionResult,
-    BandwidthChange,
-    BandwidthView,
     CatalogQuery,
     CatalogRow,
     CatalogWindow,
     EngineView,
     EntryDetail,
     FindingView,
-    FlowView,
     FreshnessView,
-    LimitView,
     NodeView,
     PlacementView,
     PlanItem,
@@ -43,6 +39,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_bandwidth import BandwidthChange, BandwidthView, FlowView, LimitView
 
 NOW = 1_767_225_600.0
 CRITICAL = FindingView("disk:a", "critical", "disk of a", "93 % used", "free some space", "e", 10, NOW - 60)

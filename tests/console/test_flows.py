@@ -17,7 +17,8 @@ from app.console.scenes import entry_at
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
 from app.console.stage import MOST_LOOKS
-from engine.views import BandwidthChange, SyncRequest
+from engine.views import SyncRequest
+from engine.views_bandwidth import BandwidthChange
 from tests.console.fixtures import (
     ScriptedClient,
     advance,

@@ -12,7 +12,7 @@ from app.cli.engine_access import engine_for
 from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, Settings, StateOption, refuse_read_only, settings_of
 from config.units import parse_duration, parse_rate
-from engine.views import BandwidthChange
+from engine.views_bandwidth import BandwidthChange
 
 NONE = "none"
 

@@ -12,7 +12,7 @@ from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, settings_of
 from app.cli.table import Column
 from config.units import rate_text
-from engine.views import BandwidthView, FlowView, LimitView
+from engine.views_bandwidth import BandwidthView, FlowView, LimitView
 
 _LIMITS = (
     Column("OF", flexible=True),

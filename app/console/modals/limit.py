@@ -11,7 +11,7 @@ from textual.widgets import Button, Input
 
 from app.console.modals.dialog import Dialog
 from config.units import parse_rate, rate_text
-from engine.views import BandwidthChange, LimitView
+from engine.views_bandwidth import BandwidthChange, LimitView
 from widgets.text import Line, Span, Tone, plain
 
 NONE = "none"
