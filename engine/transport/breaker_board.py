@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from engine.clock import Clock
 from engine.errors import NodeUnreachable, SyncdeckError
 from engine.model import NodeState, Transport
-from engine.transport.breakers import CLOSED, COUNTED, LONGEST_WHY, Breaker, BreakerState, BreakerStatus
+from engine.transport.breakers import CLOSED, COUNTED, LONGEST_WHY, UNREACHED, Breaker, BreakerState, BreakerStatus
 from engine.transport.errors import retry_after_seconds
 
 
@@ -128,10 +128,14 @@ class Breakers:
             self._unusable[(node, transport)] = not usable
 
     def note_success(self, transport: Transport, source: str, target: str) -> None:
-        """Close both ends' breakers."""
+        """Close both ends' breakers, and those that were open only because the node did not answer."""
         now = self._clock.monotonic()
         for node, peer in ((source, target), (target, source)):
             self._breaker(node, transport).succeeded(now, peer)
+            for name in self.transports:
+                other = self._breakers.get((node, name))
+                if other is not None and other.unreached:
+                    other.close()
 
     def note_failure(self, transport: Transport, source: str, target: str, error: SyncdeckError) -> None:
         """Count a failure against the end that it speaks against."""
@@ -156,8 +160,13 @@ class Breakers:
         if node is None or error.error_class not in COUNTED:
             return
         now = self._clock.monotonic()
-        for name in self.transports:
-            self._breaker(node, name).failed(now, "", short_cause(error))
+        breakers = [self._breaker(node, name) for name in self.transports]
+        for breaker in breakers:
+            breaker.failed(now, UNREACHED, short_cause(error))
+        tripped = [breaker for breaker in breakers if breaker.until is not None]
+        for breaker in tripped if len(tripped) == len(breakers) else ():
+            # One probe for the node, not one after another for each transport.
+            breaker.follow(max(tripped, key=lambda one: one.until or 0.0))
 
     def let_go(self, transport: Transport, source: str, target: str) -> None:
         """End a probe that told nothing."""

@@ -27,6 +27,8 @@ LONGEST_COOL_DOWN_SECONDS = 600.0
 PROBE_GRACE_SECONDS = 30.0
 """A large file leaves the probe to smaller ones for so long after the cool-down."""
 LONGEST_WHY = 60
+UNREACHED = ""
+"""The peer of a failure that is the node's own: it did not answer at all."""
 
 
 class BreakerState(StrEnum):
@@ -106,15 +108,24 @@ class Breaker:
 
     def failed(self, now: float, peer: str, why: str, retry_after_seconds: float | None = None) -> None:
         """Count a failure; open at the third in a row, after a probe at once, and when the other end asked for it."""
-        was_open = self.until is not None
+        was_open, cooling = self.until is not None, self.until is not None and now < self.until
         while self._failures and now - self._failures[0][0] > WINDOW_SECONDS:
             self._failures.popleft()
         self._failures.append((now, peer))
-        if was_open and not self.probing:
+        if cooling and not self.probing:
             return  # It began before the breaker opened, and says nothing new.
         count = len(self._failures)
         if was_open or count >= FAILURES_TO_OPEN or retry_after_seconds is not None:
             self._open(now, f"{count} failures: {why}" if count > 1 else why, retry_after_seconds)
+
+    @property
+    def unreached(self) -> bool:
+        """Whether it is open because the node did not answer, and not for this transport's own failures."""
+        return self.until is not None and all(peer == UNREACHED for _, peer in self._failures)
+
+    def follow(self, other: Breaker) -> None:
+        """Stay open as long as another breaker of the same node."""
+        self.until, self.trips, self.why = other.until, max(self.trips, other.trips), other.why
 
     def retry_now(self, now: float) -> None:
         """Let the next file probe: the node was seen to answer."""

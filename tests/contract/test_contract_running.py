@@ -25,6 +25,9 @@ STATUS = {
     "freshness": "config_key data_type newest_age_seconds copies wanted off_site at_risk_bytes trainers",
     "findings": "id severity subject message remedy key",
 }
+TRANSPORT = "node transport breaker attempts failures first_attempt_rate bytes_per_second last_errors"
+LINK = "source target limit most reason bytes_per_second success_rate decisions"
+ATTEMPT = "number transport source target success bytes_done bytes_on_wire bytes_resent duration_seconds failures"
 
 
 def _quickly(program: Path) -> dict[str, Any]:
@@ -99,6 +102,22 @@ def test_new_data_moves_by_itself_and_commands_steer_it(group: Cluster, engine: 
     for command, keys in SHAPES.items():
         items = group.json(*command.split())
         assert items and all(set(keys.split()) <= set(item) for item in items), command
+    _transports_are_told(group)
+
+
+def _transports_are_told(group: Cluster) -> None:
+    told = group.json("transports", "status")
+    assert told["first_attempt_rate"] is not None and told["since"] < told["at"]
+    assert all(set(TRANSPORT.split()) <= set(item) for item in told["transports"])
+    assert all({"state", "until", "reason"} <= set(item["breaker"]) for item in told["transports"])
+    assert any(item["attempts"] and item["bytes_per_second"] for item in told["transports"])
+    assert told["links"] and all(set(LINK.split()) <= set(link) for link in told["links"])
+    done = next(item for item in group.json("transfers") if item["state"] == "done" and item["attempts"])
+    shown = group.json("transfers", "show", str(done["id"]))
+    assert shown["attempts_made"] and all(set(ATTEMPT.split()) <= set(made) for made in shown["attempts_made"])
+    assert group.run("transfers", "show", "999999").returncode == 2
+    assert group.run("transports", "reset", "nobody").returncode == 2
+    assert group.run("transports", "reset").returncode == 0
 
 
 def test_the_file_is_followed_and_a_bad_one_is_refused_loudly(group: Cluster, engine: subprocess.Popen[str]) -> None:

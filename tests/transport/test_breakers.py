@@ -154,6 +154,10 @@ def test_a_node_that_cannot_be_reached_is_closed_for_every_transport_and_reopens
         breakers.note_unreachable(gone)
     assert set(breakers.closed_nodes()) == {"vast-1"}
     assert breakers.probing_nodes() == frozenset()
+    cool_down(breakers, clock, "vast-1")
+    assert breakers.probing_nodes() == {"vast-1"}
+    breakers.note_unreachable(gone)
+    assert breakers.status("vast-1", HTTP).trips == 2, "a probe that does not even connect is one that failed"
     breakers.node_answers("vast-1")
     assert set(breakers.closed_nodes()) == set()
     assert breakers.probing_nodes() == {"vast-1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,9 @@ from engine.clock import ManualClock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferError
 from engine.model import FileKind, FileStat, Transport
 from engine.remote.types import Endpoint, Progress, StreamOutcome
+from engine.transport.attempts import AllOpen
 from engine.transport.chain import resolve_chain
+from engine.transport.concurrency import Decision
 from engine.transport.manager import TransportManager
 from engine.transport.rates import RateCap
 from engine.transport.types import Capabilities, TransferJob
@@ -154,3 +157,85 @@ async def test_every_transport_of_the_chain_is_announced_before_it_begins() -> N
         replace(JOB), [Transport.RSYNC, Transport.AGENT], quiet, announce
     )
     assert announced == [Transport.RSYNC, Transport.AGENT]
+
+
+async def test_a_transport_that_keeps_failing_is_passed_over_and_the_next_is_told_why() -> None:
+    http = Scripted(Transport.HTTP, [(0, fault(ErrorClass.TRANSIENT_NETWORK))] * 9, anywhere=False)
+    agent = Scripted(Transport.AGENT)
+    walked = manager(http, agent)
+    for _ in range(3):
+        assert (await walked.deliver(JOB, [Transport.HTTP, Transport.AGENT], quiet)).result.success
+    told: list[Sequence[str]] = []
+
+    async def announce(_transport: Transport, passed_over: Sequence[str]) -> None:
+        told.append(passed_over)
+
+    delivery = await walked.deliver(JOB, [Transport.HTTP, Transport.AGENT], quiet, announce)
+    assert http.copies == 3, "the fourth did not try it"
+    assert delivery.result.success and delivery.result.retries == 0
+    assert len(told) == 1 and "http to far: breaker open for " in told[0][0]
+    assert [failed.error_class for failed in delivery.failures] == []
+
+
+async def test_where_all_is_left_alone_the_error_says_how_long_and_counts_as_no_try() -> None:
+    agent = Scripted(Transport.AGENT, [(0, fault(ErrorClass.TRANSIENT_NETWORK))] * 3)
+    walked = manager(agent)
+    for _ in range(3):
+        assert not (await walked.deliver(JOB, [Transport.AGENT], quiet)).result.success
+    delivery = await walked.deliver(JOB, [Transport.AGENT], quiet)
+    assert isinstance(delivery.error, AllOpen) and 3.0 < delivery.error.wait_seconds < 7.0
+    assert delivery.tries == () and agent.copies == 3
+
+
+async def test_a_cancelled_probe_lets_the_next_file_probe() -> None:
+    class Endless(Scripted):
+        entered = asyncio.Event()
+
+        async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
+            if self.faults:
+                return await super().copy(job, progress)
+            self.entered.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    agent = Endless(Transport.AGENT, [(0, fault(ErrorClass.TRANSIENT_NETWORK))] * 3)
+    clock = ManualClock()
+    walked = TransportManager([agent], clock, chance=random.Random(1))
+    for _ in range(3):
+        await walked.deliver(JOB, [Transport.AGENT], quiet)
+    clock.advance(60)
+    for _ in range(2):
+        agent.entered.clear()
+        probe = asyncio.create_task(walked.deliver(JOB, [Transport.AGENT], quiet))
+        await asyncio.wait_for(agent.entered.wait(), 5)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+
+
+async def test_bytes_sent_again_are_those_between_where_a_try_began_and_where_the_last_one_was() -> None:
+    class Restarts(Scripted):
+        async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
+            begin = 0 if self.copies == 0 else 3_000_000
+            progress(begin, 0)
+            if not self.faults:
+                self.copies += 1
+                return replace(OUTCOME, resumed_bytes=3_000_000)
+            return await super().copy(job, progress)
+
+    agent = Restarts(Transport.AGENT, [(4_000_000, fault(ErrorClass.TRANSIENT_NETWORK))])
+    delivery = await manager(agent).deliver(JOB, [Transport.AGENT], quiet)
+    assert delivery.result.success and delivery.bytes_resent == 1_000_000
+    assert [(f.bytes_done, f.error_class) for f in delivery.failures] == [(4_000_000, ErrorClass.TRANSIENT_NETWORK)]
+
+
+async def test_a_link_that_fails_carries_less_at_once_and_the_decision_is_told() -> None:
+    decided: list[Decision] = []
+
+    async def keep(decision: Decision) -> None:
+        decided.append(decision)
+
+    agent = Scripted(Transport.AGENT, [(0, fault(ErrorClass.TRANSIENT_NETWORK))])
+    walked = TransportManager([agent], ManualClock(), chance=random.Random(1), on_decision=keep)
+    await walked.deliver(JOB, [Transport.AGENT], quiet)
+    assert [(d.source, d.target, d.before, d.after) for d in decided] == [("near", "far", 4, 2)]
+    assert walked.links.limited() == {("near", "far"): 2}
