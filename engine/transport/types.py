@@ -20,7 +20,8 @@ class Capabilities:
     reach both ends at all, so it may stand in for any other. ``resume``: a broken try is worth taking up again.
     ``cost`` orders transports that could both serve: about ten times the bytes on the wire for one byte of content.
     ``delta``: it compares with ``TransferJob.basis_path`` by itself and sends only what differs.
-    ``live``: it can send a database that is being written, as one consistent version, without room for a snapshot (``TransferJob.live``).
+    ``live``: it can send a database that is being written, as one consistent version,
+    without room for a snapshot (``TransferJob.live``).
     ``batches``: it moves many small files in one go (``BatchTransport``). ``many_sources``: it uses
     ``TransferJob.holders``.
     """
