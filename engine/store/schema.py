@@ -7,6 +7,7 @@ from engine.store.catalog_tables import entries, locations, replicas, versions
 from engine.store.fleet_tables import audit, counters, link_decisions, links, meta, nodes, storage_samples
 from engine.store.metadata import APPLICATION_ID, REVISION, metadata
 from engine.store.queue_tables import attempts, edges, transfers, transport_failures
+from engine.store.rescue_tables import rescue_files, rescues
 
 __all__ = [
     "APPLICATION_ID",
@@ -28,6 +29,8 @@ __all__ = [
     "proofs",
     "readings",
     "replicas",
+    "rescue_files",
+    "rescues",
     "restores",
     "storage_samples",
     "transfers",
