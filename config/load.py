@@ -9,6 +9,9 @@ from config.document import Document, parse_document
 from config.effective import resolve
 from config.errors import ConfigError
 from config.lint import lint_document
+from config.lint.run import lint_rules_apart
+from config.rules_file import RulesApart, parse_rules, read_rules, rules_path
+from config.schema.cluster import ClusterFile
 from config.source import find_config, read_text
 from config.types import LintFinding, Policy
 from config.validate import validate
@@ -23,6 +26,8 @@ class LoadedConfig:
     policy: Policy
     document: Document
     findings: tuple[LintFinding, ...]
+    apart: RulesApart | None = None
+    """The file of rules, where ``data_plane.rules_file`` names one."""
 
 
 def load(path: Path) -> LoadedConfig:
@@ -34,15 +39,32 @@ def load(path: Path) -> LoadedConfig:
     return load_text(read_text(path), str(path))
 
 
-def load_text(text: str, file_name: str) -> LoadedConfig:
-    """Return the policy of a file's text; raises ``ConfigError`` as ``load`` does."""
+def load_text(text: str, file_name: str, rules_text: str | None = None) -> LoadedConfig:
+    """Return the policy of a file's text; raises ``ConfigError`` as ``load`` does.
+
+    ``rules_text`` stands for the file of rules that the text names; without it that file is read.
+    """
     document = parse_document(text, file_name)
     cluster, schema_findings = validate(document)
     blocking = (*document.findings, *schema_findings)
     if blocking or cluster is None:
         raise _unusable(document, blocking)
-    policy = resolve(document, cluster)
-    return LoadedConfig(policy, document, tuple(lint_document(document, cluster, (), policy)))
+    apart = _apart(Path(file_name), cluster, rules_text)
+    policy = resolve(document, cluster, apart)
+    findings = lint_document(document, cluster, (), policy)
+    if apart is not None:
+        findings += lint_rules_apart(apart, cluster, policy)
+    return LoadedConfig(policy, document, tuple(findings), apart)
+
+
+def _apart(config_path: Path, cluster: ClusterFile, rules_text: str | None) -> RulesApart | None:
+    path = rules_path(config_path, cluster)
+    if path is None:
+        return None
+    apart, blocking = parse_rules(path, read_rules(path) if rules_text is None else rules_text)
+    if blocking:
+        raise _unusable(apart.document, blocking)
+    return apart
 
 
 def _unusable(document: Document, findings: tuple[LintFinding, ...]) -> ConfigError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config.document import Document
+from config.rules_file import RulesApart
 from config.schema.cluster import ClusterFile
 from config.schema.rule import PRIORITIES, Rule, RuleMatchSection
 from config.types import DataType, RuleMatch, RulePlace, RuleSpec
@@ -13,9 +14,15 @@ from config.units import Bounds, parse_duration, parse_size
 BUILT_IN_PREFIX = "built-in:"
 
 
-def build_rules(document: Document, cluster: ClusterFile, replication_target: int) -> tuple[RuleSpec, ...]:
-    """Return the rules in the order of deciding; every entry is matched by one of the last, built-in ones."""
-    return (*_file_rules(document, cluster), *built_in_rules(replication_target))
+def build_rules(
+    document: Document, cluster: ClusterFile, replication_target: int, apart: RulesApart | None = None
+) -> tuple[RuleSpec, ...]:
+    """Return the rules in the order of deciding; every entry is matched by one of the last, built-in ones.
+
+    ``apart`` are those of ``data_plane.rules_file``: they come after those of the configuration file.
+    """
+    others = _apart_rules(apart) if apart is not None else ()
+    return (*_file_rules(document, cluster), *others, *built_in_rules(replication_target))
 
 
 def built_in_rules(replication_target: int) -> tuple[RuleSpec, ...]:
@@ -45,7 +52,12 @@ def _file_rules(document: Document, cluster: ClusterFile) -> Iterator[RuleSpec]:
         yield _rule(rule, document.mark(("sync_routing", "rules", index)).line)
 
 
-def _rule(rule: Rule, line: int) -> RuleSpec:
+def _apart_rules(apart: RulesApart) -> Iterator[RuleSpec]:
+    for index, rule in enumerate(apart.rules):
+        yield _rule(rule, apart.document.mark(("rules", index)).line, apart.document.file)
+
+
+def _rule(rule: Rule, line: int, file: str = "") -> RuleSpec:
     return RuleSpec(
         name=rule.name,
         match=_match(rule.match or RuleMatchSection()),
@@ -54,6 +66,7 @@ def _rule(rule: Rule, line: int) -> RuleSpec:
         deadline_seconds=rule.deadline,
         via=tuple(rule.via or ()),
         line=line,
+        file=file,
     )
 
 

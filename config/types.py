@@ -161,6 +161,8 @@ class RuleSpec:
     deadline_seconds: float | None = None
     via: tuple[Transport, ...] = ()
     line: int | None = None
+    file: str = ""
+    """The file that ``line`` is in, where it is not the configuration file itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from config.document import Document, Mark, Path
 from config.errors import ConfigError
+from config.schema.base import Section
 from config.schema.cluster import ClusterFile
 from config.types import LintFinding, Severity
 
@@ -65,6 +66,14 @@ def validate(document: Document) -> tuple[ClusterFile | None, tuple[LintFinding,
         findings = findings or _findings(document, errors)
         data = _pruned(data, [_path(document, details["loc"]) for details in errors])
     return None, findings
+
+
+def validate_section(document: Document, kind: type[Section]) -> tuple[Section | None, tuple[LintFinding, ...]]:
+    """Return a document as one section, and what is wrong with it; None when anything is."""
+    try:
+        return kind.model_validate(document.data), ()
+    except ValidationError as error:
+        return None, _findings(document, error.errors(include_url=False))
 
 
 def _findings(document: Document, errors: list[ErrorDetails]) -> tuple[LintFinding, ...]:

@@ -34,7 +34,7 @@ async def watch(
         yield outcome
     async for changes in awatch(
         *_folders(path),
-        watch_filter=_only(path),
+        watch_filter=_only(follower),
         debounce=_DEBOUNCE_MS,
         rust_timeout=_LOOK_ANYWAY_MS,
         yield_on_timeout=True,
@@ -51,16 +51,30 @@ class _Follower:
     def __init__(self, path: Path, digest: str | None) -> None:
         self._path = path
         self._seen = digest
-        self._signature: tuple[int, int, int] | None = None
+        self._signature: object = None
+        self._rules: Path | None = None
 
     def touched(self) -> bool:
-        """Return whether the file's stat differs from that of the last look; one stat, no reading."""
-        return _signature(self._path) != self._signature
+        """Return whether a stat of the file, or of its file of rules, differs from the last look; no reading."""
+        return self._stats() != self._signature
+
+    def watches(self, name: str) -> bool:
+        """Return whether a file of this name may be the configuration or its file of rules."""
+        names = {self._path.name, self._path.resolve().name}
+        return name in names or (self._rules is not None and name in {self._rules.name, self._rules.resolve().name})
+
+    def _stats(self) -> object:
+        return _signature(self._path), _signature(self._rules) if self._rules is not None else None
 
     async def look(self) -> Outcome | None:
         """Read the file in a thread (the console shares this event loop); return the outcome when it is new."""
-        self._signature = _signature(self._path)
+        before = _signature(self._path)
+        rules_before = _signature(self._rules) if self._rules is not None else None
         outcome = await asyncio.to_thread(_outcome, self._path)
+        rules = _rules_of(outcome)
+        if isinstance(outcome, LoadedConfig) and rules != self._rules:
+            self._rules, rules_before = rules, _signature(rules) if rules is not None else None
+        self._signature = (before, rules_before)
         identity = _identity(outcome)
         if identity == self._seen:
             return None
@@ -73,6 +87,10 @@ def _outcome(path: Path) -> Outcome:
         return load(path)
     except ConfigError as error:
         return error
+
+
+def _rules_of(outcome: Outcome) -> Path | None:
+    return outcome.apart.path if isinstance(outcome, LoadedConfig) and outcome.apart is not None else None
 
 
 def _signature(path: Path) -> tuple[int, int, int] | None:
@@ -94,10 +112,8 @@ def _folders(path: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((path.absolute().parent, path.resolve().parent)))
 
 
-def _only(path: Path) -> Callable[[Change, str], bool]:
-    names = {path.name, path.resolve().name}
-
+def _only(follower: _Follower) -> Callable[[Change, str], bool]:
     def relevant(_change: Change, changed: str) -> bool:
-        return Path(changed).name in names
+        return follower.watches(Path(changed).name)
 
     return relevant

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from config.document import Document, parse_document
 from config.effective import resolve
+from config.lint import keys, routing_rules
 from config.lint.registry import RULES
 from config.lint.rule import Context
+from config.rules_file import RULES_KEY, RulesApart, lintable, parse_rules, read_rules, rules_path
 from config.schema.cluster import ClusterFile
 from config.source import read_text
-from config.types import LintFinding, Policy
+from config.types import LintFinding, Policy, Severity
 from config.validate import validate
 
 
@@ -23,7 +25,43 @@ def lint(source: Path | str, file_name: str | None = None) -> list[LintFinding]:
     text = read_text(source) if isinstance(source, Path) else source
     document = parse_document(text, file_name or (str(source) if isinstance(source, Path) else "<text>"))
     cluster, schema_findings = validate(document)
-    return lint_document(document, cluster, schema_findings)
+    path = rules_path(Path(document.file), cluster) if cluster is not None else None
+    if cluster is None or path is None:
+        return lint_document(document, cluster, schema_findings)
+    apart, wrong = parse_rules(path, read_rules(path))
+    policy = resolve(document, cluster, apart)
+    findings = lint_document(document, cluster, schema_findings, policy)
+    return [*findings, *wrong, *(lint_rules_apart(apart, cluster, policy) if not wrong else ())]
+
+
+def lint_rules_apart(apart: RulesApart, cluster: ClusterFile, policy: Policy) -> list[LintFinding]:
+    """Return what is odd with a file of rules, with its own lines; ``policy`` is that of both files."""
+    context = Context(*lintable(apart, cluster, policy))
+    own = {f"{RULES_KEY}", f"sync_routing.{RULES_KEY}"}
+    findings = [
+        finding
+        for rule in (*routing_rules.RULES, *keys.RULES)
+        for finding in rule.findings(context)
+        if any(finding.key.startswith(prefix) for prefix in own)
+    ]
+    names = {rule.name: rule for rule in policy.rules if not rule.file and rule.line is not None}
+    for index, found in enumerate(apart.rules):
+        if found.name in names:
+            mark = apart.document.mark((RULES_KEY, index))
+            message = f"two rules are called {found.name}; line {names[found.name].line} of {policy.file} has the other"
+            findings.append(
+                LintFinding(
+                    "rule-repeated-name",
+                    Severity.WARNING,
+                    apart.document.file,
+                    mark.line,
+                    mark.column,
+                    message,
+                    "rename one",
+                    f"{RULES_KEY}[{index + 1}]",
+                )
+            )
+    return sorted(set(findings), key=lambda finding: (finding.line, finding.column, finding.rule, finding.message))
 
 
 def lint_document(

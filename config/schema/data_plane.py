@@ -129,10 +129,18 @@ class Bandwidth(Section):
     timetable: list[TimetableEntry] | None = None
 
 
+def _rules_file(value: str) -> str:
+    """A path of its own: not empty, and no folder."""
+    if not value.strip() or value.endswith("/"):
+        raise PydanticCustomError("rules-file", "{found} names no file", {"found": repr(value)})
+    return value
+
+
 class DataPlane(Section):
     """``data_plane``. The names without a unit in their value are those of the users' DataPlaneConfig."""
 
     node_id: str | None = None
+    rules_file: Annotated[str, AfterValidator(_rules_file)] | None = None
     catalog_db_path: str | None = None
     manifest_refresh_interval: Seconds | None = None
     min_replication_factor: Annotated[Integer, Field(ge=1)] | None = None

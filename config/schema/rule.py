@@ -86,3 +86,9 @@ class Rule(Section):
     priority: Annotated[int, BeforeValidator(_priority)] = PRIORITIES["normal"]
     deadline: Duration | None = None
     via: Annotated[list[Transport], BeforeValidator(as_list)] | None = None
+
+
+class RulesFile(Section):
+    """``data_plane.rules_file``: a file of rules alone, which count after those of the configuration file."""
+
+    rules: list[Rule] | None = None
