@@ -165,20 +165,21 @@ def _write_client_files(folder: Path, nodes: list[FleetNode], identity: Path, us
     return known_hosts, ssh_config
 
 
-def _make_node(folder: Path, name: str, identity: Path, user: str, role: str, noisy: bool) -> FleetNode:
+def _make_node(folder: Path, name: str, identity: Path, user: str, role: str, noisy: bool, limited: bool) -> FleetNode:
     place = folder / name
     home = place / "home"
     root = home / "ringrift" / "ai-service"
     for data in ("data/games", "data/training", "models"):
         (root / data).mkdir(parents=True)
-    server = Sshd(place, Path(f"{identity}.pub").read_text(encoding="utf-8"), home=home, noisy=noisy)
+    server = Sshd(place, Path(f"{identity}.pub").read_text(encoding="utf-8"), home=home, noisy=noisy, limited=limited)
     return FleetNode(name, server, home, root, user, identity, role=role)
 
 
 @contextmanager
-def openssh_fleet(folder: Path, count: int = 5, *, noisy: bool = False) -> Iterator[Fleet]:
+def openssh_fleet(folder: Path, count: int = 5, *, noisy: bool = False, limited: bool = False) -> Iterator[Fleet]:
     """Run ``count`` nodes named ``node-0`` and so on; every process is killed at the end.
 
+    ``limited``: no session may write a file beyond 16 MiB, nor, as root, read and write what its mode forbids.
     ``noisy``: the remote shell prints a greeting on both streams before each command, as many do. The last node
     has the role ``gpu_training_primary``, the first ``backbone``, the others ``gpu_selfplay``. Raises RuntimeError
     with the command that installs OpenSSH where it is missing.
@@ -193,7 +194,7 @@ def openssh_fleet(folder: Path, count: int = 5, *, noisy: bool = False) -> Itera
     try:
         for index in range(count):
             role = "backbone" if index == 0 else "gpu_training_primary" if index == count - 1 else "gpu_selfplay"
-            node = _make_node(folder, f"node-{index}", identity, user, role, noisy)
+            node = _make_node(folder, f"node-{index}", identity, user, role, noisy, limited)
             nodes.append(node)
             node.start()
         known_hosts, ssh_config = _write_client_files(folder, nodes, identity, user)

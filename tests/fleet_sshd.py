@@ -13,8 +13,10 @@ import psutil
 
 INSTALL = "sudo apt-get install -y openssh-server openssh-client rsync zstd"
 INSTALL_MACOS = "brew install rsync zstd   (sshd is part of macOS: /usr/sbin/sshd)"
-NOISE = "echo 'Welcome to the box. 3 updates are available.'; echo 'stty: standard input: not a tty' >&2; "
+NOISE = "echo 'Welcome to the box. 3 updates are available.'; echo 'stty: standard input: not a tty' >&2; exec"
 START_ATTEMPTS = 20
+LARGEST_FILE_BYTES = 16 << 20
+"""What a limited node lets a file grow to, as a file system of small files does."""
 
 
 def find_sshd() -> str | None:
@@ -41,6 +43,15 @@ def make_key(path: Path) -> None:
     )
 
 
+def _limits() -> str:
+    """Return what makes a session a plain user's: no larger file, and, of root, no right to read and write everything."""
+    limits = f"trap '' XFSZ; ulimit -f {LARGEST_FILE_BYTES // 512}; exec"
+    if os.geteuid() != 0 or sys.platform != "linux":
+        return limits
+    rights = "-dac_override,-dac_read_search"
+    return f"{limits} setpriv --bounding-set {rights} --inh-caps {rights}"
+
+
 def free_port() -> int:
     """Return a loopback port that nothing listened on a moment ago."""
     with socket.socket() as listener:
@@ -51,11 +62,13 @@ def free_port() -> int:
 class Sshd:
     """A server with its own configuration folder; ``start`` and ``kill`` may be called again and again."""
 
-    def __init__(self, folder: Path, authorized_key: str, *, home: Path, noisy: bool = False) -> None:
+    def __init__(
+        self, folder: Path, authorized_key: str, *, home: Path, noisy: bool = False, limited: bool = False
+    ) -> None:
         self.folder = folder
         self.port = 0
         self._home = home
-        self._noisy = noisy
+        self._before = NOISE if noisy else _limits() if limited else ""
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self._host_key = folder / "host_key"
@@ -133,8 +146,8 @@ class Sshd:
             f"SetEnv {environment}",
             "Subsystem sftp internal-sftp",
         ]
-        if self._noisy:
-            lines.append(f'ForceCommand {NOISE}exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"')
+        if self._before:
+            lines.append(f'ForceCommand {self._before} /bin/sh -c "$SSH_ORIGINAL_COMMAND"')
         return "\n".join(lines) + "\n"
 
     def _try_start(self, port: int) -> bool:

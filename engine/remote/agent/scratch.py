@@ -126,21 +126,15 @@ class Scratch:
     def seal(self, name: str) -> Optional[str]:
         """Make a folder refuse new files, even to root where the file system can; return why not, else None."""
         path = self.place(name)
-        if os.geteuid() != 0:
-            os.chmod(path, 0o500)
-        else:
-            problem = _set_immutable(path, True)
-            if problem is not None:
-                return problem
+        os.chmod(path, 0o500)
         self._sealed.append(path)
-        return None
+        return _set_immutable(path, True) if os.access(path, os.W_OK) else None
 
     def hide(self, name: str) -> Optional[str]:
         """Make a file unreadable to this user; return why not, else None."""
-        if os.geteuid() == 0:
-            return "this user is root, who may read everything"
-        os.chmod(self.place(name), 0)
-        return None
+        path = self.place(name)
+        os.chmod(path, 0)
+        return "this user may read everything, as root does" if os.access(path, os.R_OK) else None
 
     def holders(self, patience: float) -> Optional[List[int]]:
         """Return the processes that hold a file of the folder after so many seconds; None where nobody can tell."""
@@ -183,8 +177,7 @@ class Scratch:
             path = self._sealed.pop()
             if os.geteuid() == 0:
                 _set_immutable(path, False)
-            else:
-                os.chmod(path, PRIVATE)
+            os.chmod(path, PRIVATE)
 
 
 def _set_immutable(path: str, wanted: bool) -> Optional[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.errors import ErrorClass
 
-_NO_SPACE = ("No space left on device", "Disk quota exceeded", "ENOSPC")
+_NO_SPACE = ("No space left on device", "Disk quota exceeded", "ENOSPC", "File too large")
 _NO_RSYNC = ("rsync: command not found", "rsync: not found", "No such file or directory: rsync")
 _NETWORK_CODES = frozenset({10, 12, 30, 35})
 _KILLED_CODES = frozenset({16, 19, 20, -1, -2, -9, -13, -15, 129, 130, 137, 141, 143})
