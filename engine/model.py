@@ -210,6 +210,7 @@ class LocationView:
     used_bytes: int | None
     paused: bool = False
     failing: bool = False
+    draining: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.catalog.aggregates import Aggregates
 from engine.catalog.bulk import BulkEvidence
 from engine.catalog.evidence import EvidenceRecorder
+from engine.catalog.exposure import Exposure
 from engine.catalog.ledger import Ledger
 from engine.catalog.queries import Queries
 from engine.catalog.registry import Registry
@@ -15,7 +16,7 @@ from engine.catalog.windows import Windows
 __all__ = ["DataCatalog", "ScannedRecord"]
 
 
-class DataCatalog(Scans, EvidenceRecorder, BulkEvidence, Registry, Queries, Aggregates, Windows, Ledger):
+class DataCatalog(Scans, EvidenceRecorder, BulkEvidence, Registry, Queries, Aggregates, Exposure, Windows, Ledger):
     """Entries, versions and replicas, and what is known of the fleet. ``DataCatalog(store, clock)``.
 
     Writing methods return once what they wrote is durable; reading methods run in threads. All raise StoreError.

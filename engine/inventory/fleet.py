@@ -9,6 +9,7 @@ from config.types import Policy
 from engine.catalog.roots import LocationRoot, roots_of
 from engine.errors import ErrorClass, NodeUnreachable
 from engine.model import LocationState, LocationView, NodeState, StorageSample
+from engine.planner.draining import policy_without
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
 
 
@@ -49,10 +50,15 @@ class Fleet:
     unreadable: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(location, root as configured) -> folders below it whose files the last scan could not look at."""
     paused: set[str] = field(default_factory=set)
+    draining: frozenset[str] = frozenset()
+    """Nodes that are being emptied: nothing new is placed there. ``drain`` sets them."""
+    written: Policy | None = None
+    """The policy as the file says it; ``policy`` is that without the nodes that are drained."""
 
     def apply_policy(self, policy: Policy) -> None:
         """Take a new policy: hosts that left are forgotten, new ones start unknown."""
-        self.policy = policy
+        self.written = policy
+        self.policy = policy_without(policy, self.draining)
         for gone in set(self.nodes) - set(policy.nodes):
             del self.nodes[gone]
         known = {root.location for root in self.roots()}
@@ -66,6 +72,12 @@ class Fleet:
                 self.nodes[node.node_id] = NodeStatus(NodeState.UNUSED, reason)
             elif self.status(node.node_id).state is NodeState.UNUSED:
                 self.nodes[node.node_id] = NodeStatus()
+
+    def drain(self, nodes: Iterable[str]) -> None:
+        """Let exactly these nodes be drained from now on."""
+        self.draining = frozenset(nodes)
+        self.written = self.written or self.policy
+        self.policy = policy_without(self.written, self.draining)
 
     def uses(self, node_id: str) -> bool:
         """Return whether the engine talks to this node at all."""
@@ -145,6 +157,7 @@ class Fleet:
                 used_bytes=held.used_bytes,
                 paused="*" in self.paused or root.node_id in self.paused,
                 failing=root.node_id in failing,
+                draining=root.node_id in self.draining,
             )
         return views
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 
 from config.types import Policy, RuleSpec
 from engine.model import DataEntry, LocationState, LocationView, NodeState, ReplicaState
 from engine.routing.candidates import Candidate, RoutingTable, SelectedPlace
-from engine.routing.choosing import Option, choose
+from engine.routing.choosing import Choice, Option
 from engine.routing.holding import holding, obstructed, origin_replica, replica_at
 from engine.routing.matching import deciding_rule
 from engine.routing.placement import Placement, Slot
@@ -31,13 +31,18 @@ class Router:
         reserved_bytes: Mapping[str, int] | None = None,
         allow_fill: bool = False,
         table: RoutingTable | None = None,
+        on_choice: Callable[[Choice], None] | None = None,
     ) -> None:
-        """``table`` is that of the same policy, where the caller has one; ``reserved_bytes`` by location."""
+        """``table`` is that of the same policy, where the caller has one; ``reserved_bytes`` by location.
+
+        ``on_choice`` hears of every choice between locations before it is made.
+        """
         self._policy = policy
         self._locations = locations
         self._reserved = reserved_bytes or {}
         self._percent = limit_percent(policy.thresholds, allow_fill)
         self.table = table or RoutingTable(policy)
+        self._on_choice = on_choice
 
     def route(self, entry: DataEntry, now: float, in_flight: Set[str] = _NOBODY) -> Placement:
         """Return where an entry belongs, with slots for the wanted locations only.
@@ -86,7 +91,7 @@ class Router:
 
     def _durable(self, location: str) -> bool:
         view = self._locations.get(location)
-        return view is not None and view.durable
+        return view is not None and view.durable and not view.draining
 
     def _add_copies(
         self,
@@ -105,7 +110,8 @@ class Router:
         members = {member.location for member in selected.members}
         certain = {loc for loc in reasons if loc in held or (loc not in blocked and self._usable(loc, size))}
         certain |= {loc for loc in held if loc not in members or (own is not None and loc == own.location)}
-        counted = {loc for loc in certain & selected.matching if any_counts or self._durable(loc)}
+        staying = {loc for loc in certain & selected.matching if not self._leaving(loc)}
+        counted = {loc for loc in staying if any_counts or self._durable(loc)}
         because = (f"rule {rule.name}: {copies} copies on {selected.place.selector}", self._line_of(rule))
         for location in counted & members:
             reasons.setdefault(location, because)
@@ -117,8 +123,15 @@ class Router:
             if member.location not in counted and member.location not in reasons and (any_counts or member.durable)
         ]
         providers = {self._provider(loc) for loc in counted}
-        for location in choose(options, copies - len(counted), str(entry.key), providers):
+        choice = Choice(options, copies - len(counted), providers)
+        if self._on_choice is not None:
+            self._on_choice(choice)
+        for location in choice.made_for(str(entry.key)):
             reasons[location] = because
+
+    def _leaving(self, location: str) -> bool:
+        view = self._locations.get(location)
+        return view is not None and view.draining
 
     def _line_of(self, rule: RuleSpec) -> int | None:
         return rule.line if rule.line is not None else self._policy.replication_target_line
