@@ -50,6 +50,12 @@ class Dialogue:
             continue
         return self._result(answer)
 
+    async def follow(self, heard: Callable[[Any], None]) -> Any:
+        """Return the request's result once it ended; every item is handed to ``heard``. Raises SyncdeckError."""
+        while "item" in (answer := await self._next()):
+            heard(answer["item"])
+        return self._result(answer)
+
     async def stop(self) -> None:
         """Cancel the request and wait until the node says that it ended, if it soon does."""
         if self.finished:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from engine.errors import NodeUnreachable, SyncdeckError
@@ -16,12 +16,14 @@ from engine.remote.agent_child import read_frame
 from engine.remote.child import Child, StderrTail
 from engine.remote.diagnose import diagnose, unreachable
 from engine.remote.dialogue import Dialogue
+from engine.remote.session_archive import ArchiveCalls
 from engine.remote.types import (
     AgentInfo,
     CheckResult,
     ChunkHashes,
     ContentInfo,
     Endpoint,
+    GameCounts,
     PagesRequest,
     ProbeResult,
     PublishRequest,
@@ -43,7 +45,7 @@ def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + MANY_AT_ONCE] for start in range(0, len(items), MANY_AT_ONCE))
 
 
-class AgentSession:
+class AgentSession(ArchiveCalls):
     """Implements ``NodeAgent``. Made by ``engine.remote.connect.open_session``; of no use once it is lost."""
 
     def __init__(
@@ -123,14 +125,7 @@ class AgentSession:
     @contextlib.asynccontextmanager
     async def pages(self, request: PagesRequest) -> AsyncIterator[Dialogue]:
         """Compare a database's pages with another version's; the request ends with the context, and is waited for."""
-        number, answers = self._send("pages", wire.pages_to(request))
-        dialogue = Dialogue(
-            answers,
-            lambda value: self._write({"id": number, **value}),
-            lambda answer: self._result(answer, "compare pages at"),
-            self.endpoint.node_id,
-            request.patience_seconds,
-        )
+        number, dialogue = self._begin("pages", wire.pages_to(request), request.patience_seconds)
         try:
             yield dialogue
         finally:
@@ -142,6 +137,20 @@ class AgentSession:
     async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
         """Make a consistent rollback-mode copy of a live database on its node."""
         return wire.snapshot_from(await self._call("snapshot", {"path": path, "target": snapshot_path, "root": ""}))
+
+    async def game_ids(
+        self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float
+    ) -> GameCounts:
+        """Hand the hashes of a database's complete games to ``take``; ended on the node when this is cancelled."""
+        whole: dict[str, Any] = {}
+        arguments = {"path": path, "ids_per_second": ids_per_second}
+        async with contextlib.aclosing(self._stream("game_ids", arguments)) as answers:
+            async for answer in answers:
+                if "item" in answer:
+                    await take(wire.game_ids_from(answer["item"]))
+                else:
+                    whole = answer["result"]
+        return wire.game_counts_from(whole)
 
     async def check(self, path: str, kind: FileKind) -> CheckResult:
         """Check a quiet file for its kind."""
@@ -238,6 +247,17 @@ class AgentSession:
         self._waiting[number] = answers
         self._write({"id": number, "op": operation, "args": arguments})
         return number, answers
+
+    def _begin(self, operation: str, arguments: dict[str, Any], patience_seconds: float) -> tuple[int, Dialogue]:
+        number, answers = self._send(operation, arguments)
+        dialogue = Dialogue(
+            answers,
+            lambda value: self._write({"id": number, **value}),
+            lambda answer: self._result(answer, operation),
+            self.endpoint.node_id,
+            patience_seconds,
+        )
+        return number, dialogue
 
     def _forget(self, number: int, finished: bool) -> None:
         """Drop a request; one that nobody waits for any more is stopped on the node."""

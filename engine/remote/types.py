@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Protocol
 from config.types import Address
 from engine.errors import SyncdeckError
 from engine.model import FileKind, FileStat, LocationState
+from engine.remote.archive_types import ArchiveAgent
 from engine.remote.dialogue import Dialogue
 
 LIVE_SECONDS = 120.0
@@ -179,6 +180,20 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class GameCounts:
+    """What a database holds: games with all their moves, games without, and ids that have moves but no game.
+
+    ``stat`` is what the file looked like before it was read. ``not_games``: why there is nothing to count, or "".
+    """
+
+    complete: int
+    incomplete: int
+    orphan_moves: int
+    stat: FileStat
+    not_games: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamJob:
     """One file to move as a stream into a temporary file. ``content_id`` names the content for resuming.
 
@@ -258,7 +273,7 @@ class PublishResult:
     found_size_bytes: int | None = None
 
 
-class NodeAgent(Protocol):
+class NodeAgent(ArchiveAgent, Protocol):
     """A session with one node. Calls may run side by side; each raises SyncdeckError with class and remedy."""
 
     @property
@@ -303,6 +318,15 @@ class NodeAgent(Protocol):
 
     async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
         """Make a consistent rollback-mode copy of a live database with SQLite's backup API, then fsync it."""
+        ...
+
+    async def game_ids(
+        self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float
+    ) -> GameCounts:
+        """Hand the 64-bit hashes of a database's complete games to ``take``, in blocks (little-endian, in no order).
+
+        Niced and at a bounded rate; a database that is written meanwhile is read in one read transaction.
+        """
         ...
 
     async def check(self, path: str, kind: FileKind) -> CheckResult:

@@ -14,6 +14,7 @@ from engine.remote.agent.children import answer, run_child
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.following import follow
 from engine.remote.agent.frames import MARKER, encode, read_frame, write_all
+from engine.remote.agent.gameids import tell_ids
 from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
 from engine.remote.agent.hashing import be_polite, hash_file
@@ -21,6 +22,7 @@ from engine.remote.agent.manifests import ManifestCache, send_manifest
 from engine.remote.agent.pages_new import tell_new
 from engine.remote.agent.pages_old import tell_old
 from engine.remote.agent.pages_talk import converse, relay
+from engine.remote.agent.polite_jobs import WORK, serve
 from engine.remote.agent.serving_probe import probe_http
 from engine.remote.agent.snapshots import make_snapshot
 
@@ -74,6 +76,7 @@ class Control:
             "hash": self._hash,
             "snapshot": lambda a, call: run_child(self._source, dict(a, mode="snapshot"), call.check),
             "pages": lambda a, call: relay(self._source, dict(a, mode="pages"), call),
+            "game_ids": lambda a, call: relay(self._source, dict(a, mode="game_ids"), call),
             "check": lambda a, call: check_file(a["path"], a["kind"], call.check),
             "publish": lambda a, call: self._publisher.publish(a),
             "publish_many": lambda a, call: batch_control.publish_many(self._publisher, a["requests"]),
@@ -89,6 +92,7 @@ class Control:
             "probe_http": lambda a, call: probe_http(a["host"], a["port"], a["target"], a["seconds"]),
             "processes": lambda a, call: machine.processes(a["names"]),
         }
+        self._operations.update({name: self._polite(name) for name in WORK})
 
     def run(self) -> None:
         """Serve until stdin ends; then this process ends at once, whatever runs."""
@@ -129,6 +133,9 @@ class Control:
             return run_child(self._source, dict(arguments, mode="hash"), call.check)
         return hash_file(arguments["path"], arguments["kind"], self._cache, call.check)
 
+    def _polite(self, mode: str) -> Callable[[Dict[str, Any], Call], Any]:
+        return lambda a, call: relay(self._source, dict(a, mode=mode), call)
+
     def _send(self, value: Any) -> None:
         data = encode(value)
         try:
@@ -148,9 +155,13 @@ def main(source: bytes) -> None:
         answer(lambda: take(job["path"], job["target"], job["root"]))
     elif job["mode"] == "hash":
         be_polite()
-        cache = HashCache(cache_folder())
+        cache = None if job.get("fresh") else HashCache(cache_folder())
         answer(lambda: hash_file(job["path"], job["kind"], cache, lambda: None, BACKGROUND_BYTES_PER_SECOND))
     elif job["mode"] == "pages":
         converse(lambda talk: tell_new(job, talk) if job["new"] else tell_old(job, talk))
+    elif job["mode"] == "game_ids":
+        converse(lambda talk: tell_ids(job, talk))
+    elif job["mode"] in WORK:
+        serve(job)
     else:
         Control(source).run()
