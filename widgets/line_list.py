@@ -88,6 +88,7 @@ class LineList(TonedView, can_focus=True):
         self._sheet = Sheet()
         self._cursor_key: str | None = None
         self._cursor_index = 0
+        self._moved = False
 
     @property
     def sheet(self) -> Sheet:
@@ -100,7 +101,10 @@ class LineList(TonedView, can_focus=True):
         return self._cursor_key
 
     def set_sheet(self, sheet: Sheet) -> None:
-        """Show a sheet; the cursor stays on its row, and lines that did not change are not drawn again."""
+        """Show a sheet; lines that did not change are not drawn again.
+
+        The cursor stays on its row, once somebody has moved it; until then it is on the first, the worst one.
+        """
         before = self._visible_lines()
         old_cursor = self._cursor_index
         self._sheet = sheet
@@ -118,11 +122,12 @@ class LineList(TonedView, can_focus=True):
 
     def _keep_cursor(self) -> None:
         keys = [row.key for row in self._sheet.rows]
-        if self._cursor_key is not None and self._cursor_key in keys:
+        if self._moved and self._cursor_key is not None and self._cursor_key in keys:
             self._cursor_index = keys.index(self._cursor_key)
             return
         choosable = [index for index, key in enumerate(keys) if key is not None]
-        nearest = min(choosable, key=lambda index: abs(index - self._cursor_index), default=None)
+        wanted = self._cursor_index if self._moved else 0
+        nearest = min(choosable, key=lambda index: abs(index - wanted), default=None)
         self._cursor_index = nearest or 0
         self._cursor_key = keys[nearest] if nearest is not None else None
 
@@ -162,6 +167,7 @@ class LineList(TonedView, can_focus=True):
         rows = self._sheet.rows
         if not 0 <= index < len(rows) or rows[index].key is None:
             return
+        self._moved = True
         self._cursor_index = index
         self._cursor_key = rows[index].key
         first = next(position for position, (_, owner) in enumerate(self._sheet.body) if owner == index)

@@ -17,7 +17,7 @@ from app.console.scenes import entry_at
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
 from app.console.stage import MOST_LOOKS
-from engine.views import SyncRequest
+from engine.views import FindingView, SyncRequest
 from engine.views_bandwidth import BandwidthChange
 from tests.console.fixtures import (
     ScriptedClient,
@@ -216,6 +216,24 @@ async def test_the_cursor_walks_from_panel_to_panel() -> None:
         assert isinstance(pilot.app.focused, LineList) and pilot.app.focused.id == "storage"
         await press(pilot, "k")
         assert pilot.app.focused is not None and pilot.app.focused.id == "findings"
+
+
+def _finding(name: str, severity: str, at_risk_bytes: int) -> FindingView:
+    return FindingView(name, severity, name, f"{name} needs you", "mend it", None, at_risk_bytes, 0.0)
+
+
+async def test_the_cursor_is_on_the_worst_finding_until_the_operator_moves_it() -> None:
+    mild, worse, worst = _finding("a", "note", 0), _finding("b", "warning", 9), _finding("c", "critical", 99)
+    client = scripted_client(replace(normal_view(), findings=(mild,)))
+    async with console(client) as pilot:
+        findings = pilot.app.screen.query_one("#findings", LineList)
+        client.show(replace(client.view, findings=(mild, worse)))
+        await settle(pilot)
+        assert findings.cursor_key == "b"
+        await press(pilot, "j", "k", "j")
+        client.show(replace(client.view, findings=(mild, worse, worst)))
+        await settle(pilot)
+        assert findings.cursor_key == "a"
 
 
 async def test_copy_goes_to_the_operators_own_terminal() -> None:
