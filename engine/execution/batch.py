@@ -12,7 +12,7 @@ from engine.execution.batch_items import Item, Prepared, ends, prepare, refreshe
 from engine.execution.batch_sizes import BatchSizes
 from engine.execution.executor import Executor, discard_or_leave
 from engine.execution.outcomes import Announced, Arrived, Outcomes
-from engine.execution.shielded import finish_anyway
+from engine.shielded import finish_anyway
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Refused, Superseded
 from engine.integrity.guard import Decision, Verdict

@@ -13,7 +13,7 @@ from engine.execution.jobs import build_job
 from engine.execution.landing import Landing
 from engine.execution.outcomes import Outcomes
 from engine.execution.places import Source, Target, find_source, find_target
-from engine.execution.shielded import finish_anyway
+from engine.shielded import finish_anyway
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Superseded
 from engine.integrity.guard import Decision, Verdict

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from engine.errors import SyncdeckError
-from engine.execution.shielded import finish_anyway
+from engine.shielded import finish_anyway
 from engine.model import FileStat
 from engine.remote.types import NodeAgent, SnapshotInfo
 

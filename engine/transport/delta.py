@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
-from engine.execution.shielded import finish_anyway
+from engine.shielded import finish_anyway
 from engine.integrity.deltas import DeltaPaths, delta_paths, worth_comparing
 from engine.model import FileKind, FileStat
 from engine.remote.types import CheckResult, NodeAgent, PagesRequest, Progress, StreamOutcome

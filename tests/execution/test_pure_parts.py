@@ -14,7 +14,7 @@ from engine.clock import ManualClock
 from engine.errors import ErrorClass, TransferError
 from engine.execution.checked import CheckedContents
 from engine.execution.progress import ProgressBoard
-from engine.execution.shielded import finish_anyway
+from engine.shielded import finish_anyway
 from engine.execution.space import SpaceLedger
 from engine.execution.sweeping import left_over
 from engine.execution.verdicts import Ending, Refused, Superseded, judge
