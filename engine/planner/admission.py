@@ -71,16 +71,22 @@ class Admission:
         slot = (str(demand.entry.key), target)
         return slot in self._keys or (slot in self._context.live and not demand.again)
 
-    def _try(self, demand: Demand, target: str) -> Move | Obstacle:
-        entry = demand.entry
+    def source(self, demand: Demand, target: str) -> Source | Obstacle:
+        """Return from where a demand could be met, or what stands in its way other than space and order."""
         stopped = self._target_obstacle(demand, target)
         if stopped is not None:
             return stopped
-        source = find_source(entry, target, self._context, demand.why.deadline)
+        source = find_source(demand.entry, target, self._context, demand.why.deadline)
         if isinstance(source, Obstacle):
             return source
-        stopped = guard(entry, target, source.size_bytes)
-        if stopped is None and (str(entry.key), target) not in self._context.live:
+        return guard(demand.entry, target, source.size_bytes) or source
+
+    def _try(self, demand: Demand, target: str) -> Move | Obstacle:
+        entry, source = demand.entry, self.source(demand, target)
+        if isinstance(source, Obstacle):
+            return source
+        stopped: Obstacle | None = None
+        if (str(entry.key), target) not in self._context.live:
             stopped = self._same_content(demand, source, target) or self._space(source, target)
         return stopped or Move(demand, source.location, target, source.size_bytes)
 

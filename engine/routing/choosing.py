@@ -34,34 +34,75 @@ def choose(options: Iterable[Option], count: int, key: str, providers: Set[str])
     version, then a provider that is not among ``providers`` (so the second copy is off-site where that is
     possible), then priority hosts, then weighted rendezvous.
     """
-    left, seen, chosen = list(options), set(providers), list[str]()
-    scores = {option.location: _score(option, key) for option in left}
-    while left and len(chosen) < count:
-        best = min(
-            left,
-            key=lambda o: (
-                not o.settled,
-                not o.usable,
-                not o.known,
-                o.provider in seen,
-                not o.priority,
-                -scores[o.location],
-                o.location,
-            ),
-        )
-        left.remove(best)
-        seen.add(best.provider)
-        chosen.append(best.location)
-    return chosen
+    return Choice(options, count, providers).made_for(key)
 
 
-def _score(option: Option, key: str) -> float:
+class Choice:
+    """One choice that many keys have before them. Scores are worked out only where nothing else decides."""
+
+    def __init__(self, options: Iterable[Option], count: int, providers: Set[str]) -> None:
+        self.options = tuple(sorted(options, key=lambda option: option.location))
+        self.count = count
+        self._providers = frozenset(providers)
+        self._best: dict[tuple[str, ...], tuple[tuple[Option, bytes, float], ...]] = {}
+
+    @property
+    def missing(self) -> int:
+        """How many locations there are too few of."""
+        return max(self.count - len(self.options), 0)
+
+    def made_for(self, key: str) -> list[str]:
+        """Return up to ``count`` locations for a key, best first."""
+        chosen: tuple[str, ...] = ()
+        written = key.encode()
+        while len(chosen) < self.count:
+            best = self._best.get(chosen)
+            if best is None:
+                best = self._best[chosen] = self._equals(chosen)
+            if not best:
+                break
+            if len(best) == 1:
+                chosen = (*chosen, best[0][0].location)
+                continue
+            chosen = (*chosen, max(best, key=lambda entry: _score(written + entry[1], entry[2]))[0].location)
+        return list(chosen)
+
+    def depends_on_key(self) -> bool:
+        """Return whether two keys may be given different locations."""
+        chosen: tuple[str, ...] = ()
+        while len(chosen) < self.count:
+            best = self._equals(chosen)
+            if len(best) > 1:
+                return True
+            if not best:
+                return False
+            chosen = (*chosen, best[0][0].location)
+        return False
+
+    def _equals(self, chosen: tuple[str, ...]) -> tuple[tuple[Option, bytes, float], ...]:
+        """Return the options, by location, between which only the score decides once some are chosen."""
+        left = [option for option in self.options if option.location not in chosen]
+        seen = self._providers | {option.provider for option in self.options if option.location in chosen}
+
+        def rank(o: Option) -> tuple[bool, bool, bool, bool, bool]:
+            return (not o.settled, not o.usable, not o.known, o.provider in seen, not o.priority)
+
+        best = min(map(rank, left), default=None)
+        return tuple((o, f"\0{o.location}".encode(), _weight(o)) for o in left if rank(o) == best)
+
+
+def _weight(option: Option) -> float:
+    """Return the free space, rounded down to a power of two so that it rarely changes its mind."""
+    free = _UNMEASURED_BYTES if option.free_bytes is None else max(option.free_bytes, 1)
+    return 2.0 ** (free.bit_length() - 1)
+
+
+def _score(key_and_location: bytes, weight: float) -> float:
     """Return the weighted rendezvous score of a location for a key.
 
     Highest random weight (Thaler and Ravishankar, 1998) with weights by -w/ln(u) (Schindelhauer and Schomaker,
-    2005). The weight is the free space, rounded down to a power of two so that it rarely changes its mind.
+    2005).
     """
-    digest = hashlib.blake2b(f"{key}\0{option.location}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(key_and_location, digest_size=8).digest()
     uniform = (int.from_bytes(digest, "big") + 0.5) / 2.0**64
-    free = _UNMEASURED_BYTES if option.free_bytes is None else max(option.free_bytes, 1)
-    return -(2.0 ** (free.bit_length() - 1)) / math.log(uniform)
+    return -weight / math.log(uniform)
