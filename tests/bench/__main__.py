@@ -1,4 +1,4 @@
-"""Run the benchmarks: all of them, or those named (transfers, small, delta, fanout, scan, engine, console)."""
+"""Run the benchmarks: all of them, or those named (transfers, every, small, delta, fanout, scan, engine, console)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import console, delta, fanout, scan, small_files, transfers, whole_engine
+from tests.bench import console, delta, every_transport, fanout, scan, small_files, transfers, whole_engine
 from tests.bench.report import Row, table, write
 
 SECTIONS = {
     "transfers": transfers.run,
+    "every": every_transport.run,
     "small": small_files.run,
     "delta": delta.run,
     "fanout": fanout.run,
