@@ -13,6 +13,7 @@ from engine.remote.agent.batch_format import Piece
 from engine.remote.agent.failures import Failure, from_exception, from_os_error
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
+from engine.remote.agent.storing import store
 
 FOLDERS_OPEN = 64
 READ_BACK_BYTES = 1 << 20
@@ -141,11 +142,8 @@ class BatchWriter:
 
     def _write(self, arriving: _Arriving, content: memoryview) -> None:
         """Write the next bytes and read them back from the file for the hash."""
-        view, start = content, arriving.written
-        while view:
-            count = os.pwrite(arriving.fd, view, arriving.written)
-            view = view[count:]
-            arriving.written += count
+        start = arriving.written
+        arriving.written = store(arriving.fd, content, start)
         self.written += len(content)
         while start < arriving.written:
             back = os.pread(arriving.fd, min(READ_BACK_BYTES, arriving.written - start), start)

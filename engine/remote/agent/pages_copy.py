@@ -10,6 +10,7 @@ from typing import Callable
 
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.stats import usage
+from engine.remote.agent.storing import store
 
 FICLONE = 0x40049409  # linux/fs.h
 AT_FDCWD = -2  # fcntl.h of macOS
@@ -87,10 +88,7 @@ def _copy(fd: int, target: int, size: int, moved: Moved) -> None:
         data = os.pread(fd, min(BLOCK_BYTES, size - done), done)
         if not data:
             raise Failure("source-changed", "the older version shrank while it was copied", "the next scan sees it")
-        view = memoryview(data)
-        while view:
-            count = os.pwrite(target, view, done)
-            view, done = view[count:], done + count
+        done = store(target, memoryview(data), done)
         moved(done)
 
 

@@ -18,6 +18,7 @@ from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.snapshots import remove_with_companions
 from engine.remote.agent.stats import pack_stat
+from engine.remote.agent.storing import store
 
 # What one frame holds of page checksums.
 PART_BYTES = 128 << 10
@@ -49,10 +50,10 @@ class Rebuild:
             delta = DeltaReader(delta_fd, self._size, self._file.size)
             for new, old, count in delta.moves:
                 content = os.pread(self._file.fd, count * delta.page_bytes, old * delta.page_bytes)
-                _write_at(fd, content, new * delta.page_bytes)
+                store(fd, memoryview(content), new * delta.page_bytes)
                 self._talk.moved(new * delta.page_bytes)
             for start, data in delta.parts():
-                _write_at(fd, data, start)
+                store(fd, memoryview(data), start)
                 self._talk.moved(start)
         finally:
             os.close(delta_fd)
@@ -143,10 +144,3 @@ def _temporary(path: str, root: str) -> str:
     if not is_temporary(os.path.basename(path)):
         raise Failure("bug", "%s is no temporary name of ours" % path, "report this with the log")
     return confined(path, root)
-
-
-def _write_at(fd: int, data: bytes, start: int) -> None:
-    view = memoryview(data)
-    while view:
-        count = os.pwrite(fd, view, start)
-        view, start = view[count:], start + count

@@ -16,6 +16,7 @@ from engine.remote.agent.holes import remove_holes, whole_from_start
 from engine.remote.agent.orphans import end_lock_holder
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
+from engine.remote.agent.storing import store
 
 LOCK_SECONDS = 10.0
 # Whoever ends with its pipe is gone long before.
@@ -119,12 +120,7 @@ class PartialFile:
             raise self._failure
         if self.written + len(chunk) > self.size:
             raise Failure("source-changed", "more bytes arrived than the file has", "the next scan sees it")
-        view = chunk
-        position = self.written
-        while view:
-            count = os.pwrite(self.fd, view, position)
-            view, position = view[count:], position + count
-        self._reached(position)
+        self._reached(store(self.fd, chunk, self.written))
 
     def _reached(self, position: int) -> None:
         """Say that everything before ``position`` is written: it is read back from now on."""
