@@ -1,0 +1,108 @@
+"""The catalog in memory as far as rules can tell entries apart: kinds of entries, and a few numbers for each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
+
+Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int]
+"""See ``engine/catalog/outlines.py``."""
+Pause = Callable[[], None]
+"""Lets others run; raises when the work is not wanted any more."""
+
+ABSENT, ODD = 0, 1
+"""No entry of that row id; one that is like no other, as a database that changes: it is looked at by itself."""
+_PAUSE_EVERY = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What many entries share: type, config key, origin, whether its path is a special one, and where copies are.
+
+    All these copies are unchanged ones of the current version.
+    """
+
+    data_type: DataType
+    config_key: str | None
+    origin: str
+    special: bool
+    locations: tuple[str, ...]
+
+
+class CatalogImage:
+    """About a hundred and fifty bytes for an entry. Row ids are dense, so they are the indexes of the arrays."""
+
+    def __init__(self) -> None:
+        self.kinds: list[Kind | None] = [None, None]
+        self.kind_of = array("i")
+        self.sizes = array("q")
+        self.mtimes = array("d")
+        self.keys: list[str] = []
+        self.count = 0
+        self.odd_ids: set[int] = set()
+        self._numbers: dict[tuple[str, str | None, str, bool, str | None], int] = {}
+
+    def put(self, rows: Sequence[Row], locations: Mapping[int, str], pause: Pause = lambda: None) -> None:
+        """Take rows in, new ones and ones that changed."""
+        for number, (row_id, key, data_type, origin, config_key, size, mtime, places, odd) in enumerate(rows):
+            if number % _PAUSE_EVERY == 0:
+                pause()
+            self._grow(row_id)
+            self.count += self.kind_of[row_id] == ABSENT
+            self.keys[row_id] = key
+            self.sizes[row_id] = size or 0
+            self.mtimes[row_id] = mtime or 0.0
+            if odd or size is None:
+                self.kind_of[row_id] = ODD
+                self.odd_ids.add(row_id)
+                continue
+            self.odd_ids.discard(row_id)
+            start = len(data_type) + 1
+            special = key[start : start + 1] == "_" and not key.startswith("_root/", start)
+            shared = (data_type, config_key, origin, special, places)
+            kind = self._numbers.get(shared)
+            if kind is None:
+                kind = self._numbers[shared] = len(self.kinds)
+                names = tuple(sorted(locations[int(place)] for place in places.split(","))) if places else ()
+                self.kinds.append(Kind(DataType(data_type), config_key, origin, special, names))
+            self.kind_of[row_id] = kind
+
+    def ids(self) -> Iterator[int]:
+        """Yield the row ids of all entries."""
+        return (row_id for row_id, kind in enumerate(self.kind_of) if kind != ABSENT)
+
+    def entry(self, row_id: int) -> DataEntry:
+        """Return an entry that is not odd, as far as routing and planning can tell it from the real one."""
+        kind = self.kinds[self.kind_of[row_id]]
+        if kind is None:
+            raise KeyError(row_id)
+        size, mtime = self.sizes[row_id], self.mtimes[row_id]
+        stat = FileStat(size, int(mtime * 1e9))
+        copies = tuple(Replica(place, "", ReplicaState.CURRENT, stat) for place in kind.locations)
+        key = EntryKey(kind.data_type, self.path(row_id), kind.origin)
+        return DataEntry(key, kind.config_key, Version("", size, mtime), copies)
+
+    def path(self, row_id: int) -> str:
+        """Return the path in an entry's key."""
+        kind, key = self.kinds[self.kind_of[row_id]], self.keys[row_id]
+        if kind is None:
+            raise KeyError(row_id)
+        end = len(key) - len(kind.origin) - 1 if kind.origin else len(key)
+        return key[len(kind.data_type.value) + 1 : end]
+
+    def bytes_of(self, row_ids: Iterable[int]) -> int:
+        """Return the size of some entries together."""
+        sizes = self.sizes
+        return sum(sizes[row_id] for row_id in row_ids)
+
+    def _grow(self, row_id: int) -> None:
+        missing = row_id + 1 - len(self.keys)
+        if missing > 0:
+            missing += len(self.keys) // 8
+            self.kind_of.frombytes(bytes(missing * self.kind_of.itemsize))
+            self.sizes.frombytes(bytes(missing * self.sizes.itemsize))
+            self.mtimes.frombytes(bytes(missing * self.mtimes.itemsize))
+            self.keys.extend([""] * missing)

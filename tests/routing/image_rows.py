@@ -1,0 +1,28 @@
+"""Catalog entries as the outline rows that an image is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.model import DataEntry, ReplicaState
+from engine.routing.simulate_image import CatalogImage, Row
+
+
+def image_of(entries: Sequence[DataEntry]) -> CatalogImage:
+    """Return an image in which the row ids are the positions, from 1 on."""
+    names = sorted({replica.location for entry in entries for replica in entry.replicas})
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    image = CatalogImage()
+    image.put(
+        [_row(number, entry, numbers) for number, entry in enumerate(entries, start=1)],
+        {number: name for name, number in numbers.items()},
+    )
+    return image
+
+
+def _row(row_id: int, entry: DataEntry, numbers: dict[str, int]) -> Row:
+    odd = sum(replica.changed or replica.state is not ReplicaState.CURRENT for replica in entry.replicas)
+    current, key = entry.current, entry.key
+    places = ",".join(str(numbers[replica.location]) for replica in entry.replicas) or None
+    size, mtime = (current.size_bytes, current.mtime) if current is not None else (None, None)
+    return (row_id, str(key), key.data_type.value, key.origin, entry.config_key, size, mtime, places, odd)

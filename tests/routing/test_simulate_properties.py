@@ -1,0 +1,180 @@
+"""A simulation says exactly what the plain router and planner would do, entry by entry, whatever fleet and rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from config.rules import built_in_rules
+from config.types import DataType, Policy, RuleMatch, RulePlace, RuleSpec
+from engine.model import DataEntry
+from engine.planner.planner import PlanContext, SyncPlanner
+from engine.routing.matching import deciding_rule
+from engine.routing.router import Router
+from engine.routing.simulate import Simulation
+from engine.routing.simulate_groups import touched_alone, touched_by
+from engine.views_rules import SimulationView
+from tests.planner.test_planner_properties import NAMES, fleets
+from tests.planner.worlds import GB, NOW, entry, replica
+from tests.routing.image_rows import image_of
+
+QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+SELECTORS = ["durable", "gpu", "training", "external", "durable & !gpu"]
+TYPES = st.frozensets(st.sampled_from(list(DataType)), min_size=1)
+MATCHES = st.builds(
+    RuleMatch,
+    data_types=TYPES,
+    config_key=st.sampled_from(["*", "hex8_*"]),
+    path=st.sampled_from(["*", "f[0-4]*", "*7"]),
+    min_size_bytes=st.sampled_from([None, 1001, 5 * GB]),
+    max_size_bytes=st.sampled_from([None, 1000, 5 * GB]),
+    min_age_seconds=st.sampled_from([None, None, 3600.0]),
+    max_age_seconds=st.sampled_from([None, None, 3600.0, 7200.0]),
+)
+RULES = st.lists(
+    st.builds(
+        RuleSpec,
+        name=st.sampled_from(["one", "two", "three"]),
+        match=MATCHES,
+        place=st.lists(
+            st.builds(RulePlace, st.sampled_from(SELECTORS), st.sampled_from([None, 1, 2, 4])), min_size=1, max_size=2
+        ).map(tuple),
+        priority=st.sampled_from([50, 75, 25]),
+        deadline_seconds=st.sampled_from([None, 60.0]),
+        line=st.just(3),
+    ),
+    max_size=3,
+)
+
+
+@st.composite
+def catalogs(draw: st.DrawFn, locations: list[str]) -> list[DataEntry]:
+    """Entries of which many are alike."""
+    found: list[DataEntry] = []
+    for batch in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from(list(DataType)))
+        origin = draw(st.sampled_from(NAMES)) if kind is DataType.GAMES else ""
+        places = draw(st.lists(st.sampled_from(locations), max_size=4, unique=True))
+        odd = draw(st.sampled_from(["no", "no", "no", "changed", "unhashed"]))
+        for number in range(draw(st.integers(1, 12))):
+            size = draw(st.sampled_from([1000, 5 * GB, 400 * GB]))
+            name = f"f{batch}{number}"
+            sha = None if odd == "unhashed" else f"{batch}{number}".rjust(64, "0")
+            copies = [replica(place, sha=sha, size=size, changed=odd == "changed" and place == origin,
+                              mtime=NOW - 3600 * number) for place in places]  # fmt: skip
+            if odd == "unhashed":
+                copies = [dataclasses.replace(copy, state=type(copy.state).UNHASHED, sha256=None) for copy in copies]
+            found.append(
+                entry(name, *copies, origin=origin, data_type=kind, sha=sha, size=size, mtime=NOW - 3600 * number)
+            )
+    return found
+
+
+def with_rules(fleet: Policy, rules: list[RuleSpec]) -> Policy:
+    return dataclasses.replace(fleet, rules=(*rules, *built_in_rules(fleet.replication_target)))
+
+
+def plainly(entries: list[DataEntry], old: PlanContext, new: PlanContext) -> dict[str, object]:
+    """Return what the plain router and planner say of every entry, in one pass."""
+    before, after = (
+        Router(old.policy, old.locations, old.reserved_bytes),
+        Router(new.policy, new.locations, new.reserved_bytes),
+    )
+    wanted, surplus, surplus_bytes = {}, Counter(), Counter()
+    for found in entries:
+        key = str(found.key)
+        old_slots = before.route(found, old.now, old.in_flight(key)).wanted
+        new_slots = {slot.location for slot in after.route(found, new.now, new.in_flight(key)).wanted}
+        wanted[key] = {slot.location for slot in old_slots}
+        for slot in old_slots:
+            if slot.held and slot.location not in new_slots:
+                surplus[slot.location] += 1
+                surplus_bytes[slot.location] += found.size_bytes
+    result = SyncPlanner().plan_replication(entries, new)
+    sizes = {str(found.key): found.size_bytes for found in entries}
+    added, added_bytes = Counter(), Counter()
+    for plan in result.plans:
+        for target in plan.targets:
+            for key in map(str, plan.entries):
+                if target not in wanted[key]:
+                    added[target] += 1
+                    added_bytes[target] += sizes[key]
+    refused = Counter(str(r.key) for r in result.refused if r.location not in wanted[str(r.key)])
+    return {
+        "added": +added, "added_bytes": +added_bytes, "surplus": +surplus, "surplus_bytes": +surplus_bytes,
+        "refused": sum(refused.values()),
+    }  # fmt: skip
+
+
+def simulated(view: SimulationView) -> dict[str, object]:
+    few = sum(found.copies for found in view.unplaced if "more copies than places" in found.reason)
+    return {
+        "added": +Counter({n.location: n.added_files for n in view.nodes}),
+        "added_bytes": +Counter({n.location: n.added_bytes for n in view.nodes}),
+        "surplus": +Counter({n.location: n.surplus_files for n in view.nodes}),
+        "surplus_bytes": +Counter({n.location: n.surplus_bytes for n in view.nodes}),
+        "refused": sum(found.copies for found in view.unplaced) - few,
+    }
+
+
+@given(st.data())
+@QUIET
+def test_a_simulation_equals_the_plain_planner(data: st.DataObject) -> None:
+    fleet, locations = data.draw(fleets())
+    entries = data.draw(catalogs(sorted(locations)))
+    keys, places = st.sampled_from([str(e.key) for e in entries]), st.sampled_from(sorted(locations))
+    old = PlanContext(
+        with_rules(fleet, data.draw(RULES)),
+        locations,
+        NOW,
+        live=frozenset(data.draw(st.sets(st.tuples(keys, places), max_size=3))),
+        reserved_bytes=data.draw(st.dictionaries(places, st.integers(0, 500 * GB), max_size=3)),
+        newest=frozenset(data.draw(st.sets(keys, max_size=2))),
+    )
+    new = dataclasses.replace(old, policy=with_rules(fleet, data.draw(RULES)))
+    image = image_of(entries)
+    simulation = Simulation(image, old, new)
+    simulation.alone([entries[row_id - 1] for row_id in simulation.groups()])
+    view = simulation.view(0.0)
+    expected = plainly(entries, old, new)
+    assert simulated(view) == expected
+    assert view.files_to_move == sum(expected["added"].values())
+    assert view.entries == len(entries)
+
+
+@given(st.data())
+@QUIET
+def test_what_rules_touch_is_what_they_decide_about(data: st.DataObject) -> None:
+    fleet, locations = data.draw(fleets())
+    entries = data.draw(catalogs(sorted(locations)))
+    policy = with_rules(fleet, data.draw(RULES))
+    found, alone = touched_by(image_of(entries), policy, NOW)
+    touched_alone(found, [entries[row_id - 1] for row_id in alone], policy, NOW)
+    expected = Counter(), Counter()
+    for one in entries:
+        rule = deciding_rule(one, policy, NOW)
+        assert rule is not None
+        expected[0][rule.name] += 1
+        expected[1][rule.name] += one.size_bytes
+    assert {name: (t.entries, t.bytes) for name, t in found.items()} == {
+        name: (count, expected[1][name]) for name, count in expected[0].items()
+    }
+
+
+def test_a_policy_of_other_nodes_is_compared_too() -> None:
+    """A fix may change who receives at all: everything is placed anew under it."""
+    from tests.planner.worlds import node, policy, views
+
+    before = policy([node("alpha-1"), node("beta-1")], refuses={"beta-1": [DataType.NPZ]}, target=2)
+    after = policy([node("alpha-1"), node("beta-1")], target=2)
+    entries = [entry(f"f{n}", replica("alpha-1", sha=str(n) * 64), sha=str(n) * 64) for n in range(5)]
+    simulation = Simulation(
+        image_of(entries), PlanContext(before, views(before), NOW), PlanContext(after, views(after), NOW)
+    )
+    assert simulation.groups() == ()
+    view = simulation.view(0.0)
+    assert [(n.location, n.added_files, n.added_bytes) for n in view.nodes] == [("beta-1", 5, 5000)]
+    assert view.unplaced == ()
