@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.remote.types import (
     AgentInfo,
     ChunkHashes,
     ContentInfo,
+    GameCounts,
     PagesRequest,
     PublishRequest,
     PublishResult,
@@ -118,6 +120,17 @@ def chunk_hashes_from(answer: dict[str, Any], chunk_bytes: int, hashes: list[str
 def snapshot_from(answer: dict[str, Any]) -> SnapshotInfo:
     """Return a snapshot."""
     return SnapshotInfo(answer["path"], answer["size"], stat_from(answer["source_stat"]), answer["games_count"])
+
+
+def game_ids_from(item: dict[str, Any]) -> bytes:
+    """Return a block of hashes of game ids, eight bytes each."""
+    return base64.b64decode(item["ids"])
+
+
+def game_counts_from(answer: dict[str, Any]) -> GameCounts:
+    """Return what a database's games were counted to."""
+    counts = (answer["complete"], answer["incomplete"], answer["orphan_moves"])
+    return GameCounts(*counts, stat_from(answer["stat"]), answer["not_games"])
 
 
 def pages_to(request: PagesRequest) -> dict[str, Any]:

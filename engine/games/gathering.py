@@ -1,0 +1,91 @@
+"""From blocks of hashes in any order to the file of a sorted set, in bounded memory: sorted runs, merged by ranges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.games.setfile import DRAFT_SUFFIX, HASH_BYTES, HASH_TYPE, Hashes, file_name, publish, write_head
+from engine.games.values import CountedSet
+
+RUN_IDS = 1 << 20
+"""Hashes sorted at once: 8 MiB."""
+
+
+class Gathering:
+    """Takes the blocks of one set. Made for one thread at a time; ``close`` removes what it wrote beside the set."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._spool_path = folder / f"{name}.spool{DRAFT_SUFFIX}"
+        self._spool = self._spool_path.open("w+b")
+        self._waiting: list[bytes] = []
+        self._waiting_ids = 0
+        self._runs: list[int] = []
+
+    def add(self, block: bytes) -> None:
+        """Take a block of packed hashes. Raises OSError when the disk is full."""
+        self._waiting.append(block)
+        self._waiting_ids += len(block) // HASH_BYTES
+        if self._waiting_ids >= RUN_IDS:
+            self._end_run()
+
+    def finish(self, counted: CountedSet, folder: Path) -> CountedSet:
+        """Write the set's file and return it with its path and its number of hashes. Raises OSError."""
+        self._end_run()
+        self._spool.flush()
+        path = folder / file_name(counted.name)
+        draft = path.with_suffix(DRAFT_SUFFIX)
+        unique_path = self._spool_path.with_suffix(f".unique{DRAFT_SUFFIX}")
+        try:
+            unique = 0
+            with unique_path.open("w+b") as hashes:
+                for part in self._parts():
+                    unique += len(part)
+                    hashes.write(part.tobytes())
+                done = replace(counted, unique=unique, path=str(path))
+                hashes.seek(0)
+                with draft.open("wb") as file:
+                    write_head(file, done)
+                    while piece := hashes.read(RUN_IDS * HASH_BYTES):
+                        file.write(piece)
+            publish(draft, path)
+        finally:
+            unique_path.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
+        return done
+
+    def close(self) -> None:
+        """Remove the runs."""
+        self._spool.close()
+        self._spool_path.unlink(missing_ok=True)
+
+    def _end_run(self) -> None:
+        if not self._waiting_ids:
+            return
+        run = np.frombuffer(b"".join(self._waiting), HASH_TYPE).copy()
+        run.sort()
+        self._spool.write(run.tobytes())
+        self._runs.append(len(run))
+        self._waiting, self._waiting_ids = [], 0
+
+    def _parts(self) -> Iterator[Hashes]:
+        """Yield the set in order, a range of values at a time, each hash once."""
+        runs = self._mapped_runs()
+        count = max(1, len(runs))
+        bounds = np.array([(1 << 64) * part // count for part in range(1, count)], HASH_TYPE)
+        cuts = [[0, *np.searchsorted(run, bounds).tolist(), len(run)] for run in runs]
+        for part in range(count):
+            pieces = [run[cut[part] : cut[part + 1]] for run, cut in zip(runs, cuts, strict=True)]
+            yield np.unique(np.concatenate(pieces)) if pieces else np.empty(0, HASH_TYPE)
+
+    def _mapped_runs(self) -> list[Hashes]:
+        if not self._runs:
+            return []
+        os.fsync(self._spool.fileno())
+        whole = np.asarray(np.memmap(self._spool_path, HASH_TYPE, "r"))
+        ends = np.cumsum(self._runs).tolist()
+        return [whole[end - length : end] for end, length in zip(ends, self._runs, strict=True)]
