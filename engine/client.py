@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engine.client_levers import NodesClient
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
@@ -20,7 +21,7 @@ from engine.views import (
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class EngineClient(Protocol):
+class EngineClient(NodesClient, Protocol):
     """An engine as an operator uses it. Every method raises SyncdeckError, never anything else of the engine."""
 
     async def start(self) -> None:

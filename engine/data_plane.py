@@ -21,6 +21,7 @@ from engine.inventory.scanner import ScanOutcome
 from engine.model import SyncPriority
 from engine.parts import Parts, assemble
 from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
+from engine.rescue.levers import NodeLevers
 from engine.shown import Shown
 from engine.views import (
     ActionResult,
@@ -46,7 +47,7 @@ class OnceReport:
     findings: tuple[FindingView, ...]
 
 
-class UnifiedDataPlane(Shown):
+class UnifiedDataPlane(NodeLevers, Shown):
     """The engine. Whoever makes one holds the state directory's lock for as long as it is open."""
 
     def __init__(
@@ -87,6 +88,7 @@ class UnifiedDataPlane(Shown):
         self._spawn(self._follow_configuration(), "configuration")
         self._spawn(parts.housekeeping.run(), "housekeeping")
         self._spawn(parts.bandwidth.run(), "bandwidth")
+        self._spawn(parts.rescues.run(), "rescues")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
 
     async def run_once(self) -> OnceReport:
@@ -103,6 +105,7 @@ class UnifiedDataPlane(Shown):
         if not parts.observing and not parts.paused:
             await parts.runner.drain()
             await parts.keeper.look_at_all()
+        await parts.rescues.look()
         status = await parts.board.refresh()
         tally = await parts.queue.tally_of_run(parts.run_started_at)
         unreachable = tuple(n.node for n in status.nodes if n.state not in ("up", "unused", "unknown"))
@@ -223,6 +226,8 @@ class UnifiedDataPlane(Shown):
         """Queue what the preview showed. Running transfers are joined, not repeated."""
         parts = self._need()
         result = await parts.requests.queue(request)
+        if request.emergency:
+            await parts.rescues.begin_emergency(request)
         await parts.audit("emergency" if request.emergency else "sync", result.message)
         for transfer in await parts.queue.running():
             parts.bandwidth.raise_priority(transfer.id, transfer.priority, transfer.emergency)

@@ -36,6 +36,9 @@ from engine.reconcile import Reconciler
 from engine.remote.pool import SessionPool
 from engine.remote.types import SshOptions
 from engine.requests import Requests
+from engine.rescue.assembling import assemble_nodes
+from engine.rescue.desk import NodesDesk
+from engine.rescue.rescues import Rescues
 from engine.shelf import Shelf
 from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.store import Store
@@ -73,6 +76,8 @@ class Parts:
     shelf: Shelf
     transports: TransportDesk
     pauses: Pauses
+    rescues: Rescues
+    nodes: NodesDesk
     bandwidth: BandwidthAllocator
     limits: OperatorLimits
     board: StatusBoard
@@ -102,6 +107,7 @@ class Parts:
         """Take over what an earlier run knew: pauses, and when each node was last seen."""
         await self.pauses.restore()
         await self.limits.restore()
+        await self.rescues.restore()
         for node, record in (await self.catalog.load_nodes()).items():
             if node in self.fleet.policy.nodes and self.fleet.uses(node):
                 self.fleet.nodes[node] = NodeStatus(record.state, record.reason, record.remedy, record.last_seen_at)
@@ -213,6 +219,26 @@ async def assemble(
 
     desk = TransportDesk(transports, history, catalog, queue, fleet, clock, audit)
     maker.tripped = desk.tripped
+
+    def work_again() -> None:
+        planning.wake(full=True)
+        runner.wake()
+
+    keeper = InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned, on_down)
+    nodes = assemble_nodes(
+        store=store,
+        catalog=catalog,
+        queue=queue,
+        fleet=fleet,
+        reconciler=reconciler,
+        runner=runner,
+        progress=progress,
+        clock=clock,
+        audit=audit,
+        may_move=lambda: not (facts.observing or facts.offline or EVERYWHERE in fleet.paused),
+        wake=work_again,
+        look_at=keeper.wake,
+    )
     parts = Parts(
         loaded=loaded,
         run_id=run_id,
@@ -224,15 +250,17 @@ async def assemble(
         fleet=fleet,
         pool=pool,
         servers=servers,
-        keeper=InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned, on_down),
+        keeper=keeper,
         reconciler=reconciler,
         planning=planning,
         runner=runner,
         recovery=Recovery(tools, executor, LEASE_SECONDS),
-        requests=Requests(reconciler, queue, fleet),
+        requests=Requests(reconciler, queue, fleet, nodes.exposed.in_order),
         shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
         transports=desk,
         pauses=Pauses(store, fleet, audit, stop_paused),
+        rescues=nodes.rescues,
+        nodes=nodes,
         bandwidth=bandwidth,
         limits=OperatorLimits(store, fleet, bandwidth, clock, _user, audit),
         board=board,

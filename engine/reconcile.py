@@ -112,13 +112,30 @@ class Reconciler:
             after = page[-1][0]
             yield [entry for _, entry in page]
 
-    async def results(self, plan: PlanPage) -> AsyncIterator[PlanResult]:
-        """Yield what a planning function decides, page by page, queueing nothing."""
+    async def results(
+        self, plan: PlanPage, first: Sequence[int] = (), others: bool = True
+    ) -> AsyncIterator[PlanResult]:
+        """Yield what a planning function decides, page by page, queueing nothing.
+
+        The entries with the row ids of ``first`` are planned before all ``others``, in that order.
+        """
         context = await self.context()
-        async for page in self.pages():
+        async for page in self._ordered(first, others):
             result = await asyncio.to_thread(plan, page, context)
             context = context.after(result)
             yield result
+
+    async def _ordered(self, first: Sequence[int], others: bool) -> AsyncIterator[list[DataEntry]]:
+        for start in range(0, len(first), PAGE_ENTRIES):
+            page = await self._catalog.by_ids(first[start : start + PAGE_ENTRIES])
+            yield [entry for _, entry in page]
+        if not others:
+            return
+        planned = frozenset(first)
+        after = 0
+        while page := await self._catalog.iter_entries(after, PAGE_ENTRIES):
+            after = page[-1][0]
+            yield [entry for entry_id, entry in page if entry_id not in planned]
 
     async def reconcile(self, changed_since: int | None, snapshot_now: bool = False) -> ReconcileReport:
         """Plan and queue; what must be hashed first is handed to the settler. Stops early when the queue is full.

@@ -11,6 +11,7 @@ from engine.api.codec import decode, encode
 from engine.api.errors import EngineUnreachable
 from engine.api.link import Link, LinkLost
 from engine.api.methods import methods
+from engine.api.nodes_client import NodesOverSocket
 from engine.api.wire import PROTOCOL
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
@@ -31,7 +32,7 @@ _THREAD_ABOVE_BYTES = 64 * 1024
 """Answers longer than this are decoded in a thread; shorter ones take under 5 ms on the event loop."""
 
 
-class SocketClient:
+class SocketClient(NodesOverSocket):
     """A connection to a running engine; connects when first used and again after the engine was restarted.
 
     Every method raises the engine's own SyncdeckError, or EngineUnreachable when nobody answers.

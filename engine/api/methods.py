@@ -1,4 +1,4 @@
-"""What may be called over the control socket: the methods of EngineClient, read off the protocol itself."""
+"""What may be called over the control socket: the methods of EngineClient, read off the protocol and its parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ CHANGING = frozenset(
         "set_bandwidth",
         "cancel",
         "retry",
-        "rescan", "reset_transports",
+        "rescan",
+        "reset_transports",
+        "drain",
+        "drain_cancel",
     }
 )
 """Methods that change something: never sent twice, and finished even when the caller goes away."""
@@ -45,8 +48,8 @@ def methods() -> Mapping[str, Method]:
     """Return every method of EngineClient that may be called from another process, by name."""
     names = [
         name
-        for name, member in vars(EngineClient).items()
-        if inspect.iscoroutinefunction(member) and not name.startswith("_") and name not in LOCAL_ONLY
+        for name, _ in inspect.getmembers(EngineClient, inspect.iscoroutinefunction)
+        if not name.startswith("_") and name not in LOCAL_ONLY
     ]
     return {name: _method(name) for name in names}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from engine.api.nodes_client import NodesPassedOn
 from engine.api.server import ControlServer
 from engine.client import EngineClient
 from engine.errors import ErrorClass, SyncdeckError
@@ -24,7 +25,7 @@ from engine.views import (
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class ServedEngine:
+class ServedEngine(NodesPassedOn):
     """Makes an engine, passes every call on to it, and listens on the control socket between start and close."""
 
     def __init__(self, make: Callable[[], Awaitable[EngineClient]], path: Path) -> None:

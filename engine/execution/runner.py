@@ -93,6 +93,10 @@ class Runner:
         """Return the ids of the transfers that run now."""
         return tuple(self._running)
 
+    def busy(self) -> tuple[tuple[Transfer, ...], ...]:
+        """Return what runs now, in the groups that take a slot each."""
+        return tuple(running.transfers for running in self._tasks())
+
     def progress_of(self, transfer_id: int) -> LiveProgress | None:
         """Return how far a running transfer is, or None when it does not run."""
         return self._tools.board.of(transfer_id)

@@ -40,6 +40,7 @@ from engine.views import (
     TransferView,
 )
 from engine.views_bandwidth import BandwidthChange, BandwidthView, FlowView, LimitView
+from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 
 NOW = 1_767_225_600.0
 CRITICAL = FindingView("disk:a", "critical", "disk of a", "93 % used", "free some space", "e", 10, NOW - 60)
@@ -229,6 +230,32 @@ class ScriptedEngine:
 
     async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         return await self._change("reset_transports", nodes, "reset")
+
+    async def at_risk(self, nodes: tuple[str, ...] = ()) -> tuple[AtRiskRow, ...]:
+        rows = (AtRiskRow("b", NOW, 2, None, 100, NOW - 60, NOW - 90), AtRiskRow("a", NOW, 0, 0, 0))
+        return tuple(row for row in rows if not nodes or row.node in nodes)
+
+    async def at_risk_entries(self, node: str, offset: int, count: int) -> AtRiskPage:
+        rows = tuple(AtRiskEntry(f"npz:{n}.npz", node, 50, 50, None, "the only copy") for n in range(2))
+        return AtRiskPage(NOW, node, 2, offset, rows[offset : offset + count])
+
+    async def node_detail(self, node: str) -> NodeDetail:
+        risk = (await self.at_risk((node,)))[0]
+        rescue = (await self.rescues())[0]
+        return NodeDetail(node, "up", ("127.0.0.1:22",), (HoldingRow("npz", 2, 100),), risk, True, rescue)
+
+    async def drain_preview(self, node: str) -> SyncPreview:
+        return await self.preview(SyncRequest(nodes=(node,)))
+
+    async def drain(self, node: str) -> ActionResult:
+        return await self._change("drain", node, "draining")
+
+    async def drain_cancel(self, node: str) -> ActionResult:
+        return await self._change("drain_cancel", node, "takes copies again")
+
+    async def rescues(self) -> tuple[RescueView, ...]:
+        unsaved = (("npz:1.npz", "full"),)
+        return (RescueView("drain", ("b",), "stuck", NOW - 9, None, 2, 1, 100, 50, None, unsaved, 1, "not safe"),)
 
     def advance(self) -> None:
         """Change the status, as time does."""

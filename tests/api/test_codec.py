@@ -118,6 +118,6 @@ def test_enums_travel_by_value() -> None:
 
 
 def test_every_method_of_the_engine_client_can_be_called_but_start_and_close() -> None:
-    declared = {name for name in vars(EngineClient) if not name.startswith("_")}
+    declared = {name for name in dir(EngineClient) if not name.startswith("_")}
     assert set(methods()) == declared - {"start", "close"}
     assert set(methods()) >= CHANGING

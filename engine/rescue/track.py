@@ -1,0 +1,99 @@
+"""One rescue that is looked after: which of its files are saved, in step with what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from engine.catalog.catalog import DataCatalog
+from engine.catalog.exposure import ExposedEntry
+from engine.model import ReplicaState
+from engine.rescue.records import Fate, Rescue, RescueKind, RescueRecords
+from engine.rescue.sentences import Standing
+from engine.rescue.transfers import RescueTransfers
+
+LOST_STATES = frozenset({ReplicaState.BAD, ReplicaState.DELETING, ReplicaState.QUARANTINED})
+LOOKED_UP_AT_ONCE = 500
+
+
+@dataclass
+class Track:
+    """A rescue and its files. ``refused`` says why planning could not place a file, by key."""
+
+    rescue: Rescue
+    files: dict[int, tuple[int, Fate]] = field(default_factory=dict)
+    written: frozenset[int] = frozenset()
+    refused: dict[str, str] = field(default_factory=dict)
+    planned: frozenset[int] = frozenset()
+    look_due: float = 0.0
+    plan_due: float = 0.0
+
+    @property
+    def open_ids(self) -> list[int]:
+        """The row ids of what is not saved yet, the smallest first."""
+        found = [(size, entry_id) for entry_id, (size, fate) in self.files.items() if fate is Fate.OPEN]
+        return [entry_id for _, entry_id in sorted(found)]
+
+    def standing(self) -> Standing:
+        """Return what is still open."""
+        opened = [(entry_id, size) for entry_id, (size, fate) in self.files.items() if fate is Fate.OPEN]
+        gone = sum(fate is Fate.GONE for _, fate in self.files.values())
+        written = sum(entry_id in self.written for entry_id, _ in opened)
+        return Standing(len(opened), sum(size for _, size in opened), written, gone)
+
+    def counted(self, arriving_bytes: int = 0) -> Rescue:
+        """Return the rescue with its counts as they are now; ``arriving_bytes`` have come of what is under way."""
+        saved = [size for size, fate in self.files.values() if fate is Fate.SAVED]
+        total = sum(size for size, _ in self.files.values())
+        done = min(sum(saved) + arriving_bytes, total)
+        return replace(
+            self.rescue, files_total=len(self.files), files_done=len(saved), bytes_total=total, bytes_done=done
+        )
+
+
+class Tracker:
+    """Keeps tracks in step with the catalog. Raises StoreError."""
+
+    def __init__(self, catalog: DataCatalog, records: RescueRecords, transfers: RescueTransfers) -> None:
+        self._catalog = catalog
+        self._records = records
+        self._transfers = transfers
+
+    async def resumed(self, rescue: Rescue) -> Track:
+        """Return the track of a rescue of an earlier run."""
+        return Track(rescue, await self._records.files(rescue.id))
+
+    async def update(self, track: Track, found: Sequence[ExposedEntry]) -> bool:
+        """Take what is at risk now; return whether anything changed.
+
+        An emergency has saved a file that is written to all the time once a copy begun after its start has arrived; a
+        drain has not, as long as anything newer is only there.
+        """
+        exposed = {one.entry_id: one for one in found}
+        track.written = frozenset(one.entry_id for one in found if one.newer)
+        if track.rescue.kind is RescueKind.EMERGENCY:
+            copied = await self._copied(track)
+            exposed = {key: one for key, one in exposed.items() if key not in copied}
+        changed = [one for one in exposed.values() if track.files.get(one.entry_id) != (one.bytes, Fate.OPEN)]
+        left = [key for key, (_, fate) in track.files.items() if fate is Fate.OPEN and key not in exposed]
+        fates = await self._fates(left)
+        await self._records.put_open(track.rescue.id, changed)
+        await self._records.settle(track.rescue.id, fates)
+        track.files |= {one.entry_id: (one.bytes, Fate.OPEN) for one in changed}
+        track.files |= {key: (track.files[key][0], fate) for key, fate in fates.items()}
+        return bool(changed or fates)
+
+    async def _copied(self, track: Track) -> set[int]:
+        """Return the entries that an emergency has brought to safety, though something newer was written since."""
+        before = {key for key, (_, fate) in track.files.items() if fate is Fate.SAVED}
+        rescue = track.rescue
+        return before | await self._transfers.copied_since(rescue.id, rescue.nodes, rescue.started_at)
+
+    async def _fates(self, ids: Sequence[int]) -> dict[int, Fate]:
+        """Return of entries that are no longer at risk whether they are saved, or vanished from everywhere."""
+        fates: dict[int, Fate] = dict.fromkeys(ids, Fate.GONE)
+        for start in range(0, len(ids), LOOKED_UP_AT_ONCE):
+            for entry_id, entry in await self._catalog.by_ids(ids[start : start + LOOKED_UP_AT_ONCE]):
+                if any(replica.state not in LOST_STATES for replica in entry.replicas):
+                    fates[entry_id] = Fate.SAVED
+        return fates
