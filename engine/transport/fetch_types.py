@@ -83,6 +83,10 @@ class FetchHandle(Protocol):
         """Say what every chunk must hash to; what was fetched before is checked then."""
         ...
 
+    def final(self) -> None:
+        """Say that sources which fail are not mended: the fetch need not wait for other URLs of theirs."""
+        ...
+
     @property
     def have(self) -> tuple[Span, ...]:
         """The chunks that are verified and may be served to others; grows while it runs."""

@@ -19,6 +19,7 @@ from engine.remote.diagnose import most_telling
 from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
 from engine.remote.stream_end import Line, StreamEnd
+from engine.remote.stream_news import StreamNews
 from engine.remote.stream_verdict import EndUnreached, Way, raise_verdict
 from engine.remote.types import Progress, SshOptions, StreamOutcome
 from engine.transport.fetch_types import (
@@ -32,8 +33,6 @@ from engine.transport.fetch_types import (
 
 MODE = "fetching"
 OPERATION = "fetch"
-COUNTERS = ("at", "wire", "hashed")
-"""Bytes that arrived, bytes on the wire, bytes read back; only one that moved is news."""
 
 
 class AgentFetching:
@@ -77,8 +76,9 @@ class RunningFetch:
         self._way = way
         self._job = job
         self._progress = progress
-        self._started = self._last_news = time.monotonic()
-        self._counters: dict[str, int] = {}
+        self._started = time.monotonic()
+        self._news = StreamNews(job.size_bytes, job.stall_timeout_seconds, time.monotonic)
+        self._news.rate = job.rate.bytes_per_second
         self._have: tuple[Span, ...] = ()
         self._urls = {source.id: source.urls for source in job.sources}
         self._failures: dict[str, str] = {}
@@ -120,7 +120,7 @@ class RunningFetch:
     def keep(self, held: ExitStack) -> None:
         """Let go of ``held`` when the fetch is over."""
         self._held = held
-        self._held.callback(self._job.rate.subscribe(lambda rate: self._order({"rate": rate})))
+        self._held.callback(self._job.rate.subscribe(self._set_rate))
 
     def offer(self, sources: Sequence[FetchSource]) -> None:
         """Replace the list of sources; one that comes under other URLs gets another chance."""
@@ -136,6 +136,10 @@ class RunningFetch:
         task = asyncio.get_running_loop().create_task(self._send_manifest(manifest), name="manifest")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+
+    def final(self) -> None:
+        """Say that no failed source comes back under other URLs."""
+        self._order({"final": True})
 
     async def result(self) -> StreamOutcome:
         """Return the verified temporary file; raise TransferError, or NodeUnreachable where the node was lost."""
@@ -172,18 +176,18 @@ class RunningFetch:
         if self._end is not None:
             self._end.send(frame)
 
+    def _set_rate(self, bytes_per_second: int | None) -> None:
+        self._news.rate = bytes_per_second
+        self._order({"rate": bytes_per_second})
+
     def _order(self, order: Line) -> None:
         if self._end is not None:
             self._end.order(order)
 
     def _note(self, line: Line) -> None:
         self._spoke.set()
-        moved = {name: line[name] for name in COUNTERS if line.get(name, 0) > self._counters.get(name, 0)}
-        if moved or "hello" in line:
-            self._last_news = time.monotonic()
-        if moved:
-            self._counters.update(moved)
-            self._progress(self._counters.get("at", 0), self._counters.get("wire", 0))
+        if self._news.take(_counters(line)):
+            self._progress(self._news.of("at"), self._news.of("wire"))
         if "have" in line:
             self._have = tuple(sorted((first, past) for first, past in line["have"]))
         if "source" in line:
@@ -196,7 +200,7 @@ class RunningFetch:
         ended = asyncio.create_task(end.ended())
         try:
             while not ended.done():
-                left = self._last_news + self._job.stall_timeout_seconds - time.monotonic()
+                left = self._news.seconds_left()
                 if left <= 0:
                     self._stalled = True
                     return
@@ -239,6 +243,13 @@ def _job_frame(job: FetchJob) -> Line:
         "rarest_first": job.rarest_first,
         "hash_chunks": job.hash_chunks,
     }
+
+
+def _counters(line: Line) -> Line:
+    """Return a line in the words of a stream's news: what came over the wire is what is read and heard."""
+    if "wire" not in line:
+        return line
+    return {**line, "heard": line["wire"], "read": line["at"]}
 
 
 def _source_frame(source: FetchSource) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Behaviour:
     headers: dict[str, str] = field(default_factory=dict)
     cut_after_bytes: int | None = None
     """Every answer ends after so many bytes, without a word."""
+    trickling: int = 0
+    """So many answers, from the first, come at some 20 bytes per second."""
     length: bool = True
     total: int | None = None
     more: bytes = b""
@@ -43,6 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         with behaviour.lock:
             behaviour.requests.append(wanted)
+            self._trickles = len(behaviour.requests) <= behaviour.trickling
         if behaviour.status is not None:
             self._head(behaviour.status, 0)
             return
@@ -70,6 +73,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, body: bytes) -> None:
         behaviour = self.behaviour
+        cut = behaviour.cut_after_bytes
+        if cut is not None and cut < BLOCK_BYTES:
+            self.wfile.write(body[:cut])
+            self.close_connection = True
+            return
+        while self._trickles and body and not behaviour.let_go.wait(0.05):
+            self.wfile.write(body[:1])
+            body = body[1:]
         for at in range(0, len(body), BLOCK_BYTES):
             if behaviour.hold_after_bytes is not None and at >= behaviour.hold_after_bytes:
                 behaviour.let_go.wait()

@@ -100,6 +100,7 @@ async def test_a_server_that_says_no_length_is_read_to_its_end(desk: Desk) -> No
         (Behaviour(CONTENT, ranges=False, length=False, more=b"x"), ErrorClass.SOURCE_CHANGED),
         (Behaviour(CONTENT, ranges=False, more=b"x"), ErrorClass.SOURCE_CHANGED),
         (Behaviour(CONTENT, cut_after_bytes=0), ErrorClass.TRANSIENT_NETWORK),
+        (Behaviour(CONTENT, cut_after_bytes=3000), ErrorClass.TRANSIENT_NETWORK),
         (Behaviour(OTHER), ErrorClass.CHECKSUM_MISMATCH),
     ],
 )
@@ -126,7 +127,7 @@ async def test_a_source_that_cannot_serve_is_given_up_for_what_it_did(
 async def test_beside_a_good_source_a_bad_one_does_no_harm(desk: Desk, bad: Behaviour) -> None:
     # The good one waits until the bad one was asked, or it might do everything alone.
     good = Behaviour(CONTENT, hold_after_bytes=0)
-    task = asyncio.create_task(desk.fetch(bad, good))
+    task = asyncio.create_task(desk.fetch(bad, good, connections=6))
     await until(lambda: len(bad.requests) >= 2 or "s0" in desk.failures_so_far)
     good.let_go.set()
     desk.ensure_arrived(await task)
@@ -181,8 +182,7 @@ async def test_when_it_is_ended_it_keeps_its_partial_and_goes_on_from_it(desk: D
 
 
 async def test_a_killed_fetch_is_continued_with_its_holes(desk: Desk) -> None:
-    peer = Behaviour(CONTENT, hold_after_bytes=CHUNK)
-    url = desk.serve(peer)
+    url = desk.serve(Behaviour(CONTENT))
     handle = await desk.start([FetchSource("s0", (url,), have=((3, 5),), ranges=True)], connections=2)
     result = asyncio.create_task(handle.result())
     handle.manifest(manifest_of(CONTENT))
@@ -253,6 +253,22 @@ async def test_nothing_moving_is_said_to_be_so(desk: Desk) -> None:
     with pytest.raises(SyncdeckError) as caught:
         await desk.fetch(Behaviour(CONTENT, hold_after_bytes=0), stall_timeout_seconds=1.0)
     assert caught.value.error_class is ErrorClass.TRANSIENT_NETWORK
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+async def test_a_trickle_is_a_stall(desk: Desk, connections: int) -> None:
+    with pytest.raises(SyncdeckError) as caught:
+        await desk.fetch(Behaviour(CONTENT, trickling=1000), stall_timeout_seconds=2.0, connections=connections)
+    assert caught.value.error_class is ErrorClass.TRANSIENT_NETWORK
+    assert "nothing moved" in caught.value.cause
+
+
+async def test_one_connection_that_trickles_is_made_anew(desk: Desk) -> None:
+    slow = Behaviour(CONTENT, trickling=1)
+    outcome = await desk.fetch(slow, stall_timeout_seconds=6.0, connections=1)
+    desk.ensure_arrived(outcome)
+    assert len(slow.requests) >= 2
+    assert outcome.bytes_on_wire == len(CONTENT)
 
 
 async def test_a_cap_holds_and_can_be_lifted_while_it_runs(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -98,7 +99,7 @@ async def test_a_url_that_is_refused_from_the_start_is_signed_anew(
     assert Path(job.temp_path).read_bytes() == source.read_bytes()
 
 
-async def test_a_server_that_dies_midway_is_started_again_by_this_try_or_the_next(
+async def test_a_server_that_dies_midway_is_started_again_and_the_fetch_goes_on(
     bench: Bench, transport: HttpTransport, servers: NodeDataServers, source: Path
 ) -> None:
     job = await bench.job("node-0", "node-1", source, bytes_per_second=SLOW_BYTES_PER_SECOND)
@@ -110,11 +111,7 @@ async def test_a_server_that_dies_midway_is_started_again_by_this_try_or_the_nex
     for pid in pids:
         os.kill(pid, 9)
     job.rate.set(None)
-    try:
-        await copy
-    except SyncdeckError as error:
-        assert error.error_class is ErrorClass.TRANSIENT_NETWORK
-        await transport.copy(job, lambda done, wire: None)
+    await copy
     assert Path(job.temp_path).read_bytes() == source.read_bytes()
 
 
@@ -151,6 +148,36 @@ async def test_a_job_without_a_stat_takes_the_one_it_finds(
     job = replace(await bench.job("node-0", "node-1", source), source_stat=None)
     await transport.copy(job, lambda done, wire: None)
     assert Path(job.temp_path).read_bytes() == source.read_bytes()
+
+
+async def test_a_source_that_is_touched_midway_is_no_failure_where_its_content_is_known(
+    bench: Bench, transport: HttpTransport, source: Path
+) -> None:
+    # One connection, whose one request was answered before: nothing is asked for any more.
+    content = source.read_bytes()[:3_000_000]
+    source.write_bytes(content)
+    job = await bench.job("node-0", "node-1", source, bytes_per_second=SLOW_BYTES_PER_SECOND)
+    job = replace(job, sha256=hashlib.sha256(content).hexdigest())
+    copy = await begun(transport, job, 500_000)
+    os.utime(source, (1, 1))
+    await copy
+    assert Path(job.temp_path).read_bytes() == content
+
+
+async def test_a_source_that_is_another_midway_is_said_to_have_changed(
+    bench: Bench, transport: HttpTransport, source: Path
+) -> None:
+    content = source.read_bytes()[:3_000_000]
+    source.write_bytes(content)
+    job = await bench.job("node-0", "node-1", source, bytes_per_second=SLOW_BYTES_PER_SECOND)
+    job = replace(job, sha256=hashlib.sha256(content).hexdigest())
+    copy = await begun(transport, job, 500_000)
+    with source.open("r+b") as file:
+        file.write(bytes(len(content)))
+    job.rate.set(None)
+    with pytest.raises(SyncdeckError) as caught:
+        await copy
+    assert caught.value.error_class is ErrorClass.SOURCE_CHANGED
 
 
 async def test_cancelling_ends_the_fetch_and_keeps_what_arrived(

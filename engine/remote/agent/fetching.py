@@ -10,10 +10,11 @@ import random
 import sys
 import threading
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.fetching_file import FetchedFile
+from engine.remote.agent.fetching_hope import Hope
 from engine.remote.agent.fetching_http import Body
 from engine.remote.agent.fetching_plan import Plan, Run, Source
 from engine.remote.agent.fetching_proof import Proof, numbers_as_spans
@@ -26,10 +27,6 @@ from engine.remote.agent.throttle import Throttle
 NOTE_SECONDS = 1.0
 # How often a connection that has nothing to do looks again, though it is woken by what changes.
 IDLE_SECONDS = 0.1
-# How long peers may take to have, or the engine to offer, what nobody has any more.
-PATIENCE_SECONDS = 10.0
-# How long the engine may take to sign a URL anew, or to find a peer's file under the name it was published under.
-FRESH_URL_SECONDS = 3.0
 # How often what was read back may hold wrong chunks, which are fetched again, until the disk is not believed.
 MOST_CHECKS = 3
 SHORTEST_STALL_SECONDS = 2.0
@@ -61,8 +58,8 @@ class Fetch:
         self._pieces: Dict[Run, Piece] = {}
         self._parked: Dict[int, Piece] = {}
         self._error: Optional[BaseException] = None
-        self._fresh_until = 0.0
-        self._idle_since: Optional[float] = None
+        self._hope = Hope(self.plan)
+        self._writing: Set[int] = set()
         self._next_note = 0.0
 
     @property
@@ -77,6 +74,7 @@ class Fetch:
         """
         for _ in range(self._connections):
             threading.Thread(target=Puller(self).work, daemon=True).start()
+        believed = True
         for _ in range(MOST_CHECKS):
             self._wait_for_chunks()
             self._wait_for_promise()
@@ -84,8 +82,12 @@ class Fetch:
             wrong = [] if done["sha256"] == self._proof.sha256 else self._find_wrong()
             if not wrong and self._proof.sha256 in (None, done["sha256"]):
                 return dict(done, resumed=self._file.resumed, wire=self.wire)
-            if not wrong:
+            if not wrong and not (believed and self._proof.sha256s):
                 break
+            if not wrong:
+                # Every chunk is right: what was read back before was not what lies there now.
+                believed = False
+                self._file.distrust()
         self._file.remove()
         cause = "what was fetched to %s is not the content that was promised" % self._file.path
         raise Failure("checksum-mismatch", cause, "it is fetched again by itself; if it goes on, check that disk")
@@ -140,7 +142,7 @@ class Fetch:
         sha256 = piece.sha256() if compared else None
         with self.lock:
             self._pieces.pop(run, None)
-            if holds(self.plan.done, piece.number):
+            if holds(self.plan.done, piece.number) or piece.number in self._writing:
                 self.plan.advance(run, time.monotonic())
                 return
             if not self._proof.accept(piece.number, sha256, piece.only_source):
@@ -148,18 +150,29 @@ class Fetch:
                     self.plan.wrong(run.source, piece.number)
                 run.stopped = True
                 return
-        self._file.put(piece.number, piece.view)
+            self._writing.add(piece.number)
+        try:
+            self._file.put(piece.number, piece.view)
+        finally:
+            self._writing.discard(piece.number)
         with self.lock:
+            if sha256 is not None and not self._proof.agrees(piece.number, sha256):
+                # The manifest came while it was written.
+                self._file.drop([(piece.number, piece.number + 1)])
+                run.stopped = True
+                return
             run.brought = True
             self.plan.complete(run, time.monotonic())
             self.lock.notify_all()
 
-    def broke(self, run: Run, reason: str) -> None:
-        """A run's connection broke."""
+    def broke(self, run: Run, reason: str, refused: bool) -> None:
+        """A run's connection broke; ``refused``: there was none to be had, because nobody listens."""
+        now = time.monotonic()
         with self.lock:
             if not run.stopped:
-                gained = run.brought or run.gained > 0
-                self.plan.broke(run.source, reason, gained, time.monotonic(), self._chance.random)
+                self.plan.broke(run, reason, now, self._chance.random)
+                if refused and run.source.failed is not None:
+                    self._hope.fresh_server(now)
 
     def busy(self, source: Source, seconds: float) -> None:
         """A source asked for patience."""
@@ -172,7 +185,7 @@ class Fetch:
             self.plan.give_up(source, failure.cause, failure.error_class)
             moved = failure.error_class == "not-found" and len(self.plan.sources) > 1
             if expired or moved:
-                self._fresh_until = time.monotonic() + FRESH_URL_SECONDS
+                self._hope.fresh_url(time.monotonic())
 
     def leave(self, run: Run) -> None:
         """A run is over; what was begun is kept for whoever goes on."""
@@ -198,6 +211,8 @@ class Fetch:
                 self.plan.offer(order["sources"])
             if "manifest" in order:
                 self._learn(order["manifest"])
+            if order.get("final"):
+                self._hope.end()
             self.lock.notify_all()
 
     def keep(self) -> None:
@@ -245,12 +260,14 @@ class Fetch:
         self.plan.reopen(spans)
 
     def _park(self, run: Run) -> None:
-        """Keep what a run began, unless somebody else finished it or enough is kept."""
+        """Keep what a run began, unless somebody else finished it or as much is kept as there are connections: a
+        process that is killed loses no more."""
         piece = self._pieces.pop(run, None)
         if piece is None or piece.whole or not piece.filled or holds(self.plan.done, piece.number):
             return
         kept = self._parked.get(piece.number)
-        if (kept is None or kept.filled < piece.filled) and len(self._parked) < 2 * self._connections:
+        begun = len(self._pieces) + len(self._parked)
+        if kept.filled < piece.filled if kept is not None else begun < self._connections:
             self._parked[piece.number] = piece
             self.plan.parked.add(piece.number)
 
@@ -263,7 +280,7 @@ class Fetch:
                     raise self._error
                 if self.plan.finished:
                     return
-                self._ensure_hope(time.monotonic())
+                self._hope.ensure(time.monotonic())
                 stopped = [run.connection for run in self.plan.runs if run.stopped and run.connection is not None]
                 for number in [n for n in self._parked if holds(self.plan.done, n)]:
                     del self._parked[number]
@@ -273,18 +290,6 @@ class Fetch:
             with self.lock:
                 if not self.plan.finished and self._error is None:
                     self.lock.wait(IDLE_SECONDS)
-
-    def _ensure_hope(self, now: float) -> None:
-        """Raise when no source will ever bring what is missing."""
-        failure = self.plan.all_failed()
-        if failure is not None and not self.plan.runs and now >= self._fresh_until:
-            raise Failure(failure[1], failure[0], "it is tried again by itself")
-        if not self.plan.nothing_to_ask():
-            self._idle_since = None
-            return
-        self._idle_since = self._idle_since or now
-        if now - self._idle_since > PATIENCE_SECONDS:
-            raise Failure("transient-network", "no source has what is missing any more", "it is tried again by itself")
 
     def _wait_for_promise(self) -> None:
         """Without a hash of the whole, only the manifest can say what is right."""

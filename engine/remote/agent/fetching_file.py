@@ -11,6 +11,7 @@ from engine.remote.agent.chunks import CHUNK_BYTES
 from engine.remote.agent.fetching_spans import Spans, common, normal, union, without
 from engine.remote.agent.holes import Holes, read_holes, remove_holes, write_holes
 from engine.remote.agent.partial import PartialFile
+from engine.remote.agent.storing import store
 
 BLOCK_BYTES = 512  # of st_blocks
 
@@ -47,10 +48,7 @@ class FetchedFile(PartialFile):
         with self._marking:
             if not self._noted and number * self.chunk_bytes > self._front():
                 self._note(self.held)
-        position = number * self.chunk_bytes
-        while data:
-            count = os.pwrite(self.fd, data, position)
-            data, position = data[count:], position + count
+        store(self.fd, data, number * self.chunk_bytes)
         with self._marking:
             self.held = union(self.held, [(number, number + 1)])
             if self._front() > self.written:
@@ -63,6 +61,10 @@ class FetchedFile(PartialFile):
             self._note(self.held)
         if any(first * self.chunk_bytes < self.written for first, _ in spans):
             self._spoilt = True
+
+    def distrust(self) -> None:
+        """Have the whole hashed anew at the end."""
+        self._spoilt = True
 
     def note_holes(self) -> None:
         """Write down what is held now, where there are holes and something changed."""

@@ -25,6 +25,10 @@ class Broken(Exception):
     """The connection failed: the same may work a moment later."""
 
 
+class Refused(Broken):
+    """Nobody listens there: the server ended, and another may be started."""
+
+
 class Expired(Failure):
     """The source does not let us read (any more); a fresh URL may."""
 
@@ -92,6 +96,8 @@ class Connection:
             if parts.scheme == "https":
                 self._secure(parts.hostname)
             self._socket.settimeout(stall_seconds)
+        except ConnectionRefusedError as error:
+            raise Refused("%s: %s" % (self._host, error)) from None
         except (OSError, ValueError) as error:
             raise Broken("%s: %s" % (self._host, error)) from None
 

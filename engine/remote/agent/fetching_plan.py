@@ -10,8 +10,10 @@ from engine.remote.agent.fetching_spans import Spans, common, count, holds, norm
 RUN_SECONDS = 2.0
 MOST_CHUNKS_OF_RUN = 16
 FIRST_CHUNKS_OF_RUN = 4
-# Breaks without a single byte, for each of a source's URLs, until the source is given up.
+# Breaks that brought too little, for each of a source's URLs, until the source is given up.
 BREAKS_OF_URL = 3
+# What a connection must bring before it breaks, if not a whole chunk: as much as the transport manager asks of a try.
+LEAST_GAIN_BYTES = 256 << 10
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 3.0
 # One wrong chunk may be an accident; a source that sends two is of no use.
@@ -40,6 +42,7 @@ class Source:
         self.breaks = 0
         self.pauses = 0
         self.retry_at = 0.0
+        self.broke_at = float("-inf")
         self.speed: Optional[float] = None
         self.failed: Optional[Tuple[str, str]] = None
         self._url = 0
@@ -77,7 +80,10 @@ class Run:
         self.stopped = False
         self.filled = 0
         self.gained = 0
-        self.begun_at = now
+        self.began_at = self.begun_at = now
+        """When it began at all, and with the chunk at which it is."""
+        self.taken = 0
+        """Bytes that its connection brought, over all its chunks."""
         self.brought = False
         self.connection: Any = None
         """What it reads from, for its fetch to close when it is stopped."""
@@ -86,6 +92,11 @@ class Run:
     def over(self) -> bool:
         """Whether nothing is left to do for it."""
         return self.stopped or self.at >= self.past
+
+    @property
+    def paid(self) -> bool:
+        """Whether its connection brought enough to have been worth making, so that another may be made for ever."""
+        return self.brought or self.taken >= LEAST_GAIN_BYTES
 
 
 class Plan:
@@ -183,13 +194,18 @@ class Plan:
         if source.wrong >= MOST_WRONG:
             self.give_up(source, "it sent wrong bytes twice", "checksum-mismatch")
 
-    def broke(self, source: Source, reason: str, gained: bool, now: float, chance: Callable[[], float]) -> None:
-        """A connection broke: soon again where it brought something, ever later and by other URLs where not."""
-        if gained:
+    def broke(self, run: Run, reason: str, now: float, chance: Callable[[], float]) -> None:
+        """A connection broke: soon again where it brought enough, ever later and by other URLs where not.
+
+        Those that were made before another of the same source broke say nothing more than that one did.
+        """
+        source = run.source
+        if run.paid:
             source.breaks = 0
-        else:
+        elif run.began_at >= source.broke_at:
             source.breaks += 1
             source.next_url()
+        source.broke_at = now
         if source.breaks >= BREAKS_OF_URL * len(source.urls):
             self.give_up(source, reason, "transient-network")
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(source.breaks, 10))

@@ -37,6 +37,10 @@ class Proof:
         self._unproven = {}
         return wrong
 
+    def agrees(self, number: int, sha256: str) -> bool:
+        """Return whether a chunk with this hash is right as far as is known by now."""
+        return self.sha256s is None or self.sha256s[number] == sha256
+
     def accept(self, number: int, sha256: Optional[str], source_id: Optional[str]) -> bool:
         """Return whether a chunk with this hash, all of it from one source (else None), may be kept.
 

@@ -7,12 +7,14 @@ import time
 from typing import Any, Dict, List, Optional, Set
 
 from engine.remote.agent.failures import Failure
-from engine.remote.agent.fetching_http import Body, Broken, Busy, Connection, Expired
+from engine.remote.agent.fetching_http import Body, Broken, Busy, Connection, Expired, Refused
 from engine.remote.agent.fetching_plan import Run
 from engine.remote.agent.fetching_spans import holds
 
 READ_BYTES = 512 << 10
 CONNECT_SECONDS = 10.0
+# What one connection must bring while it is waited on for one stall limit: less is one that is only kept open.
+LEAST_BYTES = 32 << 10
 
 
 class Piece:
@@ -47,6 +49,25 @@ class Piece:
         return next(iter(self.sources)) if len(self.sources) == 1 else None
 
 
+class Flow:
+    """Whether a connection yields enough for the time that is spent waiting on it; time held back by a cap is not."""
+
+    def __init__(self, stall_seconds: float) -> None:
+        self._stall_seconds = stall_seconds
+        self._waited = 0.0
+        self._bytes = 0
+
+    def note(self, count: int, seconds: float) -> None:
+        """Account for one read. Raises Broken for a trickle."""
+        self._waited += seconds
+        self._bytes += count
+        if self._waited < self._stall_seconds and self._bytes < LEAST_BYTES:
+            return
+        if self._bytes < LEAST_BYTES:
+            raise Broken("only %d bytes came in %.0f s" % (self._bytes, self._waited))
+        self._waited, self._bytes = 0.0, 0
+
+
 class Puller:
     """Works off runs until its fetch is over. ``fetch`` (a ``fetching.Fetch``) owns plan, file and lock."""
 
@@ -76,7 +97,7 @@ class Puller:
             self._stream(run, fetch.piece(run))
         except Broken as error:
             self._drop(source.id)
-            fetch.broke(run, str(error))
+            fetch.broke(run, str(error), isinstance(error, Refused))
         except Busy as error:
             fetch.busy(source, error.seconds)
         except Failure as error:
@@ -88,6 +109,7 @@ class Puller:
     def _stream(self, run: Run, piece: Piece) -> None:
         body = self._ask(run, piece)
         position = body.start
+        flow = Flow(self._fetch.stall_seconds)
         while not run.over:
             number = run.at
             if piece.number != number:
@@ -97,8 +119,8 @@ class Puller:
                 with self._fetch.lock:
                     self._fetch.plan.advance(run, time.monotonic())
                 continue
-            position = self._skip(body, position, start + piece.filled, run)
-            position = self._fill(body, position, run, piece)
+            position = self._skip(body, position, start + piece.filled, run, flow)
+            position = self._fill(body, position, run, piece, flow)
         if not body.over:
             self._drop(run.source.id)
 
@@ -116,37 +138,45 @@ class Puller:
         self._fetch.answered(run, body)
         return body
 
-    def _fill(self, body: Body, position: int, run: Run, piece: Piece) -> int:
+    def _fill(self, body: Body, position: int, run: Run, piece: Piece, flow: Flow) -> int:
         """Take the rest of a chunk, unless the run is stopped before; return the position after it."""
         fetch = self._fetch
         piece.sources.add(run.source.id)
         while not piece.whole and not run.stopped:
             limit = fetch.throttle.chunk_bytes(READ_BYTES)
+            asked_at = time.monotonic()
             count = body.read_into(piece.view[piece.filled : piece.filled + limit])
+            waited = time.monotonic() - asked_at
             if not count:
                 raise Failure("source-changed", "the source ends at %d bytes" % position, "the next scan sees it")
             piece.took(count)
             position += count
             run.filled = piece.filled
             run.gained += count
+            run.taken += count
             fetch.took(count)
+            if not piece.whole:
+                flow.note(count, waited)
         if piece.whole:
             self._ensure_end(body, position)
             fetch.arrived(run, piece)
         return position
 
-    def _skip(self, body: Body, position: int, wanted: int, run: Run) -> int:
+    def _skip(self, body: Body, position: int, wanted: int, run: Run, flow: Flow) -> int:
         """Read over what is not wanted of a source that sends everything."""
         if self._scratch is None and position < wanted:
             self._scratch = memoryview(bytearray(READ_BYTES))
         while position < wanted and not run.stopped:
             assert self._scratch is not None
             limit = self._fetch.throttle.chunk_bytes(READ_BYTES)
+            asked_at = time.monotonic()
             count = body.read_into(self._scratch[: min(limit, wanted - position)])
+            waited = time.monotonic() - asked_at
             if not count:
                 raise Failure("source-changed", "the source ends at %d bytes" % position, "the next scan sees it")
             position += count
             self._fetch.took(count)
+            flow.note(count, waited)
         return position
 
     def _ensure_end(self, body: Body, position: int) -> None:

@@ -78,7 +78,8 @@ class HttpTransport:
                 raise
             await self._explain(error, proof, job)
             raise
-        await proof.ensure_unchanged()
+        if job.sha256 is None:
+            await proof.ensure_unchanged()
         return outcome
 
     async def _explain(self, error: TransferError, proof: SourceProof, job: TransferJob) -> None:
@@ -86,9 +87,11 @@ class HttpTransport:
         if error.error_class is ErrorClass.TRANSIENT_NETWORK:
             self._servers.failed(job.source, job.target)
             self._foreign.failed(job.source, job.target)
-        elif error.error_class is ErrorClass.CHECKSUM_MISMATCH and job.check_source:
-            # A mismatch may come from either end; only a check of the file itself may call the source damaged.
-            await proof.check()
+        elif error.error_class is ErrorClass.CHECKSUM_MISMATCH:
+            await proof.ensure_unchanged()
+            if job.check_source:
+                # A mismatch may come from either end; only a check of the file itself may call the source damaged.
+                await proof.check()
         elif error.error_class is ErrorClass.UNSUPPORTED:
             # A refused URL: the file may be unreadable for the node's user.
             await proof.readable()
@@ -163,7 +166,8 @@ class _Fetch:
         return most if cap is None else max(1, min(most, cap // MANIFEST_CHUNK_BYTES))
 
     async def _renew(self, handle: FetchHandle, source: FetchSource) -> None:
-        """Sign URLs anew before they expire, and when one was refused; ends when that does not help."""
+        """Sign URLs anew before they expire, and when one was refused or its server ended, which is started again by
+        that; say so when that does not help."""
         refused = 0
         signed_at = self._clock.monotonic()
         while self._way.ours and refused <= MOST_REFUSED_URLS:
@@ -176,8 +180,9 @@ class _Fetch:
                 # Under the same name, what is under way goes on; one that was given up needs another.
                 fresh = await self._way.source(refused)
             except SyncdeckError:
-                return  # The fetch itself tells what went wrong.
+                break  # The fetch itself tells what went wrong.
             if fresh is None:
-                return
+                break
             source, signed_at = fresh, self._clock.monotonic()
             handle.offer([source])
+        handle.final()

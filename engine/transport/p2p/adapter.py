@@ -125,6 +125,7 @@ class P2PTransport:
             return
         if error.error_class is ErrorClass.CHECKSUM_MISMATCH:
             swarm.distrust()
+            await proof.ensure_unchanged()
             if job.check_source:
                 await proof.check()
         elif error.error_class is ErrorClass.UNSUPPORTED:
