@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import psutil
 
 INSTALL = "sudo apt-get install -y openssh-server openssh-client rsync zstd"
 INSTALL_MACOS = "brew install rsync zstd   (sshd is part of macOS: /usr/sbin/sshd)"
-NOISE = "echo 'Welcome to the box. 3 updates are available.'; echo 'stty: standard input: not a tty' >&2; exec"
+NOISE = "echo 'Welcome to the box. 3 updates are available.'; echo 'stty: standard input: not a tty' >&2; exec "
 START_ATTEMPTS = 20
+END_SECONDS = 30.0
 LARGEST_FILE_BYTES = 16 << 20
 """What a limited node lets a file grow to, as a file system of small files does."""
 
@@ -44,12 +48,11 @@ def make_key(path: Path) -> None:
 
 
 def _limits() -> str:
-    """Return what makes a session a plain user's: no larger file, and, of root, no right to read and write everything."""
-    limits = f"trap '' XFSZ; ulimit -f {LARGEST_FILE_BYTES // 512}; exec"
-    if os.geteuid() != 0 or sys.platform != "linux":
-        return limits
+    """Return what makes a session a plain user's: no larger file and, of root, no right to read everything."""
     rights = "-dac_override,-dac_read_search"
-    return f"{limits} setpriv --bounding-set {rights} --inh-caps {rights}"
+    of_root = f"setpriv --bounding-set {rights} --inh-caps {rights} "
+    needed = of_root if os.geteuid() == 0 and sys.platform == "linux" else ""
+    return f"trap '' XFSZ; ulimit -f {LARGEST_FILE_BYTES // 512}; exec {needed}"
 
 
 def free_port() -> int:
@@ -57,6 +60,21 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def _wait_for_the_end_of(victims: list[psutil.Process]) -> None:
+    """Return when none of them runs. A zombie does not: it holds nothing, and init may take seconds to fetch it."""
+    pause, deadline = threading.Event(), time.monotonic() + END_SECONDS
+    while any(_runs(victim) for victim in victims):
+        assert time.monotonic() < deadline, "a killed process does not end"
+        pause.wait(0.005)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Sshd:
@@ -120,9 +138,9 @@ class Sshd:
                 victim.kill()
             except psutil.NoSuchProcess:
                 continue
-        psutil.wait_procs(victims, timeout=10)
         self._process.wait()
         self._process = None
+        _wait_for_the_end_of(victims)
 
     def log(self) -> str:
         """Return what the server wrote."""
@@ -147,7 +165,8 @@ class Sshd:
             "Subsystem sftp internal-sftp",
         ]
         if self._before:
-            lines.append(f'ForceCommand {self._before} /bin/sh -c "$SSH_ORIGINAL_COMMAND"')
+            script = shlex.quote(f'{self._before}/bin/sh -c "$SSH_ORIGINAL_COMMAND"')
+            lines.append(f"ForceCommand exec /bin/sh -c {script}")
         return "\n".join(lines) + "\n"
 
     def _try_start(self, port: int) -> bool:
