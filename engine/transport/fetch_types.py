@@ -15,6 +15,16 @@ MANIFEST_CHUNK_BYTES = 4 << 20
 """Content is verified in pieces of this size; the last one is shorter. A power of two, so that any range of a page of
 a database or a resumed partial lies in few of them."""
 
+
+def connections_under(bytes_per_second: int | None, most: int) -> int:
+    """Return how many ranges to ask for at once under a cap: of each, a chunk that is not whole yet is lost with the
+    process.
+
+    Under a cap more connections bring nothing more, so each must still bring a whole chunk in a second.
+    """
+    return most if bytes_per_second is None else max(1, min(most, bytes_per_second // MANIFEST_CHUNK_BYTES))
+
+
 Span = tuple[int, int]
 """Chunk numbers [first, past the last)."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from typing import Callable
 
 from engine.remote.agent.durable import sync_folder
-from engine.remote.agent.failures import Failure
+from engine.remote.agent.failures import Failure, from_os_error
 from engine.remote.agent.platforms import nfc
 
 TEMPORARY = re.compile(r"^\..+\.syncdeck-[0-9a-f]{8}-[0-9a-f]{8}-[0-9]+-[0-9a-z]+\.(part|snap)(\.have~?)?$", re.DOTALL)
@@ -65,6 +66,10 @@ def prepare(path: str, root: str) -> None:
     make_parents(path, root)
     if os.path.islink(path):
         raise Failure("config", "%s is a symbolic link" % path, "remove it and see who made it")
+    # Newer rsyncs say of a folder that refuses them that there is no such file.
+    written = path if os.path.exists(path) else os.path.dirname(path)
+    if not os.access(written, os.W_OK):
+        raise from_os_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES), written))
 
 
 def existing(path: str) -> str:

@@ -10,7 +10,14 @@ from engine.errors import ErrorClass, SyncdeckError, TransferError
 from engine.model import Transport
 from engine.remote.types import Endpoint, Progress, StreamOutcome
 from engine.transport.errors import BadSource
-from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES, FetchHandle, Fetching, FetchJob, FetchSource
+from engine.transport.fetch_types import (
+    MANIFEST_CHUNK_BYTES,
+    FetchHandle,
+    Fetching,
+    FetchJob,
+    FetchSource,
+    connections_under,
+)
 from engine.transport.http.foreign import ForeignServers
 from engine.transport.http.proof import SourceProof
 from engine.transport.http.ways import Way, ways_of
@@ -151,19 +158,11 @@ class _Fetch:
             size_bytes=job.size_bytes,
             sha256=job.sha256,
             sources=(source,),
-            connections=self._connections(),
+            connections=connections_under(job.rate.bytes_per_second, self._servers.reach.settings.connections),
             rate=job.rate,
             stall_timeout_seconds=job.stall_timeout_seconds,
             hash_chunks=with_manifest,
         )
-
-    def _connections(self) -> int:
-        """Return how many ranges to ask for at once: of each, a chunk that is not whole yet is lost with the process.
-
-        Under a cap more connections bring nothing more, so each must still bring a whole chunk in a second.
-        """
-        most, cap = self._servers.reach.settings.connections, self._job.rate.bytes_per_second
-        return most if cap is None else max(1, min(most, cap // MANIFEST_CHUNK_BYTES))
 
     async def _renew(self, handle: FetchHandle, source: FetchSource) -> None:
         """Sign URLs anew before they expire, and when one was refused or its server ended, which is started again by

@@ -12,7 +12,7 @@ from engine.errors import ErrorClass, SyncdeckError, TransferError
 from engine.model import Transport
 from engine.remote.types import Endpoint, Progress, StreamOutcome
 from engine.transport.errors import BadSource
-from engine.transport.fetch_types import DataServers, FetchHandle, Fetching, FetchJob
+from engine.transport.fetch_types import DataServers, FetchHandle, Fetching, FetchJob, connections_under
 from engine.transport.http.proof import SourceProof
 from engine.transport.p2p.swarm import Swarm
 from engine.transport.types import AgentFor, Capabilities, TransferJob
@@ -84,7 +84,7 @@ class P2PTransport:
             size_bytes=job.size_bytes,
             sha256=job.sha256,
             sources=sources,
-            connections=CONNECTIONS,
+            connections=connections_under(job.rate.bytes_per_second, CONNECTIONS),
             rate=job.rate,
             stall_timeout_seconds=job.stall_timeout_seconds,
             rarest_first=True,
