@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import pytest_asyncio
 
 from config.load import load
 from config.types import Address
@@ -19,7 +21,7 @@ from engine.remote.links import Links
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, SshOptions
 from engine.transport.conformance.bench import Bench
-from engine.transport.conformance.scratch import scratch_folder
+from engine.transport.conformance.scratch import ScratchFolder, scratch_folder
 from engine.transport.fetch_types import Served
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
@@ -28,15 +30,16 @@ from tests.faults.proxy import Proxy
 from tests.fleet import Fleet, FleetNode, openssh_fleet
 
 ENGINE = "engine"
+PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
 OVER_SSH = ("rsync", "agent", "base64")
 """Their bytes go through sshd; those of all others through a data server."""
 CONNECT_SECONDS = 2
-STALL_SECONDS = 3.0
+STALL_SECONDS = 1.5
 
 
 @dataclass
 class Ground:
-    """An engine's node and a node, with scratch folders; ``adapters`` reach the node through the proxy only."""
+    """Two ends with scratch folders; ``adapters`` move bytes through the proxy only. ``node`` is the end behind it."""
 
     adapters: tuple[TransportAdapter, ...]
     bench: Bench
@@ -44,11 +47,8 @@ class Ground:
     node: FleetNode
     by_ssh: bool
 
-    def adapter(self, name: str) -> TransportAdapter:
-        return next(a for a in self.adapters if a.name.value == name)
-
     def through(self, job: TransferJob) -> TransferJob:
-        """Return the job with the node at the proxy's port, and small limits."""
+        """Return the job with the node at the proxy's port, and a small limit: a fault shows soon."""
         return replace(
             job,
             source=self._behind(job.source),
@@ -57,7 +57,7 @@ class Ground:
         )
 
     def _behind(self, endpoint: Endpoint) -> Endpoint:
-        if endpoint.local or not self.by_ssh:
+        if endpoint.node_id != self.node.name or not self.by_ssh:
             return endpoint
         return replace(endpoint, addresses=(Address("127.0.0.1", self.proxy.port),))
 
@@ -77,46 +77,67 @@ class ServersBehind(NodeDataServers):
         return tuple(found)
 
 
-def options_behind(fleet: Fleet, node: FleetNode, proxy: Proxy, folder: Path) -> SshOptions:
-    """Return options that trust the node's key at the proxy's port as well."""
-    known = folder / "known_hosts"
-    key = node.server.host_public_key()
-    known.write_text(fleet.known_hosts.read_text() + f"[127.0.0.1]:{proxy.port} {key}\n")
-    control = folder / "control"
-    control.mkdir()
-    return SshOptions(
-        control_dir=control, known_hosts=str(known), connect_timeout_seconds=CONNECT_SECONDS, multiplex=False
-    )
+@dataclass
+class Ends:
+    """What all tests of a module share: nodes, sessions that lead to them directly, scratch folders, data servers."""
+
+    fleet: Fleet
+    known_hosts: Path
+    options: SshOptions
+    pool: SessionPool
+    places: dict[str, ScratchFolder]
+    servers: ServersBehind
+
+    @asynccontextmanager
+    async def ground(self, seed: str, transport: str, pair: tuple[str, str] = PUT) -> AsyncIterator[Ground]:
+        """Hold a ground on which a transport's bytes go from the first node of a pair to the second by a proxy."""
+        source, target = pair
+        node = self.fleet[source if target == ENGINE else target]
+        number = zlib.crc32(seed.encode())
+        with Proxy(node.port, seed=number) as proxy:
+            key = f"[127.0.0.1]:{proxy.port} {node.server.host_public_key()}\n"
+            self.known_hosts.write_text(self.known_hosts.read_text() + key)
+            self.servers.proxy = proxy
+            adapters = build_transports(self.pool.get, self.options, Links(), SystemClock(), self.servers)
+            chosen = next(a for a in adapters if a.name.value == transport)
+            chance = random.Random(number)
+            bench = Bench(chosen, self.places[source], self.places[target], self.pool.get, chance)
+            try:
+                yield Ground(adapters, bench, proxy, node, transport in OVER_SSH)
+            finally:
+                await asyncio.gather(*(place.clear() for place in self.places.values()))
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with openssh_fleet(tmp_path_factory.mktemp("faults"), count=1) as running:
+    with openssh_fleet(tmp_path_factory.mktemp("faults"), count=2) as running:
         yield running
 
 
-@asynccontextmanager
-async def ground_on(fleet: Fleet, folder: Path, seed: str, transport: str, put: bool = True) -> AsyncIterator[Ground]:
-    """Hold a ground on which a transport's bytes go to the node (``put``), or come from it, through the proxy."""
-    node = fleet[0]
-    number = zlib.crc32(seed.encode())
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ends(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ends]:
+    folder = tmp_path_factory.mktemp("ends")
+    known = folder / "known_hosts"
+    known.write_text(fleet.known_hosts.read_text())
+    (folder / "control").mkdir()
+    (folder / "engine root").mkdir()
+    options = SshOptions(
+        control_dir=folder / "control",
+        known_hosts=str(known),
+        connect_timeout_seconds=CONNECT_SECONDS,
+        multiplex=False,
+    )
+    endpoints = {ENGINE: Endpoint(ENGINE, local=True)} | {node.name: node.endpoint for node in fleet.nodes}
+    roots = {ENGINE: str(folder / "engine root")} | {node.name: str(node.root) for node in fleet.nodes}
     async with AsyncExitStack() as stack:
-        proxy = stack.enter_context(Proxy(node.port, seed=number))
-        options = options_behind(fleet, node, proxy, folder)
-        endpoints = {ENGINE: Endpoint(ENGINE, local=True), node.name: node.endpoint}
         # Sessions share their connection: control is quick, and what the matrix tries is the way of the bytes.
         pool = SessionPool(endpoints.__getitem__, fleet.options())
         stack.push_async_callback(pool.close)
-        root = folder / "engine root"
-        root.mkdir()
-        near = await stack.enter_async_context(scratch_folder(endpoints[ENGINE], str(root), options))
-        far = await stack.enter_async_context(scratch_folder(node.endpoint, str(node.root), fleet.options()))
+        places = {
+            name: await stack.enter_async_context(scratch_folder(endpoint, roots[name], fleet.options()))
+            for name, endpoint in endpoints.items()
+        }
         policy = load(fleet.write_hosts()).policy
         servers = ServersBehind(pool.get, options, Links(), lambda: policy, SystemClock())
-        servers.proxy = proxy
         stack.push_async_callback(servers.close)
-        adapters = build_transports(pool.get, options, Links(), SystemClock(), servers)
-        source, target = (near, far) if put else (far, near)
-        chosen = next(a for a in adapters if a.name.value == transport)
-        bench = Bench(chosen, source, target, pool.get, random.Random(number))
-        yield Ground(adapters, bench, proxy, node, transport in OVER_SSH)
+        yield Ends(fleet, known, options, pool, places, servers)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import pytest
 
 from engine.clock import SystemClock
 from engine.model import Transport
 from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES
 from engine.transport.manager import TransportManager
-from tests.faults.conftest import ground_on
+from tests.faults.conftest import Ends
 from tests.faults.proxy import Fault, Kind
-from tests.fleet import Fleet
 
 MIB = 1 << 20
-SIZE = 24 * MIB
+SIZE = 16 * MIB
 CHAIN = (Transport.HTTP, Transport.AGENT)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def no_pause(seconds: float) -> None:
     """The manager's pauses are tried where they belong."""
 
 
-async def test_a_dead_server_gives_way_to_the_stream(fleet: Fleet, tmp_path: Path) -> None:
-    async with ground_on(fleet, tmp_path, "fall back at once", "http") as ground:
+async def test_a_dead_server_gives_way_to_the_stream(ends: Ends) -> None:
+    async with ends.ground("fall back at once", "http") as ground:
         job = ground.through(await ground.bench.made(SIZE))
         ground.proxy.fault = Fault(Kind.RESET_ON_CONNECT)
         manager = TransportManager(ground.adapters, SystemClock(), pause=no_pause)
@@ -32,8 +32,8 @@ async def test_a_dead_server_gives_way_to_the_stream(fleet: Fleet, tmp_path: Pat
         await ground.bench.arrived(job, delivery.outcome)
 
 
-async def test_what_a_server_sent_before_it_died_is_kept_by_the_stream(fleet: Fleet, tmp_path: Path) -> None:
-    async with ground_on(fleet, tmp_path, "fall back midway", "http") as ground:
+async def test_what_a_server_sent_before_it_died_is_kept_by_the_stream(ends: Ends) -> None:
+    async with ends.ground("fall back midway", "http") as ground:
         job = ground.through(await ground.bench.made(SIZE))
         far = 2 * MANIFEST_CHUNK_BYTES
 
@@ -51,8 +51,8 @@ async def test_what_a_server_sent_before_it_died_is_kept_by_the_stream(fleet: Fl
         assert delivery.outcome.resumed_bytes >= far - MANIFEST_CHUNK_BYTES
 
 
-async def test_a_transport_that_keeps_failing_is_left_alone(fleet: Fleet, tmp_path: Path) -> None:
-    async with ground_on(fleet, tmp_path, "breaker", "http") as ground:
+async def test_a_transport_that_keeps_failing_is_left_alone(ends: Ends) -> None:
+    async with ends.ground("breaker", "http") as ground:
         ground.proxy.fault = Fault(Kind.RESET_ON_CONNECT)
         manager = TransportManager(ground.adapters, SystemClock(), pause=no_pause)
         tried = []
