@@ -1,34 +1,25 @@
-"""The promises that every transport keeps, tried on real OpenSSH, real rsync and real agents."""
+"""The promises that every transport keeps, tried on real OpenSSH, real rsync, real agents and real file servers."""
 
 from __future__ import annotations
 
-import random
 import subprocess
-import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from config.load import load
 from engine.clock import SystemClock
-from engine.remote.pool import SessionPool
-from engine.remote.types import Endpoint
-from engine.transport.conformance.bench import Bench
 from engine.transport.conformance.check import Verdict
-from engine.transport.conformance.scratch import ScratchFolder, scratch_folder
 from engine.transport.conformance.suite import ALL as CHECKS
 from engine.transport.conformance.suite import by_name, run_check
-from engine.transport.registry import build_transports
-from engine.transport.serving import NodeDataServers
-from engine.transport.types import TransportAdapter
 from tests.fleet import Fleet, openssh_fleet
+from tests.transport.conformance_ground import ENGINE, FULL_BYTES, Ground, ground_on
+from tests.transport.http_servers import nginx, python_server
 
 ALL = ["rsync", "agent", "base64", "http", "p2p"]
-ENGINE = "engine"
+NGINX, WITHOUT_RANGES = "http from nginx", "http from http.server"
 PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
 IN_EVERY_DIRECTION = (
     "put-and-prove",
@@ -39,33 +30,9 @@ IN_EVERY_DIRECTION = (
     "source-edited",
     "target-link-out",
 )
-FULL_BYTES = 16 << 20
+OF_THE_TARGET_ALONE = ("line-break", "target-sealed", "target-link-out", "target-full", "target-fills-up")
+SHORT = [check.name for check in CHECKS if not check.long]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@dataclass
-class Ground:
-    """A fleet, and a scratch folder on each of its nodes."""
-
-    adapters: tuple[TransportAdapter, ...]
-    pool: SessionPool
-    places: dict[str, ScratchFolder]
-    small: ScratchFolder | None
-
-    async def bench(self, transport: str, pair: tuple[str, str], seed: str) -> Bench | None:
-        """Return the bench for a transport between two nodes, None where it says that it does not serve them."""
-        source, target = (self.places[name] for name in pair)
-        adapter = next(a for a in self.adapters if a.name.value == transport)
-        reason = await adapter.unusable(source.endpoint, target.endpoint)
-        if reason is not None:
-            assert pair == BETWEEN and not adapter.capabilities.remote_to_remote, reason
-            return None
-        others = [
-            a for a in self.adapters if a is not adapter and await a.unusable(source.endpoint, target.endpoint) is None
-        ]
-        small = self.small if pair == PUT else None
-        chance = random.Random(zlib.crc32(seed.encode()))
-        return Bench(adapter, source, target, self.pool.get, chance, others, small, FULL_BYTES)
 
 
 @pytest.fixture(scope="module")
@@ -85,49 +52,62 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | None
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.fixture(scope="module")
+def engine_root(fleet: Fleet) -> Path:
+    """A folder of the engine's node, beside the fleet's."""
+    folder = fleet.folder.parent / "engine root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def foreign_ports(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    """Two servers as users run them, which show everything that lies around the fleet."""
+    shown = fleet.folder.parent
+    with ExitStack() as stack:
+        with_ranges = stack.enter_context(nginx(shown, tmp_path_factory.mktemp("nginx") / "own"))
+        without = stack.enter_context(python_server(shown))
+        yield {NGINX: with_ranges, WITHOUT_RANGES: without}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ground(
-    fleet: Fleet, small_disk: Path | None, tmp_path_factory: pytest.TempPathFactory
+    fleet: Fleet, engine_root: Path, small_disk: Path | None, foreign_ports: dict[str, int]
 ) -> AsyncIterator[Ground]:
-    options = fleet.options()
-    endpoints = {node.name: node.endpoint for node in fleet.nodes} | {ENGINE: Endpoint(ENGINE, local=True)}
-    roots = {node.name: str(node.root) for node in fleet.nodes} | {ENGINE: str(tmp_path_factory.mktemp("engine root"))}
-    async with AsyncExitStack() as stack:
-        pool = SessionPool(endpoints.__getitem__, options)
-        stack.push_async_callback(pool.close)
-        places = {
-            name: await stack.enter_async_context(scratch_folder(endpoints[name], roots[name], options, pool.links))
-            for name in endpoints
-        }
-        small = None
-        if small_disk is not None:
-            node = endpoints["node-0"]
-            small = await stack.enter_async_context(scratch_folder(node, str(small_disk), options, pool.links))
-        policy = load(fleet.write_hosts()).policy
-        servers = NodeDataServers(pool.get, options, pool.links, lambda: policy, SystemClock())
-        stack.push_async_callback(servers.close)
-        adapters = build_transports(pool.get, options, pool.links, SystemClock(), servers)
-        yield Ground(adapters, pool, places, small)
+    async with ground_on(fleet, engine_root, small_disk, foreign_ports) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def plain_users_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    """A node whose user may not read everything, and whose files may not grow beyond ``FULL_BYTES``."""
+    folder = tmp_path_factory.mktemp("plain-user")
+    (folder / "engine root").mkdir()
+    with openssh_fleet(folder, count=1, limited=True) as fleet:
+        async with ground_on(fleet, folder / "engine root", fleet[0].models, {}) as made:
+            yield made
 
 
 async def test_every_transport_that_is_built_is_tried_here(ground: Ground) -> None:
     assert [adapter.name.value for adapter in ground.adapters] == ALL
 
 
-async def keeps(ground: Ground, transport: str, pair: tuple[str, str], check: str) -> None:
+async def verdict(ground: Ground, transport: str, pair: tuple[str, str], check: str) -> Verdict | None:
+    """Return what a check came to, None where the transport does not serve the pair; fail when a promise is broken."""
     bench = await ground.bench(transport, pair, f"{transport} {pair} {check}")
     if bench is None:
-        return
+        return None
     result = await run_check(bench, by_name(check), SystemClock())
     print(result)
     assert result.verdict is not Verdict.FAILED, f"{result.cause}; {result.remedy}"
     assert (await bench.source.files(), await bench.target.files()) == ((), ())
+    return result.verdict
 
 
-@pytest.mark.parametrize("check", [check.name for check in CHECKS if not check.long])
+@pytest.mark.parametrize("check", SHORT)
 @pytest.mark.parametrize("transport", ALL)
 async def test_a_transport_keeps_its_promises_to_a_node(ground: Ground, transport: str, check: str) -> None:
-    await keeps(ground, transport, PUT, check)
+    await verdict(ground, transport, PUT, check)
 
 
 @pytest.mark.parametrize("check", IN_EVERY_DIRECTION)
@@ -136,14 +116,36 @@ async def test_a_transport_keeps_its_promises_to_a_node(ground: Ground, transpor
 async def test_a_transport_keeps_its_promises_in_every_direction(
     ground: Ground, transport: str, pair: tuple[str, str], check: str
 ) -> None:
-    await keeps(ground, transport, pair, check)
+    await verdict(ground, transport, pair, check)
+
+
+@pytest.mark.parametrize("check", [name for name in SHORT if name not in OF_THE_TARGET_ALONE])
+@pytest.mark.parametrize("server", [NGINX, WITHOUT_RANGES])
+async def test_what_somebody_elses_server_gives_keeps_the_promises(ground: Ground, server: str, check: str) -> None:
+    await verdict(ground, server, GET, check)
+
+
+@pytest.mark.parametrize("check", ["put-and-prove", "resume", "source-edited"])
+@pytest.mark.parametrize("server", [NGINX, WITHOUT_RANGES])
+async def test_somebody_elses_server_serves_between_nodes(ground: Ground, server: str, check: str) -> None:
+    await verdict(ground, server, BETWEEN, check)
+
+
+@pytest.mark.parametrize(
+    ("pair", "check"), [(GET, "source-unreadable"), (PUT, "target-sealed"), (PUT, "target-full")], ids=lambda value: ""
+)
+@pytest.mark.parametrize("transport", ALL)
+async def test_what_a_plain_user_may_not_do_is_told(
+    plain_users_ground: Ground, transport: str, pair: tuple[str, str], check: str
+) -> None:
+    assert await verdict(plain_users_ground, transport, pair, check) is Verdict.PASSED
 
 
 @pytest.mark.storm
 @pytest.mark.parametrize("check", [check.name for check in CHECKS])
 @pytest.mark.parametrize("pair", [PUT, GET, BETWEEN], ids=["to a node", "from a node", "between nodes"])
-@pytest.mark.parametrize("transport", ALL)
+@pytest.mark.parametrize("transport", [*ALL, NGINX, WITHOUT_RANGES])
 async def test_a_transport_keeps_every_promise_everywhere(
     ground: Ground, transport: str, pair: tuple[str, str], check: str
 ) -> None:
-    await keeps(ground, transport, pair, check)
+    await verdict(ground, transport, pair, check)
