@@ -73,7 +73,7 @@ class Admission:
 
     def source(self, demand: Demand, target: str) -> Source | Obstacle:
         """Return from where a demand could be met, or what stands in its way other than space and order."""
-        stopped = self._target_obstacle(demand, target)
+        stopped = self.target_obstacle(demand, target)
         if stopped is not None:
             return stopped
         source = find_source(demand.entry, target, self._context, demand.why.deadline)
@@ -90,7 +90,8 @@ class Admission:
             stopped = self._same_content(demand, source, target) or self._space(source, target)
         return stopped or Move(demand, source.location, target, source.size_bytes)
 
-    def _target_obstacle(self, demand: Demand, target: str) -> Obstacle | None:
+    def target_obstacle(self, demand: Demand, target: str) -> Obstacle | None:
+        """Return what keeps a location from taking anything of a demand's type, or None."""
         kept_out = self._table.refusal(target, demand.entry.data_type)
         if kept_out is not None:
             because, line = kept_out

@@ -43,6 +43,7 @@ class Router:
         self._percent = limit_percent(policy.thresholds, allow_fill)
         self.table = table or RoutingTable(policy)
         self._on_choice = on_choice
+        self._standings: dict[str, tuple[bool, int | None]] = {}
 
     def route(self, entry: DataEntry, now: float, in_flight: Set[str] = _NOBODY) -> Placement:
         """Return where an entry belongs, with slots for the wanted locations only.
@@ -140,30 +141,36 @@ class Router:
         view = self._locations.get(location)
         return view.provider if view is not None else ""
 
-    def _option(
-        self, member: Candidate, entry: DataEntry, coming: bool, held: Set[str], blocked: Set[str]
-    ) -> Option:
+    def _option(self, member: Candidate, entry: DataEntry, coming: bool, held: Set[str], blocked: Set[str]) -> Option:
         location = member.location
-        view, there = self._locations.get(location), replica_at(entry, location)
+        there = replica_at(entry, location)
         return Option(
             location,
             member.provider,
             usable=location not in blocked and self._usable(location, entry.size_bytes),
             priority=member.priority,
-            free_bytes=None if view is None else room_bytes(view, self._reserved.get(location, 0), self._percent),
+            free_bytes=self._standing(location)[1],
             settled=coming or location in held,
             known=there is not None and there.state is ReplicaState.STALE,
         )
 
     def _usable(self, location: str, size_bytes: int) -> bool:
         """Return whether a location can take this copy now, as far as is known; not looked at yet is no refusal."""
-        view = self._locations.get(location)
-        if view is None or view.paused or view.failing:
-            return False
-        if view.state not in (LocationState.AVAILABLE, LocationState.UNKNOWN):
-            return False
-        if view.node_state not in (NodeState.UP, NodeState.UNKNOWN):
-            return False
-        room = room_bytes(view, self._reserved.get(location, 0), self._percent)
-        return room is None or size_bytes <= room
+        open_now, room = self._standing(location)
+        return open_now and (room is None or size_bytes <= room)
 
+    def _standing(self, location: str) -> tuple[bool, int | None]:
+        """Return whether a location takes copies now, and its room; worked out once, for this is asked very often."""
+        known = self._standings.get(location)
+        if known is None:
+            known = self._standings[location] = self._look(location)
+        return known
+
+    def _look(self, location: str) -> tuple[bool, int | None]:
+        view = self._locations.get(location)
+        if view is None:
+            return False, None
+        room = room_bytes(view, self._reserved.get(location, 0), self._percent)
+        usable = view.state in (LocationState.AVAILABLE, LocationState.UNKNOWN)
+        reachable = view.node_state in (NodeState.UP, NodeState.UNKNOWN)
+        return usable and reachable and not view.paused and not view.failing, room

@@ -16,7 +16,7 @@ from engine.planner.obstacles import Obstacle
 from engine.routing.placement import Placement
 from engine.routing.simulate_groups import Grouped, grouped
 from engine.routing.simulate_image import CatalogImage, Pause
-from engine.routing.simulate_side import Side, same_but_rules, same_rule
+from engine.routing.simulate_side import Routed, Side, same_but_rules, same_rule
 from engine.views_rules import NodeEffect, SimulationView, Unplaced
 
 _PAUSE_EVERY = 200
@@ -114,18 +114,44 @@ class Simulation:
         return grouped(self.image, rules, rooms, self.new.now, apart, self.pause)
 
     def _compare(self, members: Sequence[int]) -> None:
-        for after in self._after.routed(self.image, members):
-            for before in self._before.routed(self.image, after.row_ids):
-                entry, files = self.image.entry(before.row_ids[0]), self._files(before.row_ids)
-                self._note(entry, files, before.placement, after.placement)
-                self._note_missing(after.placement, after.missing - before.missing, files)
+        for before in self._before.routed(self.image, members):
+            for after in self._after.routed(self.image, before.row_ids):
+                if len(after.row_ids) < len(before.row_ids) and before.chosen:
+                    before_parts = list(self._before.routed(self.image, after.row_ids))
+                else:
+                    before_parts = [before]
+                for part in before_parts:
+                    self._note_group(part, after)
+
+    def _note_group(self, before: Routed, after: Routed) -> None:
+        held = set(self.image.locations(after.row_ids[0]))
+        for location in before.locations & held:
+            gone = _without(_within(before.at(location), after.row_ids), after.at(location))
+            if gone:
+                effect = self._effects.setdefault(location, _Effect())
+                effect.surplus_files += len(gone)
+                effect.surplus_bytes += self.image.bytes_of(gone)
+        for location, row_ids, demand, source in self._after.answers(self.image, after):
+            new = _without(row_ids, before.at(location))
+            if isinstance(source, Obstacle):
+                if new:
+                    self._refuse(source.reason, self._files(new))
+                continue
+            asked = self._asked.setdefault(location, [])
+            if new:
+                asked.append(_Asked(demand, self._files(new), True))
+            if len(new) < len(row_ids):
+                asked.append(_Asked(demand, self._files(_without(row_ids, new)), False))
+        self._note_missing(after.placement, after.missing - before.missing, self._files(after.row_ids))
 
     def _ask_again(self, members: Sequence[int]) -> None:
         """Let what is wanted already take its share of the space."""
         for after in self._after.routed(self.image, members):
-            if after.placement.missing:
-                entry = self.image.entry(after.row_ids[0])
-                self._ask(entry, self._files(after.row_ids), after.placement, None)
+            if not after.chosen and not after.placement.missing:
+                continue
+            for location, row_ids, demand, source in self._after.answers(self.image, after):
+                if not isinstance(source, Obstacle):
+                    self._asked.setdefault(location, []).append(_Asked(demand, self._files(row_ids), False))
 
     def _files(self, row_ids: Sequence[int]) -> Sequence[tuple[str, int]]:
         keys, sizes = self.image.keys, self.image.sizes
@@ -217,3 +243,19 @@ class Simulation:
             before,
             after,
         )
+
+
+def _without(row_ids: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """Return the row ids that are not among others."""
+    if not others or row_ids is others:
+        return () if others else row_ids
+    known = set(others)
+    return [row_id for row_id in row_ids if row_id not in known]
+
+
+def _within(row_ids: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """Return the row ids that are among others."""
+    if row_ids is others or not row_ids:
+        return row_ids
+    known = set(others)
+    return [row_id for row_id in row_ids if row_id in known]

@@ -46,7 +46,8 @@ def grouped(
 
     ``apart`` are keys that something else tells from the others: a transfer that is queued, the newest of its kind.
     """
-    bands = _bands(image, [rule.match for rule in rules], rooms, now)
+    matches = [rule.match for rule in rules]
+    bands, alike = _bands(image, matches, rooms, now), _alike(image, matches)
     found: dict[object, list[int]] = {}
     alone: list[int] = []
     special, keys = frozenset(apart), image.keys
@@ -58,7 +59,7 @@ def grouped(
         if kind == ODD or (special and keys[row_id] in special):
             alone.append(row_id)
             continue
-        group: object = (kind, *(band(row_id) for band in bands)) if bands else kind
+        group: object = (alike[kind], *(band(row_id) for band in bands)) if bands else alike[kind]
         members = found.get(group)
         if members is None:
             found[group] = [row_id]
@@ -92,6 +93,21 @@ def add_touched(found: dict[str, Touched], rule: RuleSpec, entries: int, size_by
     """Add entries to what a rule decides about."""
     before = found.get(rule.name, Touched(0, 0))
     found[rule.name] = Touched(before.entries + entries, before.bytes + size_bytes)
+
+
+def _alike(image: CatalogImage, matches: Sequence[RuleMatch]) -> list[int]:
+    """Return for each kind the first that differs from it in nothing but a config key that no rule tells apart."""
+    globs = sorted({match.config_key for match in matches} - {"*"})
+    first: dict[object, int] = {}
+    found: list[int] = []
+    for number, kind in enumerate(image.kinds):
+        if kind is None:
+            found.append(number)
+            continue
+        told = tuple(fnmatch.fnmatchcase(kind.config_key or "", glob) for glob in globs)
+        seen = (kind.data_type, told, kind.origin, kind.special, kind.locations)
+        found.append(first.setdefault(seen, number))
+    return found
 
 
 def _bands(image: CatalogImage, matches: Sequence[RuleMatch], rooms: Collection[int], now: float) -> list[Band]:

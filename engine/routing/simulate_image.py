@@ -85,6 +85,11 @@ class CatalogImage:
         key = EntryKey(kind.data_type, self.path(row_id), kind.origin)
         return DataEntry(key, kind.config_key, Version("", size, mtime), copies)
 
+    def locations(self, row_id: int) -> tuple[str, ...]:
+        """Return where an entry that is not odd is."""
+        kind = self.kinds[self.kind_of[row_id]]
+        return kind.locations if kind is not None else ()
+
     def path(self, row_id: int) -> str:
         """Return the path in an entry's key."""
         kind, key = self.kinds[self.kind_of[row_id]], self.keys[row_id]

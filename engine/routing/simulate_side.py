@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from config.types import Policy, RuleSpec
+from config.types import DataType, Policy, RuleSpec
 from engine.model import DataEntry
 from engine.planner.admission import Admission
 from engine.planner.context import PlanContext
 from engine.planner.demands import rule_demands
 from engine.planner.moves import Demand
 from engine.planner.obstacles import Obstacle
-from engine.planner.sources import Source
+from engine.planner.sources import Source, find_source
 from engine.routing.candidates import RoutingTable
 from engine.routing.choosing import Choice
 from engine.routing.matching import deciding_rule
@@ -26,11 +26,30 @@ _PAUSE_EVERY = 500
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Entries that one policy places in the same way; ``missing`` copies have no place at all."""
+    """Entries that one policy places in the same way, but for the one place that keys decide.
+
+    ``fixed`` are the locations that want all of them, ``chosen`` those that want some, with their row ids;
+    ``placement`` is that of the first. ``missing`` copies of each have no place at all.
+    """
 
     row_ids: Sequence[int]
     placement: Placement
+    fixed: frozenset[str]
+    chosen: Mapping[str, Sequence[int]]
     missing: int
+
+    def at(self, location: str) -> Sequence[int]:
+        """Return the entries that a location is to hold."""
+        return self.row_ids if location in self.fixed else self.chosen.get(location, ())
+
+    @property
+    def locations(self) -> frozenset[str]:
+        """Where any of them is to be."""
+        return self.fixed.union(self.chosen)
+
+
+Answer = tuple[str, Sequence[int], Demand, Source | Obstacle]
+"""A location, the entries that it lacks, one demand that stands for all, and from where it could come or why not."""
 
 
 class Side:
@@ -40,6 +59,7 @@ class Side:
         self.context = context
         self._pause = pause
         self._choices: list[Choice] = []
+        self._closed: dict[tuple[DataType, str], Obstacle | None] = {}
         table = RoutingTable(context.policy)
         self._router = Router(
             context.policy, context.locations, context.reserved_bytes, table=table, on_choice=self._choices.append
@@ -55,17 +75,54 @@ class Side:
         """Yield a group of entries, split where the choice of a place depends on the key.
 
         The first of a group stands for all: they have the same choices before them, up to the first that their keys
-        decide differently; from there on those that decided alike are a group again.
+        decide differently. Where that is the last, it is told by location; else those that decided alike are a
+        group again.
         """
         placement, choices, missing = self._probe(image.entry(row_ids[0]))
+        wanted = frozenset(slot.location for slot in placement.wanted)
         for number in range(depth, len(choices)):
-            if len(row_ids) == 1 or not choices[number].depends_on_key():
+            choice = choices[number]
+            if len(row_ids) == 1 or not choice.depends_on_key():
                 continue
-            parts = self._split(image, row_ids, choices[number])
-            for part in parts:
+            if _last(placement):
+                fixed = wanted.difference(choice.made_for(image.keys[row_ids[0]]))
+                yield Routed(row_ids, placement, fixed, self._by_location(image, row_ids, choice), missing)
+                return
+            for part in self._split(image, row_ids, choice):
                 yield from self.routed(image, part, number + 1)
             return
-        yield Routed(row_ids, placement, missing)
+        yield Routed(row_ids, placement, wanted, {}, missing)
+
+    def answers(self, image: CatalogImage, routed: Routed) -> Iterator[Answer]:
+        """Yield what the planner asks for a group, by location."""
+        entry = image.entry(routed.row_ids[0])
+        own = {demand.targets[0]: (demand, source) for demand, source in self.demands(entry, routed.placement)}
+        for location, (demand, source) in own.items():
+            if location in routed.fixed:
+                yield location, routed.row_ids, demand, source
+        held = frozenset(replica.location for replica in entry.replicas)
+        pattern = next((demand for location, (demand, _) in own.items() if location in routed.chosen), None)
+        for location, row_ids in routed.chosen.items():
+            if location in held:
+                continue
+            if pattern is None:
+                yield from self._one_by_one(image, location, row_ids)
+                continue
+            demand = replace(pattern, targets=(location,))
+            yield location, row_ids, demand, self._answer(demand, location)
+
+    def _answer(self, demand: Demand, location: str) -> Source | Obstacle:
+        slot = (demand.entry.data_type, location)
+        if slot not in self._closed:
+            self._closed[slot] = self._admission.target_obstacle(demand, location)
+        return self._closed[slot] or find_source(demand.entry, location, self.context, demand.why.deadline)
+
+    def _one_by_one(self, image: CatalogImage, location: str, row_ids: Sequence[int]) -> Iterator[Answer]:
+        for row_id in row_ids:
+            entry = image.entry(row_id)
+            for demand, source in self.demands(entry, self._probe(entry)[0]):
+                if demand.targets[0] == location:
+                    yield location, (row_id,), demand, source
 
     def place(self, entry: DataEntry) -> tuple[Placement, int]:
         """Return where one entry belongs, and how many copies have no place at all."""
@@ -103,6 +160,16 @@ class Side:
         placement = self._router.route(entry, self.context.now, live)
         return placement, tuple(self._choices), sum(choice.missing for choice in self._choices)
 
+    def _by_location(self, image: CatalogImage, row_ids: Sequence[int], choice: Choice) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        keys, made_for = image.keys, choice.made_for
+        for number, row_id in enumerate(row_ids):
+            if number % _PAUSE_EVERY == 0:
+                self._pause()
+            for location in made_for(keys[row_id]):
+                found.setdefault(location, []).append(row_id)
+        return found
+
     def _split(self, image: CatalogImage, row_ids: Sequence[int], choice: Choice) -> list[list[int]]:
         parts: dict[tuple[str, ...], list[int]] = {}
         keys, made_for = image.keys, choice.made_for
@@ -111,6 +178,12 @@ class Side:
                 self._pause()
             parts.setdefault(tuple(made_for(keys[row_id])), []).append(row_id)
         return list(parts.values())
+
+
+def _last(placement: Placement) -> bool:
+    """Return whether no choice of a rule can depend on another: it has one place with a number of copies."""
+    places = placement.spec.place if placement.spec is not None else ()
+    return sum(place.copies is not None for place in places) == 1
 
 
 def same_but_rules(old: Policy, new: Policy) -> bool:
