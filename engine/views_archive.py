@@ -47,6 +47,10 @@ class GamesView:
     incomplete: int
     """Games without moves: never counted as saved anywhere."""
     counted_at: float
+    canonical: int = 0
+    """How many of those elsewhere are in canonical databases."""
+    orphan_moves: int = 0
+    """Ids that have moves but no game."""
 
 
 @dataclass(frozen=True, slots=True)

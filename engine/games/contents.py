@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from engine.catalog.rows import sequence_in
 from engine.catalog.values import Places, node_of
@@ -76,7 +77,7 @@ def look(connection: Connection, places: Places) -> tuple[int, tuple[Content, ..
     return sequence, tuple(_contents(found.items()))
 
 
-def _take(found: dict[ContentName, _Gathered], row: Row[tuple[object, ...]], durable: bool) -> None:
+def _take(found: dict[ContentName, _Gathered], row: Any, durable: bool) -> None:
     known = row.state in _KNOWN and not row.changed
     if known:
         sha256 = row.version_sha256 or row.sha256

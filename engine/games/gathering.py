@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,7 +84,6 @@ class Gathering:
     def _mapped_runs(self) -> list[Hashes]:
         if not self._runs:
             return []
-        os.fsync(self._spool.fileno())
         whole = np.asarray(np.memmap(self._spool_path, HASH_TYPE, "r"))
         ends = np.cumsum(self._runs).tolist()
         return [whole[end - length : end] for end, length in zip(ends, self._runs, strict=True)]

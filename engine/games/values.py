@@ -71,14 +71,30 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the games of one set are.
+
+    Where an entry's newest content is not counted yet, its last set stands for it: ``held`` and ``saved`` say so. Only
+    ``current`` and ``proven`` (the nodes that ``Content.saved`` names) are about just this set's own content; what is
+    said of deleting rests on these alone.
+    """
+
+    key: str
+    canonical: bool
+    current: bool
+    proven: frozenset[str]
+    held: frozenset[str]
+    saved: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What follows for the whole fleet, each game counted once.
 
-    By key: complete games of the current version, and how many of them other databases have saved. By node: all
-    complete games it holds, and those that would be lost with it. ``orphans``: games in no canonical database.
+    By key: how many games of the current version other databases have saved. By node: all complete games it holds, and
+    those that would be lost with it. ``orphans``: games in no canonical database.
     """
 
-    complete: Mapping[str, int] = field(default_factory=dict)
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     canonical: Mapping[str, int] = field(default_factory=dict)
     """By key: how many of its games are in other databases that are canonical, saved like the others."""
