@@ -48,7 +48,15 @@ class Delete:
     path: Path
 
 
-Edit: TypeAlias = SetValue | InsertItem | InsertKey | Delete
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Call the key at ``path`` otherwise; its place and its value stay."""
+
+    path: Path
+    key: str
+
+
+Edit: TypeAlias = SetValue | InsertItem | InsertKey | Delete | Rename
 
 
 def intended(data: Any, edit: Edit) -> Any:
@@ -64,6 +72,8 @@ def intended(data: Any, edit: Edit) -> Any:
         else:
             del container[step]
         return changed
+    if isinstance(edit, Rename):
+        return _renamed(changed, edit)
     container = _at(changed, edit.path)
     if isinstance(edit, InsertItem):
         if not isinstance(container, list) or not 0 <= edit.index <= len(container):
@@ -73,6 +83,17 @@ def intended(data: Any, edit: Edit) -> Any:
     if not isinstance(container, dict) or edit.key in container:
         raise EditRefused(f"{_dotted(edit.path)} cannot take the key {edit.key}", "read the file again")
     container[edit.key] = copy.deepcopy(edit.value)
+    return changed
+
+
+def _renamed(changed: Any, edit: Rename) -> Any:
+    container = _at(changed, edit.path[:-1])
+    _require(container, edit.path[-1], edit.path)
+    if not isinstance(container, dict) or edit.key in container:
+        raise EditRefused(f"{_dotted(edit.path)} cannot be called {edit.key}", "read the file again")
+    items = [(edit.key if name == edit.path[-1] else name, value) for name, value in container.items()]
+    container.clear()
+    container.update(items)
     return changed
 
 

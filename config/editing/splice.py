@@ -12,7 +12,7 @@ import yaml
 
 from config.document import Path, parse_document
 from config.editing import writing
-from config.editing.edits import Delete, Edit, InsertItem, InsertKey, SetValue, intended
+from config.editing.edits import Delete, Edit, InsertItem, InsertKey, Rename, SetValue, intended
 from config.editing.errors import EditRefused
 from config.editing.nodes import Text, find, key_node, read
 
@@ -48,10 +48,20 @@ def _spliced(text: Text, edit: Edit) -> str:
         return _set_value(text, edit)
     if isinstance(edit, Delete):
         return _delete(text, edit.path)
+    if isinstance(edit, Rename):
+        return _rename(text, edit)
     container = _must_find(text, edit.path)
     if isinstance(edit, InsertItem):
         return _insert_item(text, container, edit)
     return _insert_key(text, container, edit)
+
+
+def _rename(text: Text, edit: Rename) -> str:
+    parent = _must_find(text, edit.path[:-1])
+    key = key_node(parent, edit.path[-1]) if isinstance(parent, yaml.MappingNode) else None
+    if key is None:
+        raise EditRefused(f"{'.'.join(map(str, edit.path))} is not in the file", "read the file again: it changed")
+    return _cut(text, text.start(key), text.end(key), writing.key(edit.key))
 
 
 def _set_value(text: Text, edit: SetValue) -> str:
