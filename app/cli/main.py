@@ -20,6 +20,8 @@ from app.cli.commands.console import ConsoleOptions, console
 from app.cli.commands.emergency import emergency
 from app.cli.commands.headless import HeadlessOptions, headless
 from app.cli.commands.lab_up import lab_up
+from app.cli.commands.nodes_at_risk import nodes_at_risk
+from app.cli.commands.nodes_drain import nodes_drain
 from app.cli.commands.nodes_enrol import nodes_enrol
 from app.cli.commands.nodes_ls import nodes_ls
 from app.cli.commands.nodes_test import nodes_test
@@ -55,7 +57,15 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     "bandwidth": {"show": bandwidth_show, "set": bandwidth_set},
     "catalog": {"ls": catalog_ls, "where": catalog_where, "classify": catalog_classify},
     "config": {"lint": config_lint, "effective": config_effective},
-    "nodes": {"ls": nodes_ls, "test": nodes_test, "enrol": nodes_enrol},
+    "nodes": {
+        "ls": nodes_ls,
+        "test": nodes_test,
+        "enrol": nodes_enrol,
+        "at-risk": nodes_at_risk,
+        "drain": nodes_drain,
+        "pause": pause,
+        "resume": resume,
+    },
     "transports": {"status": transports_status, "reset": transports_reset, "test": transports_test},
     "lab": {"up": lab_up},
 }

@@ -20,7 +20,7 @@ async def carry_out(settings: Settings, request: SyncRequest, dry_run: bool, jso
     """Preview a request, or queue it; print what it came to."""
     async with engine_for(settings) as engine:
         if dry_run:
-            _print_preview(await engine.preview(request), json_output)
+            print_preview(await engine.preview(request), json_output)
             return ExitCode.DONE
         result = await engine.sync(request)
     if json_output:
@@ -30,7 +30,8 @@ async def carry_out(settings: Settings, request: SyncRequest, dry_run: bool, jso
     return ExitCode.DONE
 
 
-def _print_preview(preview: SyncPreview, json_output: bool) -> None:
+def print_preview(preview: SyncPreview, json_output: bool) -> None:
+    """Print files, bytes, time, what moves and what is refused."""
     if json_output:
         output.json_value(json_views.preview(preview))
         return
