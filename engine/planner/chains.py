@@ -16,6 +16,10 @@ CHAINS: Mapping[str, tuple[Transport, ...]] = {
 stream before base64 as a fallback. What ``s3_backup`` falls back to is a copy on the external drive: it counts as a
 copy there, and never as off-site (``engine/routing/offsite.py``)."""
 
+FAN_OUT_FROM = 3
+"""So many places that want one content at the same time fetch it from each other, and its source sends it about once:
+with two, rsync's two copies cost no more than what the peers have to be told of each other."""
+
 
 def transport_chain(
     size_bytes: int,
@@ -24,16 +28,23 @@ def transport_chain(
     target_is_s3: bool,
     via: Sequence[Transport],
     large_threshold_bytes: int,
+    targets: int = 1,
 ) -> tuple[Transport, ...]:
     """Return the transports to try, in order.
 
     A rule's ``via`` is all there is; else the scenario (S3, then an ephemeral node at either end) wins over the
-    size, where only files above the threshold are large.
+    size, where only files above the threshold are large. Where ``targets`` places want the content at the same time,
+    p2p goes before the scenario's own chain; not from an ephemeral source, whose files are to be saved by what is
+    known to work (docs/decisions/0012-fan-out.md).
     """
     if via:
         return tuple(via)
     if target_is_s3:
         return CHAINS["s3_backup"]
-    if source_ephemeral or target_ephemeral:
+    if source_ephemeral:
         return CHAINS["ephemeral_urgent"]
-    return CHAINS["large_file" if size_bytes > large_threshold_bytes else "small_file"]
+    size = "large_file" if size_bytes > large_threshold_bytes else "small_file"
+    chain = CHAINS["ephemeral_urgent" if target_ephemeral else size]
+    if targets >= FAN_OUT_FROM and Transport.P2P not in chain:
+        return (Transport.P2P, *chain)
+    return chain

@@ -32,8 +32,7 @@ def group(moves: Sequence[Move], context: PlanContext) -> tuple[SyncPlan, ...]:
     """Return plans in the order of their most urgent move. ``moves`` must be in order of urgency."""
     groups: list[_Group] = []
     open_groups: dict[tuple[object, ...], _Group] = {}
-    for first, targets in _by_entry(moves, context):
-        chain = _chain(first, context)
+    for first, targets, chain in _by_entry(moves, context):
         why = first.demand.why
         kind = (first.source, targets, why, chain)
         current = open_groups.get(kind)
@@ -45,20 +44,36 @@ def group(moves: Sequence[Move], context: PlanContext) -> tuple[SyncPlan, ...]:
     return tuple(_plan(found) for found in groups)
 
 
-def _by_entry(moves: Iterable[Move], context: PlanContext) -> Iterable[tuple[Move, tuple[str, ...]]]:
-    """Yield the first of the moves that differ in nothing but the target, with all their targets."""
-    joined: dict[tuple[object, ...], tuple[Move, list[str]]] = {}
+def _by_entry(
+    moves: Sequence[Move], context: PlanContext
+) -> Iterable[tuple[Move, tuple[str, ...], tuple[Transport, ...]]]:
+    """Yield the first of the moves that differ in nothing but the target, with all their targets and their chain."""
+    wanted = _targets(moves, context)
+    joined: dict[tuple[object, ...], tuple[Move, list[str], tuple[Transport, ...]]] = {}
     for move in moves:
-        kind = (str(move.demand.entry.key), move.source, move.demand.why, _chain(move, context))
-        joined.setdefault(kind, (move, []))[1].append(move.target)
-    return ((move, tuple(sorted(targets))) for move, targets in joined.values())
+        key = str(move.demand.entry.key)
+        chain = _chain(move, context, len(wanted[key]))
+        kind = (key, move.source, move.demand.why, chain)
+        joined.setdefault(kind, (move, [], chain))[1].append(move.target)
+    return ((move, tuple(sorted(targets)), chain) for move, targets, chain in joined.values())
 
 
-def _chain(move: Move, context: PlanContext) -> tuple[Transport, ...]:
+def _targets(moves: Sequence[Move], context: PlanContext) -> dict[str, set[str]]:
+    """Return where each entry is wanted at the same time: by these moves, or by transfers that are queued or run."""
+    wanted: dict[str, set[str]] = {}
+    for move in moves:
+        wanted.setdefault(str(move.demand.entry.key), set()).add(move.target)
+    for key, target in context.live:
+        if key in wanted:
+            wanted[key].add(target)
+    return wanted
+
+
+def _chain(move: Move, context: PlanContext, targets: int) -> tuple[Transport, ...]:
     ends = context.locations[move.source], context.locations[move.target]
     threshold = context.policy.engine.large_file_threshold_bytes
     via = move.demand.why.via
-    return transport_chain(move.size_bytes, not ends[0].durable, not ends[1].durable, False, via, threshold)
+    return transport_chain(move.size_bytes, not ends[0].durable, not ends[1].durable, False, via, threshold, targets)
 
 
 def _plan(found: _Group) -> SyncPlan:

@@ -8,7 +8,7 @@ import pytest
 
 from config.types import DataType, RuleMatch, RulePlace, RuleSpec
 from engine.model import DataEntry, LocationState, NodeState, PlanResult, ReplicaState, SyncPriority, Transport
-from engine.planner.chains import transport_chain
+from engine.planner.chains import FAN_OUT_FROM, transport_chain
 from engine.planner.planner import PlanContext, SyncPlanner
 from engine.views import SyncRequest
 from tests.planner.worlds import GB, NOW, entry, node, policy, replica, views
@@ -131,9 +131,7 @@ def test_a_drive_is_filled_from_its_own_host_where_that_holds_the_file() -> None
         ({"used_bytes": None}, "unmeasured"),
     ],
 )
-def test_a_wanted_place_that_cannot_take_a_copy_is_refused_in_plain_words(
-    change: dict[str, object], code: str
-) -> None:
+def test_a_wanted_place_that_cannot_take_a_copy_is_refused_in_plain_words(change: dict[str, object], code: str) -> None:
     result = _plan(entry("x.db", replica("nebius-1"), origin="nebius-1"), context=_context({"lambda-1": change}))
     assert _codes(result)["lambda-1"] == code
     assert "lambda-1" not in _targets(result)
@@ -352,8 +350,41 @@ MB = 10**6
         (101 * MB, True, True, True, (Transport.HTTP, Transport.AGENT), "http agent"),
     ],
 )
+@pytest.mark.parametrize("targets", [1, FAN_OUT_FROM - 1])
 def test_the_scenario_wins_over_the_size_and_a_rule_over_both(
-    size: int, source: bool, target: bool, s3: bool, via: tuple[Transport, ...], chain: str
+    size: int, source: bool, target: bool, s3: bool, via: tuple[Transport, ...], chain: str, targets: int
 ) -> None:
-    found = transport_chain(size, source, target, s3, via, 100 * MB)
+    found = transport_chain(size, source, target, s3, via, 100 * MB, targets)
     assert " ".join(transport.value for transport in found) == chain
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "s3", "via", "chain"),
+    [
+        (False, False, False, (), "p2p rsync http base64"),
+        (False, True, False, (), "p2p rsync base64"),
+        (True, False, False, (), "rsync base64"),
+        (False, False, True, (), "s3 rsync"),
+        (False, False, False, (Transport.RSYNC,), "rsync"),
+    ],
+)
+def test_what_many_want_at_once_they_fetch_from_each_other_first(
+    source: bool, target: bool, s3: bool, via: tuple[Transport, ...], chain: str
+) -> None:
+    found = transport_chain(101 * MB, source, target, s3, via, 100 * MB, FAN_OUT_FROM)
+    assert " ".join(transport.value for transport in found) == chain
+
+
+TRAINERS = [node(f"trainer-{number}", training=True, gpu=True) for number in range(FAN_OUT_FROM)]
+
+
+@pytest.mark.parametrize("queued", [0, 1])
+def test_a_large_file_that_all_trainers_want_goes_by_p2p_also_where_some_are_queued_already(queued: int) -> None:
+    fleet = policy([node("hub"), *TRAINERS])
+    made = entry("new.npz", replica("hub", size=GB), size=GB)
+    live = {(str(made.key), trainer.node_id) for trainer in TRAINERS[:queued]}
+    result = _plan(made, context=_context(fleet=fleet, live=frozenset(live)))
+    assert {trainer.node_id for trainer in TRAINERS[queued:]} <= _targets(result)
+    assert {plan.transport_preference[0] for plan in result.plans} == {Transport.P2P}
+    few = _context(fleet=policy([node("hub"), *TRAINERS[: FAN_OUT_FROM - 1]]))
+    assert {plan.transport_preference[0] for plan in _plan(made, context=few).plans} == {Transport.RSYNC}
