@@ -36,6 +36,12 @@ def note(words: str) -> None:
     _write(sys.stderr, clean(words) + "\n")
 
 
+def passing(words: str = "") -> None:
+    """Show what is going on, on stderr where that is a terminal, until the next call; "" takes it away."""
+    if sys.stderr.isatty():
+        _write(sys.stderr, "\r\x1b[K" + clean(words)[: shutil.get_terminal_size().columns - 1])
+
+
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Write a table; cut to the terminal's width if stdout is one, else whole."""
     for words in render(columns, rows, terminal_width()):

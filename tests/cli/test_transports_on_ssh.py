@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -68,6 +70,49 @@ def test_nothing_stays_on_the_node_when_it_is_ended(
     running.communicate()
     assert running.returncode != 0
     wait_until(lambda: scratch_folders(fleet["node-1"].home, tmp_path) == [])
+
+
+def test_a_node_that_is_lost_midway_leaves_a_document_that_says_so(tmp_path: Path) -> None:
+    told, terminal = os.openpty()
+    with openssh_fleet(tmp_path, count=2) as fleet:
+        words = [
+            "--config",
+            str(fleet.write_hosts()),
+            "--state",
+            str(tmp_path / "state"),
+            "transports",
+            "test",
+            "node-1",
+        ]
+        running = subprocess.Popen(
+            [sys.executable, str(ROOT / "syncdeck.py"), *words, "--transport", "agent", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            text=True,
+        )
+        os.close(terminal)
+        assert running.stdout is not None
+        begun = running.stdout.readline() + running.stdout.readline()
+        fleet["node-1"].kill()
+        answer = begun + running.stdout.read()
+        running.wait()
+    steps = json.loads(answer)
+    assert running.returncode == 1
+    assert [step["check"] for step in steps[:1]] == ["put-and-prove"] and steps[0]["result"] == "passed"
+    lost = steps[-1]
+    assert (lost["check"], lost["result"], lost["transport"], lost["direction"]) == ("reach", "failed", "agent", "put")
+    assert lost["cause"] and lost["remedy"]
+    shown = _all_of(told)
+    assert "agent put put-and-prove ..." in shown and lost["cause"] in shown
+
+
+def _all_of(terminal: int) -> str:
+    """Return what was written to a terminal whose writers have all ended."""
+    parts = []
+    with contextlib.suppress(OSError), open(terminal, "rb", buffering=0) as reader:  # Its end is an error on Linux.
+        while part := reader.read(4096):
+            parts.append(part)
+    return " ".join(b"".join(parts).decode().split())
 
 
 def test_a_node_that_is_down_is_a_bad_answer_with_a_remedy(fleet: Fleet, tmp_path: Path, syncdeck: Syncdeck) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from app.cli.exit_codes import ExitCode
 from app.cli.fleet_access import FleetAccess, fleet_access
 from app.cli.options import ConfigOption, JsonOption, StateOption, refuse_read_only, settings_of
 from engine.clock import SystemClock
-from engine.errors import ErrorClass, SyncdeckError
+from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.model import Transport
 
 if TYPE_CHECKING:
@@ -26,15 +27,7 @@ TransportOption = Annotated[
     list[Transport] | None, typer.Option("--transport", metavar="T", help="Only this transport; may be repeated.")
 ]
 SEED_BYTES = 4
-
-
-@dataclass
-class _Count:
-    """How many checks ended in each way."""
-
-    passed: int = 0
-    failed: int = 0
-    not_applicable: int = 0
+REACH = "reach"
 
 
 def transports_test(
@@ -51,28 +44,78 @@ def transports_test(
     """
     settings = settings_of(context, config, state)
     refuse_read_only(settings, "test transports with")
-    access = fleet_access(settings)
-    steps = asyncio.run(_tour(access, node, tuple(transport or ()), not json_output))
-    if json_output:
-        output.json_value([_as_json(step) for step in steps])
-    count = _counted(steps)
+    walk = _Walk(node)
+    steps = walk.steps(fleet_access(settings), tuple(transport or ()))
+    asyncio.run(output.json_array(walk.objects(steps)) if json_output else _show_all(steps))
+    if walk.lost is not None:
+        raise walk.lost
+    count = walk.count
     if not json_output:
-        output.text(f"{count.passed} passed, {count.failed} failed, {count.not_applicable} not applicable")
-    return ExitCode.BAD_ANSWER if count.failed else ExitCode.DONE
+        output.text(", ".join(f"{count[ended]} {ended}" for ended in ("passed", "failed", "not applicable")))
+    return ExitCode.BAD_ANSWER if count["failed"] else ExitCode.DONE
 
 
-async def _tour(access: FleetAccess, node: str, wanted: tuple[Transport, ...], show: bool) -> list[Step]:
-    from engine.transport.conformance.tour import tour
+class _Walk:
+    """The checks with one node: what they came to, and why they ended early if they did."""
 
-    here, there = _ends(access, node)
-    seed = int.from_bytes(secrets.token_bytes(SEED_BYTES), "big")
-    steps: list[Step] = []
-    async with aclosing(tour(here, there, access.ssh, access.policy, wanted, SystemClock(), seed)) as running:
-        async for step in running:
-            steps.append(step)
-            if show:
-                _show(step)
-    return steps
+    def __init__(self, node: str) -> None:
+        self.count: Counter[str] = Counter()
+        self.lost: SyncdeckError | None = None
+        self._node = node
+        self._running: tuple[Transport, str] | None = None
+
+    async def steps(self, access: FleetAccess, wanted: tuple[Transport, ...]) -> AsyncIterator[Step]:
+        """Yield each check as it ends. A node that is lost ends it, and ``lost`` says why; raises what else fails."""
+        from engine.transport.conformance.tour import tour
+
+        here, there = _ends(access, self._node)
+        seed = int.from_bytes(secrets.token_bytes(SEED_BYTES), "big")
+        clock = SystemClock()
+        try:
+            async with aclosing(
+                tour(here, there, access.ssh, access.policy, wanted, clock, seed, self._began)
+            ) as running:
+                async for step in running:
+                    output.passing()
+                    self.count[step.result.verdict.value] += 1
+                    yield step
+        except NodeUnreachable as lost:
+            self.lost = lost
+        finally:
+            output.passing()
+
+    async def objects(self, steps: AsyncIterator[Step]) -> AsyncIterator[dict[str, Any]]:
+        """Yield the JSON of each check; the last one says of a node that it was lost."""
+        async for step in steps:
+            yield _as_json(step)
+        if self.lost is not None:
+            yield self._lost_as_json(self.lost)
+
+    def _began(self, transport: Transport, direction: str, check: str) -> None:
+        self._running = transport, direction
+        ended = f"{self.count.total()} done, {self.count['failed']} failed"
+        output.passing(f"{transport.value} {direction} {check} ... ({ended})")
+
+    def _lost_as_json(self, lost: SyncdeckError) -> dict[str, Any]:
+        transport, direction = self._running or (None, None)
+        return {
+            "node": self._node,
+            "transport": None if transport is None else transport.value,
+            "direction": direction,
+            "check": REACH,
+            "promise": "the node stays in reach",
+            "result": "failed",
+            "detail": "",
+            "cause": lost.cause,
+            "remedy": lost.remedy,
+            "seconds": 0.0,
+            "bytes_per_second": None,
+        }
+
+
+async def _show_all(steps: AsyncIterator[Step]) -> None:
+    async for step in steps:
+        _show(step)
 
 
 def _ends(access: FleetAccess, node: str) -> tuple[End, End]:
@@ -114,10 +157,3 @@ def _as_json(step: Step) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "bytes_per_second": None if result.bytes_per_second is None else round(result.bytes_per_second),
     }
-
-
-def _counted(steps: list[Step]) -> _Count:
-    from engine.transport.conformance.check import Verdict
-
-    verdicts = [step.result.verdict for step in steps]
-    return _Count(*(verdicts.count(verdict) for verdict in (Verdict.PASSED, Verdict.FAILED, Verdict.NOT_APPLICABLE)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-
 from engine.clock import Clock
 from engine.errors import NodeUnreachable, SyncdeckError
 from engine.transport.conformance import contents, ends, resuming
@@ -45,9 +43,3 @@ def _result(check: Check, seconds: float, detail: str, problem: Problem | None) 
         return CheckResult(check.name, check.promise, Verdict.NOT_APPLICABLE, seconds, cause=str(problem))
     cause = problem.cause if isinstance(problem, Broken) else f"{problem} ({problem.error_class.value})"
     return CheckResult(check.name, check.promise, Verdict.FAILED, seconds, cause=cause, remedy=problem.remedy)
-
-
-async def run_checks(bench: Bench, checks: Iterable[Check], clock: Clock) -> AsyncIterator[CheckResult]:
-    """Yield the result of each check as it ends; raises NodeUnreachable when an end is lost."""
-    for check in checks:
-        yield await run_check(bench, check, clock)

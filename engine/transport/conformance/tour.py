@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from config.types import Policy
 from engine.clock import Clock
@@ -17,8 +18,9 @@ from engine.transport.conformance.bench import Bench
 from engine.transport.conformance.check import CheckResult, Verdict
 from engine.transport.conformance.place import Place
 from engine.transport.conformance.scratch import scratch_folder
+from engine.transport.conformance.speed import NAME as SPEED
 from engine.transport.conformance.speed import measure
-from engine.transport.conformance.suite import ALL, run_checks
+from engine.transport.conformance.suite import ALL, run_check
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransportAdapter
@@ -46,8 +48,19 @@ class Step:
     result: CheckResult
 
 
+Began = Callable[[Transport, str, str], None]
+"""Called with (transport, direction, check) when a check begins."""
+
+
 async def tour(
-    here: End, node: End, options: SshOptions, policy: Policy, wanted: Sequence[Transport], clock: Clock, seed: int
+    here: End,
+    node: End,
+    options: SshOptions,
+    policy: Policy,
+    wanted: Sequence[Transport],
+    clock: Clock,
+    seed: int,
+    began: Began,
 ) -> AsyncGenerator[Step, None]:
     """Yield each check as it ends; ``wanted`` empty means every transport that is built.
 
@@ -70,7 +83,7 @@ async def tour(
             for direction, source, target in (("put", near, far), ("get", far, near)):
                 others = await _others(adapter, adapters, source, target)
                 bench = Bench(adapter, source, target, pool.get, random.Random(seed), others)
-                async for result in _results(bench, clock):
+                async for result in _results(bench, clock, partial(began, adapter.name, direction)):
                     yield Step(node.endpoint.node_id, adapter.name, direction, result)
 
 
@@ -106,11 +119,15 @@ async def _others(
     ]
 
 
-async def _results(bench: Bench, clock: Clock) -> AsyncIterator[CheckResult]:
+async def _results(bench: Bench, clock: Clock, began: Callable[[str], None]) -> AsyncIterator[CheckResult]:
+    began(SERVES)
     reason = await bench.adapter.unusable(bench.source.endpoint, bench.target.endpoint)
     if reason is not None:
         yield CheckResult(SERVES, "it serves this pair of nodes", Verdict.NOT_APPLICABLE, 0.0, cause=reason)
         return
-    async for result in run_checks(bench, (check for check in ALL if not check.long), clock):
-        yield result
+    for check in ALL:
+        if not check.long:
+            began(check.name)
+            yield await run_check(bench, check, clock)
+    began(SPEED)
     yield await measure(bench, clock)
