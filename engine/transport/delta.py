@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
-from engine.shielded import finish_anyway
 from engine.integrity.deltas import DeltaPaths, delta_paths, worth_comparing
 from engine.model import FileKind, FileStat
 from engine.remote.types import CheckResult, NodeAgent, PagesRequest, Progress, StreamOutcome
+from engine.shielded import finish_anyway
 from engine.transport.attempts import Delivery, TransportTry
 from engine.transport.delta_pages import Comparison, NotWorthIt, WrittenDelta
 from engine.transport.errors import BadSource, bad_source
