@@ -54,13 +54,14 @@ class Commands:
 
     async def sync(self) -> None:
         """Preview, then sync the selected rows or everything."""
-        await self._previewed(self._app.console_screen.sync_request())
+        await self.previewed(self._app.console_screen.sync_request())
 
     async def emergency(self) -> None:
         """Preview, then save what exists only on ephemeral or failing nodes."""
-        await self._previewed(SyncRequest(emergency=True))
+        await self.previewed(SyncRequest(emergency=True))
 
-    async def _previewed(self, request: SyncRequest) -> None:
+    async def previewed(self, request: SyncRequest) -> None:
+        """Preview a request, then carry out what was chosen."""
         chosen = await self._app.push_screen_wait(PreviewScreen(request))
         if chosen is not None:
             await self._done(self._app.client.sync(chosen))
@@ -128,6 +129,23 @@ class Commands:
             await self._done(client.resume_transfers(ids))
         elif await self._done(client.pause_transfers(ids)):
             self._remember(Undo("hold", lambda: client.resume_transfers(ids)))
+
+    async def drain(self, node: str, running: bool) -> None:
+        """Begin to empty a node, or take that back."""
+        client = self._app.client
+        if running:
+            if await self._done(client.drain_cancel(node)):
+                self._remember(Undo("drain", lambda: client.drain(node)))
+        elif await self._done(client.drain(node)):
+            self._remember(Undo("drain", lambda: client.drain_cancel(node)))
+
+    async def pause_nodes(self, nodes: tuple[str, ...], paused: bool) -> None:
+        """Pause nodes, or let them go on."""
+        client = self._app.client
+        if paused:
+            await self._done(client.resume(nodes))
+        elif await self._done(client.pause(nodes)):
+            self._remember(Undo("pause", lambda: client.resume(nodes)))
 
     async def bandwidth(self) -> None:
         """Ask for the fleet's limit, starting from the one in force, and set it."""
