@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from config.archive import build_archive
 from config.http import build_http
 from config.landing import DEFAULT_LANDING
 from config.schema.cluster import ClusterFile
@@ -70,7 +71,9 @@ def build_engine_settings(cluster: ClusterFile) -> EngineSettings:
         on_finding=_on_finding(cluster),
         landing=_landing(plane.landing),
         auto_sync_enabled=first(sync.enabled, default.auto_sync_enabled),
+        count_games=first(plane.count_games, default.count_games),
         http=build_http(plane.http),
+        archive=build_archive(plane.archive),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from config.archive_settings import ArchiveSettings
 from config.timetable import TimetableRow
 
 
@@ -258,7 +259,9 @@ class EngineSettings:
     on_finding: OnFinding | None = None
     landing: Mapping[DataType, str] = field(default_factory=dict)
     auto_sync_enabled: bool = True
+    count_games: bool = True
     http: HttpSettings = HttpSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     bandwidth: BandwidthSettings = BandwidthSettings()
 
 

@@ -54,7 +54,7 @@ class LocationState(StrEnum):
 
 
 class ReplicaState(StrEnum):
-    """What a copy is worth. Only CURRENT counts towards the wanted number of copies."""
+    """What a copy is worth. CURRENT counts towards the wanted number of copies, and ARCHIVED of the current version."""
 
     CURRENT = "current"
     STALE = "stale"
@@ -190,8 +190,14 @@ class DataEntry:
 
     @property
     def locations(self) -> frozenset[str]:
-        """Where the current version is."""
-        return frozenset(r.location for r in self.replicas if r.state is ReplicaState.CURRENT)
+        """Where the current version is: as a file, or in a verified archive."""
+        return frozenset(r.location for r in self.replicas if self.is_current(r))
+
+    def is_current(self, replica: Replica) -> bool:
+        """Return whether a copy of this entry is verified and of the current version; an archive of it is one."""
+        if replica.state is ReplicaState.ARCHIVED:
+            return self.current is not None and replica.sha256 == self.current.sha256
+        return replica.state is ReplicaState.CURRENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.landing import DEFAULT_LANDING, landing_problem
+from config.schema.archive import Archive
 from config.schema.base import Duration, Integer, Number, Rate, Seconds, Section, Size
 from config.schema.http import Http
 from config.timetable import DAY_MINUTES, parse_days, parse_hours
@@ -156,11 +157,13 @@ class DataPlane(Section):
     transport_timeout_seconds: Seconds | None = None
     max_retries: Annotated[Integer, Field(ge=0)] | None = None
     emit_completion_events: bool | None = None
+    count_games: bool | None = None
     chain_events: bool | None = None
     ephemeral_snapshot_interval: Duration | None = None
     ssh: Ssh | None = None
     on_finding: OnFinding | None = None
     http: Http | None = None
+    archive: Archive | None = None
     landing: Landing | None = None
     nodes: dict[str, NodeSwitch | None] | None = None
     data_types: TypeSwitches | None = None

@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.part import CatalogPart, find_entry, location_id, touch
+from engine.catalog.standing_in import stand_in
 from engine.catalog.values import CatalogError, Found, Placed, node_of
 from engine.catalog.verdict import Evidence, judge, state_of
 from engine.catalog.versions import fall_back, match_version, settle, version_id_of
@@ -64,7 +65,8 @@ class EvidenceRecorder(CatalogPart):
             place = await location_id(connection, location)
             gone = await connection.execute(delete(replicas).where(_is(entry.id, place)))
             if gone.rowcount:
-                await touch(connection, entry.id, self._clock.now())
+                at = self._clock.now()
+                await stand_in(connection, await touch(connection, entry.id, at), at, entry=entry.id, location=place)
             return gone.rowcount > 0
 
         return await self._store.write(mark)

@@ -88,7 +88,8 @@ async def update_replicas(connection: AsyncConnection, location: int, node_id: s
     # A bad file may have been found so without a hash; it is known by its looks all the same.
     judged = or_(replicas.c.sha256.is_not(None), was_bad)
     as_hashed = and_(judged, func.coalesce(_same_stat("hashed_"), false()))
-    forgets = and_(was_bad, not_(as_hashed))
+    was_archived = replicas.c.state == ReplicaState.ARCHIVED.value
+    forgets = or_(was_archived, and_(was_bad, not_(as_hashed)))
     statement = (
         update(replicas)
         .where(replicas.c.entry_id == stage.c.entry_id, replicas.c.location_id == location)
@@ -154,12 +155,15 @@ def _same_stat(prefix: str) -> ColumnElement[bool]:
 
 def _state_after(as_hashed: ColumnElement[bool], at_origin: ColumnElement[bool]) -> ColumnElement[str]:
     state, version = replicas.c.state, replicas.c.version_id
-    kept = state.in_([ReplicaState.ARCHIVED.value, ReplicaState.DELETING.value])
+    kept = state == ReplicaState.DELETING.value
+    # An archive stood for the file that is met now: what this one holds is not known.
+    archived = state == ReplicaState.ARCHIVED.value
     spoilt = state.in_([ReplicaState.BAD.value, ReplicaState.QUARANTINED.value])
     # A games file grows where it is written: its last version stays the current one until the next is known.
     growing = and_(at_origin, state == ReplicaState.CURRENT.value, replicas.c.sha256.is_not(None))
     return case(
         (kept, state),
+        (archived, ReplicaState.UNHASHED.value),
         (and_(as_hashed, spoilt), ReplicaState.BAD.value),
         (and_(as_hashed, version.is_(None)), ReplicaState.DIVERGED.value),
         (and_(as_hashed, version == entries.c.current_version_id), ReplicaState.CURRENT.value),

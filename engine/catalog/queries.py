@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from engine.catalog.part import CatalogPart
 from engine.catalog.rows import id_of, load, sequence_in
+from engine.catalog.standing import is_current
 from engine.catalog.values import EntryFilter, Totals
 from engine.model import DataEntry, DataType, EntryKey, ReplicaState
 from engine.store.schema import entries, locations, replicas
@@ -145,7 +146,7 @@ def _of_entry() -> ColumnElement[bool]:
 
 
 def _current() -> ColumnElement[bool]:
-    return replicas.c.state == ReplicaState.CURRENT.value
+    return is_current()
 
 
 def _copies(among: frozenset[str] | None) -> ColumnElement[int]:

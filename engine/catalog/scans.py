@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.catalog import merging, staging
 from engine.catalog.part import CatalogPart, current_sequence, location_id, next_sequence
 from engine.catalog.staging import open_scans, scan_prefixes, scan_seen
+from engine.catalog.standing_in import stand_in
 from engine.catalog.values import ScannedRecord, node_of
 from engine.model import ReplicaState
 from engine.store.schema import entries, replicas
@@ -113,6 +114,7 @@ class Scans(CatalogPart):
         affected = update(entries).where(entries.c.id.in_(select(replicas.c.entry_id).where(doomed)))
         await connection.execute(affected.values(sequence=sequence, updated_at=at))
         await connection.execute(delete(replicas).where(doomed))
+        await stand_in(connection, sequence, at, location=place)
         return len(gone)
 
 

@@ -23,7 +23,7 @@ PAGE_BYTES = 4_096
 SAME_MTIME_SECONDS = 2.0
 """File systems and archives round modification times by up to this much (FAT, zip)."""
 
-CURRENT, UNHASHED = ReplicaState.CURRENT.value, ReplicaState.UNHASHED.value
+CURRENT, UNHASHED, ARCHIVED = ReplicaState.CURRENT.value, ReplicaState.UNHASHED.value, ReplicaState.ARCHIVED.value
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,18 @@ def ground(connection: Connection, places: Places) -> Ground:
     )
 
 
+def is_current() -> ColumnElement[bool]:
+    """Return whether a copy is verified and of the current version; an archive of just that version is such a copy.
+
+    Only for the few archived rows is the entry looked up: the database does not evaluate what follows a decided AND.
+    """
+    current = select(entries.c.current_version_id).where(entries.c.id == replicas.c.entry_id)
+    archived = and_(
+        replicas.c.state == ARCHIVED, replicas.c.version_id == current.correlate(replicas).scalar_subquery()
+    )
+    return or_(replicas.c.state == CURRENT, archived)
+
+
 def holdings(
     land: Ground, ids: Sequence[int] | None = None, providers: bool = False, states: bool = False
 ) -> CTE:
@@ -76,7 +88,7 @@ def holdings(
     unhashed copies. One pass over ``ix_replicas_summary``; the outer join keeps it so.
     """
     here = replicas.c.location_id
-    safe = and_(replicas.c.state == CURRENT, land.is_durable(here))
+    safe = and_(is_current(), land.is_durable(here))
     node = case((safe, locations.c.node_id))
     provider = case((safe, land.provider_of(here)))
     of_providers = (func.min(provider).label("first_provider"), func.max(provider).label("last_provider"))
@@ -121,7 +133,7 @@ def exposed(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> Sel
     # What a games file holds is decided at its origin, not by unknown copies of it.
     decides = or_(entries.c.origin == "", entries.c.origin == here, ~saved)
     lost = or_(
-        and_(replicas.c.state == CURRENT, or_(replicas.c.changed, ~saved)),
+        and_(is_current(), or_(replicas.c.changed, ~saved)),
         and_(replicas.c.state == UNHASHED, decides, ~looks_saved),
     )
     # Most entries are well: two durable nodes hold them and nothing is in doubt. Their copies are not looked at.

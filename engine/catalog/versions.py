@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.verdict import Outcome
 from engine.model import EntryKey, ReplicaState, Version
-from engine.store.schema import entries, replicas, versions
+from engine.store.schema import archives, entries, replicas, versions
 
 KEPT_VERSIONS = 50
 """Versions kept per entry; older ones are forgotten unless a copy still holds them."""
@@ -107,7 +107,7 @@ async def _retire(connection: AsyncConnection, entry_id: int, former: int | None
 async def fall_back(connection: AsyncConnection, entry_id: int) -> None:
     """Make the newest version that a good copy holds current again, once no copy of the current one is good."""
     mine = replicas.c.entry_id == entry_id
-    good = select(replicas.c.version_id).where(mine, replicas.c.state == ReplicaState.CURRENT.value).limit(1)
+    good = select(replicas.c.version_id).where(mine, _is_good(entry_id)).limit(1)
     if (await connection.execute(good)).first() is not None:
         return
     stale = and_(mine, replicas.c.state == ReplicaState.STALE.value)
@@ -119,6 +119,13 @@ async def fall_back(connection: AsyncConnection, entry_id: int) -> None:
     await connection.execute(update(replicas).where(again).values(state=ReplicaState.CURRENT.value))
     changes = {"current_version_id": last.id, "size_bytes": last.size_bytes, "mtime": last.mtime}
     await connection.execute(update(entries).where(entries.c.id == entry_id).values(**changes))
+
+
+def _is_good(entry_id: int) -> ColumnElement[bool]:
+    """Return whether a copy holds the current version well: as a file, or in an archive."""
+    current = select(entries.c.current_version_id).where(entries.c.id == entry_id).scalar_subquery()
+    archived = and_(replicas.c.state == ReplicaState.ARCHIVED.value, replicas.c.version_id == current)
+    return or_(replicas.c.state == ReplicaState.CURRENT.value, archived)
 
 
 async def _disown(connection: AsyncConnection, entry_id: int, former: int | None) -> None:
@@ -148,12 +155,14 @@ async def _prune(connection: AsyncConnection, entry_id: int, newest: int) -> Non
     held = select(replicas.c.version_id).where(replicas.c.entry_id == entry_id, replicas.c.version_id.is_not(None))
     current = select(entries.c.current_version_id).where(entries.c.id == entry_id)
     current = current.where(entries.c.current_version_id.is_not(None))
+    archived = select(archives.c.version_id).where(archives.c.entry_id == entry_id, archives.c.version_id.is_not(None))
     old = and_(
         versions.c.entry_id == entry_id,
         versions.c.id != newest,
         versions.c.id.not_in(kept.limit(KEPT_VERSIONS)),
         versions.c.id.not_in(held),
         versions.c.id.not_in(current),
+        versions.c.id.not_in(archived),
     )
     await connection.execute(delete(versions).where(old))
     own = versions.alias()

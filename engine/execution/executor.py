@@ -8,18 +8,19 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
+from engine.execution.archived import RestoreLanding, as_unpacked, packed_source
 from engine.execution.content import Content, as_file, as_snapshot, look
 from engine.execution.jobs import build_job
 from engine.execution.landing import Landing
 from engine.execution.outcomes import Outcomes
 from engine.execution.places import Source, Target, find_source, find_target
-from engine.shielded import finish_anyway
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Superseded
 from engine.integrity.guard import Decision, Verdict
 from engine.inventory.fleet import location_node
 from engine.model import DataEntry, ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
+from engine.shielded import finish_anyway
 from engine.transport.manager import Delivery
 
 CLEANUP_SECONDS = 5.0
@@ -123,11 +124,15 @@ class Executor:
             cause = f"{gone[0]} is not in the configuration any more"
             raise Superseded("find", str(transfer.key), cause, "it is planned anew")
         entry = await tools.catalog.get(transfer.key)
-        source = find_source(entry, transfer.key, transfer.source)
+        packed = await tools.packed.ask(transfer.id)
+        if packed is None:
+            source = find_source(entry, transfer.key, transfer.source)
+        else:
+            source = packed_source(packed, transfer.key)
         source_agent, target_agent = await asyncio.gather(
             tools.agent_for(source.node_id), tools.agent_for(location_node(transfer.target))
         )
-        target = await find_target(tools.policy(), target_agent, transfer.key, transfer.target)
+        target = await find_target(tools.policy(), target_agent, transfer.key, transfer.target, packed is not None)
         return Work(transfer, entry, source, target, source_agent, target_agent)
 
     async def _carry_out(self, work: Work) -> None:
@@ -144,7 +149,7 @@ class Executor:
     async def _content(self, work: Work) -> AbstractAsyncContextManager[Content]:
         """Give what is sent; room for it is reserved at the target first."""
         transfer, source = work.transfer, work.source
-        stat = await look(work.source_agent, source)
+        stat = source.replica.stat if source.packed is not None else await look(work.source_agent, source)
         self._tools.space.reserve_target(
             transfer.id,
             work.target.node_id,
@@ -153,6 +158,10 @@ class Executor:
             self._tools.policy().thresholds,
             transfer.emergency,
         )
+        if source.packed is not None:
+            await self._outcomes.enter(transfer, TransferState.SNAPSHOTTING, f"unpacked on {source.node_id}")
+            packed, kind = source.packed, source.kind
+            return as_unpacked(self._tools, work.source_agent, transfer.id, transfer.key, packed, kind)
         if not source.live:
             return as_file(transfer.key, source, stat)
         await self._outcomes.enter(transfer, TransferState.SNAPSHOTTING, f"snapshot on {source.node_id}")
@@ -217,9 +226,11 @@ class Executor:
         )
         version = content.arrived(outcome)
         # Before publishing: a copy that a killed engine published is then known as a version, never as diverged.
-        state = await tools.catalog.record_content(
-            transfer.key, source.location, source.path, version, content.source_stat, tools.clock.now()
-        )
+        state = ReplicaState.CURRENT
+        if source.packed is None:
+            state = await tools.catalog.record_content(
+                transfer.key, source.location, source.path, version, content.source_stat, tools.clock.now()
+            )
         if state is not ReplicaState.CURRENT:
             cause = f"{source.location} holds a {state.value} version by now"
             raise Superseded("verify", str(transfer.key), cause, "it is planned anew from the current version")
@@ -261,7 +272,8 @@ class Executor:
 
     def _landing(self, work: Work) -> Landing:
         tools = self._tools
-        return Landing(tools.catalog, work.target_agent, tools.clock, work.transfer.key, work.target)
+        kind = Landing if work.source.packed is None else RestoreLanding
+        return kind(tools.catalog, work.target_agent, tools.clock, work.transfer.key, work.target)
 
     def _progress(self, transfer_id: int) -> Progress:
         def take(done: int, wire: int) -> None:

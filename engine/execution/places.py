@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from config.classify import classify
 from config.types import Policy
-from engine.catalog.keys import place
+from engine.catalog.keys import KeyMapError, place
 from engine.catalog.roots import LocationRoot, landing_root, roots_of
 from engine.errors import ErrorClass, TransferError
 from engine.execution.verdicts import Superseded
@@ -19,6 +19,21 @@ UNFIT = frozenset({ReplicaState.BAD, ReplicaState.QUARANTINED, ReplicaState.DELE
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """An archive that is read instead of a file. ``scratch``: a folder of its location that every scan looks at."""
+
+    location: str
+    path: str
+    root: str
+    codec: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    scratch: str
+    scratch_root: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """The copy that is read. ``live``: written to at its origin (a database, a growing log): a snapshot is sent."""
 
@@ -27,6 +42,7 @@ class Source:
     replica: Replica
     kind: FileKind
     live: bool
+    packed: Packed | None = None
 
     @property
     def path(self) -> str:
@@ -68,23 +84,45 @@ def replica_at(entry: DataEntry | None, location: str) -> Replica | None:
     return next((replica for replica in entry.replicas if replica.location == location), None)
 
 
-async def find_target(policy: Policy, agent: NodeAgent, key: EntryKey, location: str) -> Target:
+async def find_target(
+    policy: Policy, agent: NodeAgent, key: EntryKey, location: str, back: bool = False
+) -> Target:
     """Return where a key lands at a location; asks the node for the root's real path, mount and space.
 
     Raises Superseded when the location may not or cannot receive it now: the next plan says so, visibly.
     """
-    root = landing_root(policy, location, key.data_type)
+    root = landing_root(policy, location, key.data_type) if not back else _root_of(policy, location, key)
     status = await root_status(agent, root) if root is not None else None
-    root, status = ensure_receives(policy, key, location, root, status)
+    root, status = ensure_receives(policy, key, location, root, status, back)
     return Target(root.node_id, location, f"{status.path.rstrip('/')}/{place(key, root)}", status)
 
 
+def _root_of(policy: Policy, location: str, key: EntryKey) -> LocationRoot | None:
+    """Return the root of a location that has a place for a key: its own, else where copies of its type land."""
+    for root in roots_of(policy, location_node(location)):
+        if root.location == location:
+            try:
+                place(key, root)
+            except KeyMapError:
+                continue
+            return root
+    return None
+
+
 def ensure_receives(
-    policy: Policy, key: EntryKey, location: str, root: LocationRoot | None, status: RootStatus | None
+    policy: Policy,
+    key: EntryKey,
+    location: str,
+    root: LocationRoot | None,
+    status: RootStatus | None,
+    back: bool = False,
 ) -> tuple[LocationRoot, RootStatus]:
-    """Return the root and its status where a location may and can receive a key now. Raises Superseded."""
+    """Return the root and its status where a location may and can receive a key now. Raises Superseded.
+
+    ``back``: an operator has it restored there, which takes no rule.
+    """
     decision = policy.receives(location_node(location), key.data_type)
-    if root is None or status is None or not decision.receives:
+    if root is None or status is None or not (decision.receives or back):
         because = decision.because if not decision.receives else "the location is not configured"
         cause = f"{location} does not receive {key.data_type.value} any more: {because}"
         raise Superseded("place", str(key), cause, "see `syncdeck config effective`")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from config.types import Policy
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.execution.checked import CheckedContents
+from engine.execution.places import Packed
 from engine.execution.progress import ProgressBoard
 from engine.execution.snapshots import SnapshotShare
 from engine.execution.space import SpaceLedger
@@ -19,6 +20,19 @@ from engine.remote.types import Endpoint
 from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.manager import TransportManager
 from engine.transport.types import AgentFor
+
+
+async def _no_archive(_transfer_id: int) -> Packed | None:
+    """Know of no archives."""
+    return None
+
+
+@dataclass
+class PackedSources:
+    """Which transfers are read from an archive; the archive, where there is one, puts its own answer in."""
+
+    ask: Callable[[int], Awaitable[Packed | None]] = _no_archive
+    """Returns the archive that a transfer is read from, or None: of a file."""
 
 
 @dataclass(frozen=True)
@@ -39,3 +53,4 @@ class Tools:
     space: SpaceLedger = field(default_factory=SpaceLedger)
     snapshots: SnapshotShare = field(default_factory=SnapshotShare)
     checked: CheckedContents = field(default_factory=CheckedContents)
+    packed: PackedSources = field(default_factory=PackedSources)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from engine.model import DataEntry, ReplicaState
 from engine.planner.obstacles import Obstacle
-from engine.routing.holding import OBSTRUCTING, replica_at
+from engine.routing.holding import OBSTRUCTING, is_old_archive, replica_at
 from engine.words import size_text
 
 _REASONS: Mapping[ReplicaState, tuple[str, str]] = {
@@ -16,7 +16,10 @@ _REASONS: Mapping[ReplicaState, tuple[str, str]] = {
     ),
     ReplicaState.BAD: ("the copy there is damaged", "inspect {path} on {node} and move it away, then look again"),
     ReplicaState.DELETING: ("the copy there is being deleted", "wait until it is gone"),
-    ReplicaState.ARCHIVED: ("the copy there is archived", "restore it from the archive"),
+    ReplicaState.ARCHIVED: (
+        "the copy there is archived",
+        "restore it: `syncdeck archive list`, then `syncdeck archive restore`",
+    ),
     ReplicaState.UNHASHED: ("the content of the copy there is not known yet", "it is hashed first; nothing to do"),
 }
 
@@ -24,7 +27,7 @@ _REASONS: Mapping[ReplicaState, tuple[str, str]] = {
 def guard(entry: DataEntry, target: str, size_bytes: int) -> Obstacle | None:
     """Return why a copy of ``size_bytes`` (at most) may not replace what is at the target, or None."""
     there = replica_at(entry, target)
-    if there is None or there.state is ReplicaState.QUARANTINED:
+    if there is None or there.state is ReplicaState.QUARANTINED or is_old_archive(entry, there):
         return None
     node = target.split(":", 1)[0]
     if there.state in OBSTRUCTING:

@@ -105,4 +105,7 @@ def _none(entry: DataEntry, unsaved: Replica | None, context: PlanContext) -> Ob
         return Obstacle("interval", f"snapshotted just now; again in {span_text(due)}", "nothing to do: it follows")
     if any(replica.state is ReplicaState.UNHASHED for replica in entry.replicas):
         return Obstacle("unhashed", "it is not known yet which copy is the current one", "it is hashed first")
+    if any(map(entry.is_current, entry.replicas)):
+        remedy = "restore it: `syncdeck archive list`, then `syncdeck archive restore`"
+        return Obstacle("archived", "the only good copies are archives", remedy)
     return Obstacle("gone", "no good copy is left anywhere", "restore it from a backup, or accept the loss")

@@ -19,6 +19,8 @@ from engine.store.schema import transfers
 
 _CLAIMABLE = [state.value for state in CLAIMABLE_STATES]
 _RUNNING = [state.value for state in RUNNING_STATES]
+RESTORE = "restore"
+"""The rule of transfers that are read from an archive: each is unpacked by itself."""
 _ALIKE = ("source", "target", "priority", "transport_preference", "emergency")
 """What transfers of one batch have in common."""
 
@@ -175,4 +177,5 @@ def _claimable(now: float) -> Select[Any]:
 def _small(grouping: Grouping) -> ColumnElement[bool]:
     live = and_(func.lower(transfers.c.path).like("%.db"), transfers.c.origin == transfers.c.source_node)
     sized = transfers.c.bytes_total.between(1, grouping.largest_bytes)
-    return and_(sized, not_(live), transfers.c.transport_preference.not_in(grouping.unbatched))
+    of_files = and_(not_(live), transfers.c.rule != RESTORE)
+    return and_(sized, of_files, transfers.c.transport_preference.not_in(grouping.unbatched))

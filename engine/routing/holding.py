@@ -65,4 +65,13 @@ def replica_at(entry: DataEntry, location: str) -> Replica | None:
 
 def obstructed(entry: DataEntry, held: frozenset[str]) -> frozenset[str]:
     """Return the locations, other than those in ``held``, where a file lies that must not be overwritten as it is."""
-    return frozenset(r.location for r in entry.replicas if r.state in OBSTRUCTING and r.location not in held)
+    return frozenset(
+        r.location
+        for r in entry.replicas
+        if r.state in OBSTRUCTING and r.location not in held and not is_old_archive(entry, r)
+    )
+
+
+def is_old_archive(entry: DataEntry, replica: Replica) -> bool:
+    """Return whether a copy is only an archive of another version: it is in nobody's way."""
+    return replica.state is ReplicaState.ARCHIVED and not entry.is_current(replica)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from config.types import Policy
 from engine.catalog.roots import landing_locations
-from engine.model import DataEntry, LocationView, ReplicaState
+from engine.model import DataEntry, LocationView
 
 
 class OffSite(StrEnum):
@@ -26,7 +26,7 @@ def off_site(entry: DataEntry, policy: Policy, locations: Mapping[str, LocationV
     verified = {
         view.provider
         for replica in entry.replicas
-        if replica.state is ReplicaState.CURRENT and replica.verified_at is not None
+        if entry.is_current(replica) and replica.verified_at is not None
         if (view := locations.get(replica.location)) is not None and view.durable
     }
     origin = policy.nodes.get(entry.key.origin)

@@ -7,6 +7,7 @@ import pytest
 
 from config.lint.registry import RULES
 from config.lint.table import FORM_RULES, with_table
+from config.schema.archive import Archive
 from config.schema.data_plane import (
     Bandwidth,
     DataPlane,
@@ -50,6 +51,7 @@ def test_no_two_rules_share_an_id():
         S3,
         AutoSync,
         DataPlane,
+        Archive,
         Ssh,
         OnFinding,
         Landing,

@@ -80,10 +80,17 @@ def test_an_excluded_origin_counts_with_the_file_that_it_writes_itself() -> None
     assert _slot(found, "hetzner-1")[:2] == (False, True)
 
 
-@pytest.mark.parametrize("state", [s for s in ReplicaState if s is not ReplicaState.CURRENT])
+@pytest.mark.parametrize("state", sorted(set(ReplicaState) - {ReplicaState.CURRENT, ReplicaState.ARCHIVED}))
 def test_only_current_copies_count(state: ReplicaState) -> None:
     made = entry("a.npz", replica("lambda-1"), replica("lambda-2", state))
     assert wanted(made, FLEET, VIEWS, NOW).copies_counted == 1
+
+
+def test_an_archive_of_the_current_version_counts_as_the_copy_that_it_holds() -> None:
+    archived = replica("lambda-2", ReplicaState.ARCHIVED)
+    assert wanted(entry("a.npz", replica("lambda-1"), archived), FLEET, VIEWS, NOW).copies_counted == 2
+    old = dataclasses.replace(archived, sha256="f" * 64)
+    assert wanted(entry("a.npz", replica("lambda-1"), old), FLEET, VIEWS, NOW).copies_counted == 1
 
 
 def test_copies_that_are_there_are_kept_rather_than_moved() -> None:

@@ -23,9 +23,9 @@ Moved = Callable[[int], None]
 def delete_proven(job: Dict[str, Any], moved: Moved) -> Dict[str, Any]:
     """Hash ``path`` now, compare, and unlink it; return {sha256, freed, free}, bytes of its file system.
 
-    ``stat`` is what it must look like, ``sha256s`` and ``fingerprints`` what it may hash to; ``proof`` numbers the proof
-    that the engine holds. Raises Failure, and removes nothing, for a file
-    that is being written, that changed, or that holds anything else.
+    ``stat`` is what it must look like, ``sha256s`` and ``fingerprints`` what it may hash to; ``proof`` is the number of
+    the proof that the engine holds. Raises Failure, and removes nothing, for a file that is being written, changed, or
+    holds anything else.
     """
     if not isinstance(job["proof"], int) or job["proof"] <= 0:
         raise Failure("bug", "a deletion without a proof was asked for", "report this with the log")

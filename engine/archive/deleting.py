@@ -1,0 +1,238 @@
+"""The one way in which a file of the users' own is deleted: proven first, written down, hashed, then unlinked.
+
+See docs/decisions/0009-archives-proofs-and-deletion.md. Nothing else asks an agent for ``delete_proven``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.classify import classify
+from config.types import Policy
+from engine.archive.judge import Case, Form, Verdict, judge
+from engine.archive.proofs import Proofs, sources_in_use
+from engine.archive.records import ArchiveRecords
+from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState, Original, Proof, Witness
+from engine.catalog.catalog import DataCatalog
+from engine.clock import Clock
+from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
+from engine.execution.places import configured_root, replica_at
+from engine.inventory.fleet import location_node
+from engine.model import DataEntry, FileKind, LocationState, LocationView, NodeState, Replica, ReplicaState
+from engine.remote.archive_types import Deleted, Deletion
+from engine.shielded import finish_anyway
+from engine.store.store import Store
+from engine.transport.types import AgentFor
+
+Locations = Callable[[], dict[str, LocationView]]
+
+
+@dataclass(frozen=True)
+class Deleter:
+    """Replaces originals by their archives, one at a time."""
+
+    store: Store
+    catalog: DataCatalog
+    records: ArchiveRecords
+    proofs: Proofs
+    agent_for: AgentFor
+    policy: Callable[[], Policy]
+    locations: Locations
+    clock: Clock
+
+    async def assess(self, archive: ArchiveRecord, protected: str | None = None) -> tuple[Verdict, Replica, DataEntry]:
+        """Return whether the original of an archive may go as things are known now, reading nothing.
+
+        Raises ArchiveError where there is no such original any more.
+        """
+        entry = await self.catalog.get(archive.key)
+        replica = replica_at(entry, archive.original_location)
+        if entry is None or replica is None or replica.path != archive.original_path:
+            raise _refused(archive, "the original is not there any more", "nothing to do")
+        if replica.state not in (ReplicaState.CURRENT, ReplicaState.STALE) or replica.changed:
+            state = "changed since it was archived" if replica.changed else replica.state.value
+            raise _refused(archive, f"the copy is {state}", "archive it again")
+        if archive.sha256 is None or replica.sha256 is None or not await self._same_version(archive, replica):
+            raise _refused(archive, "the copy is another version than the archive", "archive it again")
+        reads = await self.store.read(lambda c: sources_in_use(c, str(archive.key), replica.location))
+        pinned = "it is pinned" if str(archive.key) in await self.records.pinned() else None
+        verdict = judge(
+            Case(
+                target=replica.location,
+                forms=await self._forms(entry, replica, archive),
+                newcomer=archive.id if archive.original is not Original.DELETED else None,
+                now=self.clock.now(),
+                fresh_seconds=self.policy().engine.archive.fresh_verification_seconds,
+                source_of=reads,
+                protected=protected or pinned,
+            )
+        )
+        return verdict, replica, entry
+
+    async def replace(self, archive: ArchiveRecord, who: str, protected: str | None = None) -> Deleted:
+        """Delete the original of a verified archive, with a proof. Raises ArchiveError, and deletes nothing, if it may
+        not go, or SyncdeckError when its node cannot be asked.
+        """
+        archive = await self._read_back(archive)
+        verdict, replica, entry = await self.assess(archive, protected)
+        if not verdict.allowed:
+            await self.records.change(archive.id, reason=f"the original stays: {verdict.reason}")
+            raise _refused(archive, verdict.reason, verdict.remedy)
+        witnesses = await self._witnesses(verdict, entry)
+        proof = await self.proofs.give(archive, replica, witnesses, (verdict.before, verdict.after), who)
+        return await self.carry_out(proof, archive, replica, who)
+
+    async def carry_out(self, proof: Proof, archive: ArchiveRecord, replica: Replica, who: str) -> Deleted:
+        """Ask the witnesses once more, have the file hashed and unlinked in one call, and write down how it went."""
+        subject = f"{archive.key} at {replica.location}"
+        try:
+            await self._ask_again(proof)
+            if not await self.proofs.alive(proof.id):
+                raise _refused(archive, "its proof expired", "it is proven again at the next try")
+            root = configured_root(self.policy(), replica.location, replica.path)
+            if not root:
+                raise _refused(archive, "it lies in none of the configured folders", "see `syncdeck config effective`")
+            deletion = Deletion(
+                proof=proof.id,
+                path=replica.path,
+                root=root,
+                stat=replica.stat,
+                kind=FileKind(classify(replica.path).kind),
+                sha256s=(archive.sha256 or "",),
+                fingerprints=(archive.fingerprint,) if archive.fingerprint else (),
+            )
+            deleted = await (await self.agent_for(location_node(replica.location))).delete_proven(deletion)
+        except NodeUnreachable:
+            # It may or may not have happened: the proof stays, and the next start or try asks the node.
+            raise
+        except SyncdeckError as error:
+            if error.error_class is ErrorClass.TRANSIENT_NETWORK:
+                raise
+            await finish_anyway(self.proofs.broken(proof, subject, error.cause, who))
+            raise
+        saved = ", ".join(f"{w.location}:{w.path}" for w in proof.witnesses)
+        detail = (
+            f"{replica.path}, {deleted.freed_bytes} bytes, sha256 {deleted.sha256};"
+            f" proof {proof.id}: {proof.copies_before} copies before, {proof.copies_after} after, witnesses {saved};"
+            f" {deleted.free_bytes} bytes free now"
+        )
+        await finish_anyway(self.proofs.used(proof, subject, detail, who))
+        return deleted
+
+    async def recover(self, who: str) -> None:
+        """Finish or take back the deletions that a killed engine left under way. Those of lost nodes wait."""
+        for proof in await self.proofs.unfinished():
+            archive = await self.records.get(proof.archive_id) if proof.archive_id is not None else None
+            if archive is None:
+                continue
+            subject = f"{archive.key} at {proof.location}"
+            try:
+                there = await (await self.agent_for(location_node(proof.location))).stat(proof.path)
+            except SyncdeckError:
+                continue  # It stays DELETING, which counts for nothing, until its node answers.
+            if there is None:
+                detail = f"{proof.path}; proof {proof.id}; the engine was killed right after"
+                await self.proofs.used(proof, subject, detail, who)
+            else:
+                await self.proofs.broken(proof, subject, "the engine stopped before it was deleted", who)
+
+    async def _read_back(self, archive: ArchiveRecord) -> ArchiveRecord:
+        """Return the archive, read in full again where that was too long ago. Raises ArchiveError for a failed one."""
+        fresh = self.policy().engine.archive.fresh_verification_seconds
+        if archive.state is not ArchiveState.VERIFIED:
+            raise _refused(archive, f"its archive is {archive.state.value}", "`syncdeck archive verify` says more")
+        if archive.verified_at is not None and archive.verified_at >= self.clock.now() - fresh:
+            return archive
+        agent = await self.agent_for(location_node(archive.location))
+        read = await agent.verify_archive(archive.path, archive.root, archive.codec, lambda _: None)
+        if read.sha256 != archive.sha256:
+            raise _refused(archive, "its archive does not hold it", "`syncdeck archive verify`")
+        await self.records.settle(archive.id, verified_at=self.clock.now())
+        found = await self.records.get(archive.id)
+        assert found is not None
+        return found
+
+    async def _ask_again(self, proof: Proof) -> None:
+        """Raise ArchiveError unless every witness still looks as it did when it was read in full."""
+        for witness in proof.witnesses:
+            agent = await self.agent_for(location_node(witness.location))
+            found = await agent.stat(witness.path)
+            if witness.archive_id is not None:
+                archive = await self.records.get(witness.archive_id)
+                same = archive is not None and found is not None and archive.stat.same_content_as(found)
+            else:
+                read = None if found is None else await self.proofs.reading(witness.location, witness.path, found)
+                same = read is not None and read[0] == witness.sha256
+            if not same:
+                cause = f"its witness {witness.path} at {witness.location} is not what it was"
+                raise ArchiveError("delete", proof.path, cause, "`syncdeck archive verify`", ErrorClass.SOURCE_CHANGED)
+
+    async def _same_version(self, archive: ArchiveRecord, replica: Replica) -> bool:
+        from engine.catalog.versions import version_id_of
+
+        ids = [
+            await self.store.read(lambda c, sha=sha: version_id_of(c, archive.entry_id, sha))  # type: ignore[misc]
+            for sha in (archive.sha256, replica.sha256)
+        ]
+        return ids[0] is not None and ids[0] == ids[1]
+
+    async def _forms(self, entry: DataEntry, target: Replica, archive: ArchiveRecord) -> list[Form]:
+        views = self.locations()
+        forms = []
+        for replica in entry.replicas:
+            if replica.state is ReplicaState.ARCHIVED or replica.sha256 is None or replica.changed:
+                continue
+            if replica.sha256 != target.sha256 or replica.state not in (target.state, ReplicaState.DELETING):
+                continue
+            read = await self.proofs.reading(replica.location, replica.path, replica.stat)
+            doomed = replica.state is ReplicaState.DELETING
+            forms.append(
+                self._form(views, replica.location, read[1] if read and read[0] == replica.sha256 else None, doomed)
+            )
+        for other in await self.records.of_entry(archive.entry_id):
+            if other.sha256 == archive.sha256:
+                sound = other.state is ArchiveState.VERIFIED
+                forms.append(self._form(views, other.location, other.verified_at, False, other.id, sound))
+        return forms
+
+    def _form(
+        self,
+        views: dict[str, LocationView],
+        location: str,
+        verified_at: float | None,
+        doomed: bool,
+        archive_id: int | None = None,
+        sound: bool = True,
+    ) -> Form:
+        view = views.get(location)
+        return Form(
+            location=location,
+            durable=view is not None and view.durable,
+            reachable=view is not None and view.node_state is NodeState.UP and view.state is LocationState.AVAILABLE,
+            failing=view is not None and view.failing,
+            verified_at=verified_at,
+            archive_id=archive_id,
+            archive_sound=sound,
+            doomed=doomed,
+        )
+
+    async def _witnesses(self, verdict: Verdict, entry: DataEntry) -> list[Witness]:
+        """Return the witnesses by name, one for each location."""
+        found: dict[str, Witness] = {}
+        for form in verdict.witnesses:
+            assert form.verified_at is not None
+            if form.archive_id is not None:
+                archive = await self.records.get(form.archive_id)
+                if archive is not None and archive.sha256 is not None:
+                    found[form.location] = Witness(
+                        form.location, archive.path, archive.sha256, form.verified_at, archive.id
+                    )
+            elif (replica := replica_at(entry, form.location)) is not None and replica.sha256 is not None:
+                found.setdefault(form.location, Witness(form.location, replica.path, replica.sha256, form.verified_at))
+        return list(found.values())
+
+
+def _refused(archive: ArchiveRecord, cause: str, remedy: str) -> ArchiveError:
+    subject = f"{archive.key} at {archive.original_location}"
+    return ArchiveError("delete", subject, cause, remedy, ErrorClass.CONFIG)

@@ -1,0 +1,63 @@
+"""The archive's parts, put together over an engine's tools."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.archive.deleting import Deleter
+from engine.archive.desk import ArchiveDesk
+from engine.archive.making import ArchiveMaker
+from engine.archive.proofs import Proofs
+from engine.archive.records import ArchiveRecords
+from engine.archive.restoring import Restoring
+from engine.archive.surveying import Surveyor
+from engine.archive.verifying import Verifier
+from engine.archive.worker import ArchiveWorker
+from engine.execution.tools import Tools
+from engine.inventory.fleet import Fleet
+from engine.model import LocationView
+from engine.store.store import Store
+
+
+@dataclass(frozen=True)
+class ArchiveParts:
+    """Everything of a running archive."""
+
+    records: ArchiveRecords
+    proofs: Proofs
+    deleter: Deleter
+    restoring: Restoring
+    worker: ArchiveWorker
+    surveyor: Surveyor
+    verifier: Verifier
+    desk: ArchiveDesk
+
+
+def build_archive_parts(
+    tools: Tools,
+    store: Store,
+    fleet: Fleet,
+    failing: Callable[[], frozenset[str]],
+    held_back: Callable[[str], bool] = lambda node: False,
+    changed: Callable[[], None] = lambda: None,
+) -> ArchiveParts:
+    """Return the parts. ``failing`` are the nodes that fell silent; ``held_back``: a node that must be left alone."""
+
+    def locations() -> dict[str, LocationView]:
+        return dict(fleet.location_views(failing()))
+
+    records = ArchiveRecords(store, tools.clock)
+    proofs = Proofs(store, tools.clock)
+    deleter = Deleter(store, tools.catalog, records, proofs, tools.agent_for, tools.policy, locations, tools.clock)
+    restoring = Restoring(store, records, fleet, tools.policy, tools.clock)
+    tools.packed.ask = restoring.packed
+    maker = ArchiveMaker(tools, store, records)
+    worker = ArchiveWorker(
+        records, maker, deleter, restoring, tools.agent_for, tools.policy, tools.clock, held_back, changed
+    )
+    surveyor = Surveyor(tools.catalog, tools.queue, records, fleet, locations, tools.clock)
+    verifier = Verifier(tools, store, records, restoring, random.Random(tools.clock.now()))
+    desk = ArchiveDesk(tools.catalog, records, surveyor, worker, restoring, verifier, tools.policy, tools.clock)
+    return ArchiveParts(records, proofs, deleter, restoring, worker, surveyor, verifier, desk)

@@ -1,0 +1,194 @@
+"""The rows of archives: put in, moved from state to state, read; and the audit lines that belong to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from engine.archive.values import UNFINISHED, ArchiveRecord, ArchiveState, NewArchive, Original
+from engine.catalog.part import location_id, touch
+from engine.catalog.rows import id_of
+from engine.catalog.standing_in import stand_anew
+from engine.clock import Clock
+from engine.model import LIVE_STATES, DataType, EntryKey
+from engine.store.schema import archives, audit, entries, locations, pins, transfers
+from engine.store.store import Store
+
+_ROW = (archives, entries.c.data_type, entries.c.path.label("key_path"), entries.c.origin, locations.c.name)
+_ORDER = (archives.c.state.in_(UNFINISHED).desc(), archives.c.id.desc())
+
+
+class ArchiveRecords:
+    """What is known of archives. Writing methods return once what they wrote is durable; all raise StoreError."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def add(self, new: Sequence[NewArchive], run: str, who: str) -> list[int]:
+        """Queue copies to be archived; one that is queued or has a verified archive there already is left out."""
+
+        async def put(connection: AsyncConnection) -> list[int]:
+            ids = []
+            for one in new:
+                place = await location_id(connection, one.location)
+                same = (archives.c.entry_id == one.entry_id, archives.c.location_id == place)
+                busy = select(archives.c.id).where(*same, archives.c.state.in_(UNFINISHED))
+                if (await connection.execute(busy)).first() is None:
+                    row = _new_row(one, place, run, who, self._clock.now())
+                    added = await connection.execute(insert(archives).values(row).returning(archives.c.id))
+                    ids.append(added.scalar_one())
+            return ids
+
+        return await self._store.write(put)
+
+    async def change(self, archive_id: int, **values: Any) -> None:
+        """Change columns of an archive."""
+
+        async def put(connection: AsyncConnection) -> None:
+            await connection.execute(update(archives).where(archives.c.id == archive_id).values(**values))
+
+        await self._store.write(put)
+
+    async def settle(self, archive_id: int, **values: Any) -> None:
+        """Change columns of an archive, and what stands for its entry at its location: verified ones do."""
+
+        async def put(connection: AsyncConnection) -> None:
+            await connection.execute(update(archives).where(archives.c.id == archive_id).values(**values))
+            await restand(connection, archive_id, self._clock.now())
+
+        await self._store.write(put)
+
+    async def get(self, archive_id: int) -> ArchiveRecord | None:
+        """Return one archive."""
+        found = await self.some(_rows().where(archives.c.id == archive_id))
+        return found[0] if found else None
+
+    async def of_ids(self, ids: Collection[int]) -> list[ArchiveRecord]:
+        """Return archives by number."""
+        return await self.some(_rows().where(archives.c.id.in_(sorted(ids))).order_by(archives.c.id))
+
+    async def of_entry(self, entry_id: int) -> list[ArchiveRecord]:
+        """Return the archives of an entry, the newest first."""
+        return await self.some(_rows().where(archives.c.entry_id == entry_id).order_by(archives.c.id.desc()))
+
+    async def in_state(self, states: Collection[ArchiveState]) -> list[ArchiveRecord]:
+        """Return the archives in some states, the oldest first."""
+        return await self.some(_rows().where(archives.c.state.in_(list(states))).order_by(archives.c.id))
+
+    async def of_run(self, run: str) -> list[ArchiveRecord]:
+        """Return what one request archived."""
+        return await self.some(_rows().where(archives.c.run == run).order_by(archives.c.id))
+
+    async def last_run(self) -> str | None:
+        """Return the newest request that archived anything, or None."""
+        done = (ArchiveState.VERIFIED, ArchiveState.FAILED)
+        statement = select(archives.c.run).where(archives.c.state.in_(done)).order_by(archives.c.id.desc()).limit(1)
+        return await self._store.query(lambda c: c.execute(statement).scalar_one_or_none())
+
+    async def page(self, offset: int, count: int, text: str) -> tuple[int, list[ArchiveRecord]]:
+        """Return how many archives match, and a window onto them: those being worked on first, then the newest."""
+        matches = entries.c.key.contains(text, autoescape=True) if text else entries.c.key.is_not(None)
+        total = select(func.count()).select_from(archives).join(entries, entries.c.id == archives.c.entry_id)
+        number: int = await self._store.query(lambda c: c.execute(total.where(matches)).scalar_one())
+        return number, await self.some(_rows().where(matches).order_by(*_ORDER).offset(offset).limit(count))
+
+    async def pinned(self) -> frozenset[str]:
+        """Return the keys that an operator pinned."""
+        return await self._store.query(lambda c: frozenset(c.execute(select(pins.c.key)).scalars()))
+
+    async def entry_id(self, key: EntryKey) -> int | None:
+        """Return the row id of an entry, or None."""
+        return await self._store.query(lambda c: id_of(c, key))
+
+    async def read_by_transfers(self) -> list[tuple[str, str]]:
+        """Return (key as text, location) of every copy that a queued or running transfer reads."""
+        live = [state.value for state in LIVE_STATES]
+        statement = select(transfers.c.key, transfers.c.source).where(transfers.c.state.in_(live)).distinct()
+        return await self._store.query(lambda c: [(row.key, row.source) for row in c.execute(statement)])
+
+    async def some(self, statement: Select[Any]) -> list[ArchiveRecord]:
+        """Return the archives that a statement finds."""
+
+        def look(connection: Connection) -> list[ArchiveRecord]:
+            return [record_of(row) for row in connection.execute(statement)]
+
+        return await self._store.query(look)
+
+
+async def restand(connection: AsyncConnection, archive_id: int, at: float) -> None:
+    """Let the archives at the place of one that changed stand, or not, for their entry."""
+    place = select(archives.c.entry_id, archives.c.location_id).where(archives.c.id == archive_id)
+    row = (await connection.execute(place)).one()
+    sequence = await touch(connection, row.entry_id, at)
+    await stand_anew(connection, sequence, at, row.entry_id, row.location_id)
+
+
+async def note(connection: AsyncConnection, at: float, who: str, action: str, subject: str, detail: str) -> None:
+    """Write an audit line in the transaction at hand: the act and its record are one."""
+    row = {"at": at, "who": who, "action": action, "subject": subject, "detail": detail}
+    await connection.execute(insert(audit).values(row))
+
+
+def record_of(row: Any) -> ArchiveRecord:
+    """Return a row as a value."""
+    return ArchiveRecord(
+        id=row.id,
+        entry_id=row.entry_id,
+        key=EntryKey(DataType(row.data_type), row.key_path, row.origin),
+        location=row.name,
+        path=row.path,
+        root=row.root,
+        codec=row.codec,
+        state=ArchiveState(row.state),
+        reason=row.reason,
+        original_location=row.original_location,
+        original_path=row.original_path,
+        original=Original(row.original),
+        delete_original=row.delete_original,
+        sha256=row.sha256,
+        fingerprint=row.fingerprint,
+        size_bytes=row.size_bytes,
+        archive_sha256=row.archive_sha256,
+        archive_bytes=row.archive_bytes,
+        mtime_ns=row.mtime_ns,
+        inode=row.inode,
+        temporaries=tuple((node, path) for node, path in json.loads(row.temporaries)),
+        run=row.run,
+        who=row.who,
+        created_at=row.created_at,
+        verified_at=row.verified_at,
+    )
+
+
+def _rows() -> Select[Any]:
+    joined = select(*_ROW).join_from(archives, entries, entries.c.id == archives.c.entry_id)
+    return joined.join(locations, locations.c.id == archives.c.location_id)
+
+
+def _new_row(one: NewArchive, place: int, run: str, who: str, at: float) -> dict[str, Any]:
+    return {
+        "entry_id": one.entry_id,
+        "location_id": place,
+        "path": one.path,
+        "root": one.root,
+        "codec": one.codec,
+        "state": ArchiveState.QUEUED.value,
+        "reason": "",
+        "original_location": one.original_location,
+        "original_path": one.original_path,
+        "original": Original.KEPT.value,
+        "delete_original": one.delete_original,
+        "size_bytes": one.size_bytes,
+        "archive_bytes": 0,
+        "mtime_ns": 0,
+        "inode": 0,
+        "temporaries": "[]",
+        "run": run,
+        "who": who,
+        "created_at": at,
+    }

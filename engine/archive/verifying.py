@@ -1,0 +1,114 @@
+"""Reading archives back in full: on demand, and as drills that restore a sample into scratch space."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from config.classify import classify
+from engine.archive.records import ArchiveRecords
+from engine.archive.restoring import Restoring
+from engine.archive.values import ArchiveRecord, ArchiveState
+from engine.clock import Clock
+from engine.errors import ErrorClass, SyncdeckError
+from engine.execution.archived import as_unpacked
+from engine.execution.tools import Tools
+from engine.inventory.fleet import location_node
+from engine.model import FileKind
+from engine.store.store import Store
+from engine.views import ActionResult
+
+LAST_DRILL = "archive-drill"
+DRILL_SECONDS = 7 * 86_400.0
+DAMAGE = (ErrorClass.CHECKSUM_MISMATCH, ErrorClass.NOT_FOUND)
+
+
+class Verifier:
+    """Finds out whether archives hold what was archived. One that does not counts for nothing from then on."""
+
+    def __init__(
+        self, tools: Tools, store: Store, records: ArchiveRecords, restoring: Restoring, chance: random.Random
+    ) -> None:
+        self._tools = tools
+        self._store = store
+        self._records = records
+        self._restoring = restoring
+        self._chance = chance
+
+    @property
+    def _clock(self) -> Clock:
+        return self._tools.clock
+
+    async def verify(self, chosen: Sequence[ArchiveRecord]) -> tuple[int, list[ArchiveRecord]]:
+        """Read archives in full; return how many are good, and those that are not. Raises when a node is lost."""
+        good, failed = 0, []
+        for record in chosen:
+            if await self.verify_one(record):
+                good += 1
+            else:
+                failed.append(record)
+        return good, failed
+
+    async def verify_one(self, record: ArchiveRecord) -> bool:
+        """Read one archive in full and record what it is worth. Raises SyncdeckError when its node cannot be asked."""
+        if record.state not in (ArchiveState.VERIFIED, ArchiveState.FAILED):
+            return False
+        agent = await self._tools.agent_for(location_node(record.location))
+        try:
+            read = await agent.verify_archive(record.path, record.root, record.codec, lambda _: None)
+        except SyncdeckError as error:
+            if error.error_class not in DAMAGE:
+                raise
+            await self.fail(record, error.cause)
+            return False
+        if read.sha256 != record.sha256:
+            await self.fail(record, "it holds another content than was archived")
+            return False
+        await self._records.settle(
+            record.id,
+            state=ArchiveState.VERIFIED.value,
+            reason="read back in full",
+            verified_at=self._clock.now(),
+            archive_bytes=read.stat.size_bytes,
+            mtime_ns=read.stat.mtime_ns,
+            inode=read.stat.inode,
+        )
+        return True
+
+    async def fail(self, record: ArchiveRecord, cause: str) -> None:
+        """Record that an archive is damaged: its copy counts for nothing from now on."""
+        await self._records.settle(record.id, state=ArchiveState.FAILED.value, reason=cause)
+
+    async def drill(self, count: int) -> ActionResult:
+        """Unpack a random sample beside the archives, compare and check it, and remove it; the outcome is kept."""
+        sound = await self._records.in_state((ArchiveState.VERIFIED,))
+        sample = self._chance.sample(sound, min(count, len(sound)))
+        good, failed = 0, []
+        for record in sample:
+            try:
+                await self._rehearse(record)
+                good += 1
+            except SyncdeckError as error:
+                if error.error_class not in DAMAGE:
+                    raise
+                await self.fail(record, error.cause)
+                failed.append(record)
+        words = "" if not failed else f"; failed: {', '.join(str(one.id) for one in failed)}"
+        message = f"{good} of {len(sample)} archives were restored into scratch space and compared{words}"
+        await self._store.meta_set(LAST_DRILL, f"{self._clock.now()} {message}")
+        return ActionResult(good, message)
+
+    async def last_drill(self) -> tuple[float | None, str]:
+        """Return when the last drill was, and what it came to."""
+        kept = await self._store.meta_get(LAST_DRILL)
+        if kept is None:
+            return None, ""
+        at, _, message = kept.partition(" ")
+        return float(at), message
+
+    async def _rehearse(self, record: ArchiveRecord) -> None:
+        packed = await self._restoring.packed_of(record)
+        agent = await self._tools.agent_for(location_node(record.location))
+        kind = FileKind(classify(record.key.path).kind)
+        async with as_unpacked(self._tools, agent, 0, record.key, packed, kind):
+            return

@@ -1,0 +1,61 @@
+"""A database archived, deleted by proof, and restored: the same bytes, and every copy counted as what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+from engine.archive.values import ArchiveState, Original
+from engine.model import ReplicaState, TransferState
+from tests.archive.world import ArchiveWorld, games
+from tests.execution.data import make_database
+
+OLD = games("old.db", "node-2")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def rows(path: Path) -> int:
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return int(connection.execute("SELECT count(*) FROM games").fetchone()[0])
+
+
+async def archived(world: ArchiveWorld, size_rows: int = 2000, journal_mode: str = "delete") -> Path:
+    database = world.fleet["node-2"].games / "old.db"
+    make_database(database, size_rows, journal_mode)
+    await world.look()
+    return database
+
+
+async def test_a_database_is_archived_elsewhere_and_its_original_goes_only_then(world: ArchiveWorld) -> None:
+    database = await archived(world)
+    record = await world.archive(OLD, "node-2")
+    assert (record.state, record.original, record.reason) == (ArchiveState.VERIFIED, Original.DELETED, "")
+    assert not database.exists()
+    assert record.path == str(world.fleet["node-1"].root / f"archives/node-2/old.db.{record.sha256[:12]}.zst")
+    assert record.sha256 is not None and Path(record.path).stat().st_size == record.archive_bytes < record.size_bytes
+    entry = await world.world.entry(OLD)
+    assert [(r.location, r.state) for r in entry.replicas] == [("node-1", ReplicaState.ARCHIVED)]
+    assert entry.locations == {"node-1"}
+    assert world.leftovers() == []
+    log = await world.world.catalog.audit_log()
+    assert [(line.action, line.subject) for line in log] == [("delete", f"{OLD} at node-2")]
+
+    await world.look()
+    assert (await world.world.entry(OLD)).locations == {"node-1"}
+
+    (number,) = await world.parts.restoring.queue([record], None)
+    done = await world.world.carry_out(number)
+    assert (done.state, done.reason) == (TransferState.DONE, "in place, verified by SHA-256")
+    assert rows(database) == 2000
+    assert digest(database) == record.sha256
+    entry = await world.world.entry(OLD)
+    assert {(r.location, r.state) for r in entry.replicas} == {
+        ("node-1", ReplicaState.ARCHIVED),
+        ("node-2", ReplicaState.CURRENT),
+    }
+    assert world.leftovers() == []
