@@ -88,6 +88,7 @@ BROKEN = [
     (NeverLooksAgain, "source-vanished"),
     (TrustsWhatIsThere, "rubbish-before"),
     (StaysStuck, "rubbish-before"),
+    (StartsOver, "resume"),
     (StartsOver, "resume-any-byte"),
     (NeverChecksTheSource, "damaged-source"),
     (BelievesThePromise, "wrong-promise"),

@@ -30,7 +30,19 @@ IN_EVERY_DIRECTION = (
     "source-edited",
     "target-link-out",
 )
-OF_THE_TARGET_ALONE = ("line-break", "target-sealed", "target-link-out", "target-full", "target-fills-up")
+NOT_OF_THE_SERVER = (
+    "line-break",
+    "deep-path",
+    "cancel-at-once",
+    "two-writers",
+    "many-at-once",
+    "target-sealed",
+    "target-link-out",
+    "target-full",
+    "target-fills-up",
+)
+MAY_NOT_APPLY = ("source-unreadable", "target-sealed", "target-full", "target-fills-up")
+"""Root may read everything, and only root may make a small file system; a plain user's node shows the first three."""
 SHORT = [check.name for check in CHECKS if not check.long]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,6 +112,7 @@ async def verdict(ground: Ground, transport: str, pair: tuple[str, str], check: 
     result = await run_check(bench, by_name(check), SystemClock())
     print(result)
     assert result.verdict is not Verdict.FAILED, f"{result.cause}; {result.remedy}"
+    assert result.verdict is Verdict.PASSED or check in MAY_NOT_APPLY, result.cause
     assert (await bench.source.files(), await bench.target.files()) == ((), ())
     return result.verdict
 
@@ -119,7 +132,7 @@ async def test_a_transport_keeps_its_promises_in_every_direction(
     await verdict(ground, transport, pair, check)
 
 
-@pytest.mark.parametrize("check", [name for name in SHORT if name not in OF_THE_TARGET_ALONE])
+@pytest.mark.parametrize("check", [name for name in SHORT if name not in NOT_OF_THE_SERVER])
 @pytest.mark.parametrize("server", [NGINX, WITHOUT_RANGES])
 async def test_what_somebody_elses_server_gives_keeps_the_promises(ground: Ground, server: str, check: str) -> None:
     await verdict(ground, server, GET, check)

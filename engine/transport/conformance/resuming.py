@@ -11,33 +11,34 @@ from engine.transport.conformance.check import Check
 from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES
 from engine.transport.types import TransferJob
 
-SIZE = 2 * MANIFEST_CHUNK_BYTES + 54_321
-EDGES = (0, 1, (1 << 20) - 1, (1 << 20) + 1, MANIFEST_CHUNK_BYTES - 1, MANIFEST_CHUNK_BYTES,
-         MANIFEST_CHUNK_BYTES + 1, SIZE - 1, SIZE)  # fmt: skip
+SIZE = MANIFEST_CHUNK_BYTES + (1 << 20) + 54_321
+LARGE = 2 * MANIFEST_CHUNK_BYTES + 54_321
+EDGES = (1, (1 << 20) - 1, (1 << 20) + 1, MANIFEST_CHUNK_BYTES - 1, MANIFEST_CHUNK_BYTES, MANIFEST_CHUNK_BYTES + 1)
 MOST_SENT_AGAIN_BYTES = MANIFEST_CHUNK_BYTES
-FEW = 4
 
 
 async def resume_few(bench: Bench) -> str:
-    """Some of the edges, and one place by chance."""
-    return await _resume(bench, [*bench.chance.sample(EDGES, FEW - 1), bench.chance.randrange(SIZE)])
+    """One of the edges, one place by chance, and the last byte, before which much is to be kept."""
+    edge = bench.chance.choice((0, *EDGES, SIZE))
+    return await _resume(bench, SIZE, [edge, bench.chance.randrange(SIZE), SIZE - 1])
 
 
 async def resume_many(bench: Bench) -> str:
     """All edges and many places."""
-    return await _resume(bench, [*EDGES, *(bench.chance.randrange(SIZE) for _ in range(20))])
+    anywhere = (bench.chance.randrange(LARGE) for _ in range(20))
+    return await _resume(bench, LARGE, [0, *EDGES, 2 * MANIFEST_CHUNK_BYTES, LARGE - 1, LARGE, *anywhere])
 
 
-async def _resume(bench: Bench, cuts: list[int]) -> str:
+async def _resume(bench: Bench, size: int, cuts: list[int]) -> str:
     for number, cut in enumerate(cuts):
         name = f"cut {number}.npz"
-        job = await bench.made(SIZE, seed=f"cut {number}", name=name)
+        job = await bench.made(size, seed=f"cut {number}", name=name)
         await bench.target.write(bench.temp_name(job), f"cut {number}", cut)
         outcome = await bench.delivered(job)
         least = cut - MOST_SENT_AGAIN_BYTES
         if bench.adapter.capabilities.resume and outcome.resumed_bytes < least:
             raise Broken(f"cut at byte {cut}, only {outcome.resumed_bytes} bytes were kept")
-    return f"cut at {', '.join(str(cut) for cut in sorted(cuts))} of {SIZE}"
+    return f"cut at {', '.join(str(cut) for cut in sorted(cuts))} of {size}"
 
 
 async def rubbish_before(bench: Bench) -> str:
