@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import events
 from textual.geometry import Size
@@ -56,10 +57,13 @@ class KeyFooter(TonedView):
 
 
 def footer_line(screens: Sequence[KeyHint], actions: Sequence[KeyHint], width: int) -> Line:
-    """Return the keys in one line of ``width`` cells; what comes last in ``actions`` is left out first, but
-    the very last one (the help, which names all others) always stays."""
+    """Return the keys in one line of ``width`` cells. Where not all fits, other screens are shown by their keys
+    alone; then what comes last in ``actions`` is left out first, but the very last one (the help, which names all
+    others) always stays."""
     left = _hints(screens, gap=2)
     kept = list(actions)
+    if cells(left) + cells(_hints(kept, gap=2)) + 4 > width:
+        left = _hints([hint if hint.active else replace(hint, label="") for hint in screens], gap=1)
     while len(kept) > 1 and cells(left) + cells(_hints(kept, gap=2)) + 4 > width:
         del kept[-2]
     return spread((Span(" "), *left), (*_hints(kept, gap=2), Span(" ")), width)
@@ -71,5 +75,8 @@ def _hints(hints: Sequence[KeyHint], gap: int) -> Line:
         if spans:
             spans.append(Span(" " * gap))
         tone = Tone.STRONG if hint.active else Tone.MUTED
-        spans += [Span(hint.key, Tone.KEY, action=hint.action), Span(f" {hint.label}", tone, action=hint.action)]
+        spans += [
+            Span(hint.key, Tone.KEY, action=hint.action),
+            Span(f" {hint.label}" if hint.label else "", tone, action=hint.action),
+        ]
     return tuple(spans)

@@ -8,53 +8,50 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-ANYWHERE = "anywhere"
-DASHBOARD = "dashboard"
-CATALOG = "catalog"
-TRANSFERS = "transfers"
-SCREENS = (DASHBOARD, CATALOG, TRANSFERS)
-LISTS = (CATALOG, TRANSFERS)
+from app.console.action import (
+    ANYWHERE,
+    ARCHIVE,
+    CATALOG,
+    DASHBOARD,
+    LISTS,
+    NODES,
+    PANELS,
+    ROUTING,
+    SCREENS,
+    TRANSFERS,
+    Action,
+)
+from app.console.actions_levers import LEVER_ACTIONS
+from app.console.actions_nodes import NODE_ACTIONS
 
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One action. ``footer`` orders it in the footer (0: not there); ``own_key`` says that the focused list
-    answers to the keys itself."""
-
-    id: str
-    keys: tuple[str, ...]
-    label: str
-    help: str
-    screens: tuple[str, ...] = (ANYWHERE,)
-    dangerous: bool = False
-    undoable: bool = False
-    footer: int = 0
-    own_key: bool = False
-
-    def on(self, screen: str) -> bool:
-        """Return whether the action exists on a screen."""
-        return ANYWHERE in self.screens or screen in self.screens
-
+__all__ = [
+    "ACTIONS", "ANYWHERE", "ARCHIVE", "BY_ID", "CATALOG", "DASHBOARD", "GOES_TO", "LISTS", "NODES", "ROUTING", "SCREENS",
+    "SCREEN_ACTIONS", "TRANSFERS", "Action", "Keys", "bindings_for", "key_name", "keymap_faults", "markdown_table",
+    "on_screen",
+]  # fmt: skip
 
 ACTIONS: tuple[Action, ...] = (
     Action("go_dashboard", ("1",), "Dashboard", "What needs you, disks, freshness, transfers."),
     Action("go_catalog", ("2",), "Catalog", "Every file, where each copy is, and why."),
     Action("go_transfers", ("3",), "Transfers", "What moves, what waits and why, what is over."),
+    Action("go_nodes", ("4",), "Nodes", "Each node, what would be lost with it, emergencies and drains."),
+    Action("go_archive", ("5",), "Archive", "What fills the drives, what could be archived, what is archived."),
+    Action("go_routing", ("6",), "Routing", "The rules in order, what is wrong with them, and trying changes."),
     Action(
         "sync",
         ("s",),
         "sync",
         "Sync the selected rows, or everything; first shows what would move.",
         dangerous=True,
-        footer=1,
+        footer=11,
     ),
     Action(
         "emergency",
         ("e",),
         "emergency",
-        "Save what exists only on ephemeral or failing nodes; first shows what would move.",
+        "Save what exists only on ephemeral or failing nodes (on Nodes: on the selected ones); first shows what would move.",
         dangerous=True,
-        footer=2,
+        footer=12,
     ),
     Action(
         "run",
@@ -63,6 +60,7 @@ ACTIONS: tuple[Action, ...] = (
         "Let the engine move data: go after observing, go on after a pause.",
         dangerous=True,
         undoable=True,
+        not_on=(ARCHIVE,),
     ),
     Action(
         "pause_engine",
@@ -72,8 +70,8 @@ ACTIONS: tuple[Action, ...] = (
         dangerous=True,
         undoable=True,
     ),
-    Action("rescan", ("n",), "rescan", "Look at all nodes now instead of at their next turn."),
-    Action("retry", ("t",), "retry", "Try the selected transfers now.", (TRANSFERS,), dangerous=True, footer=3),
+    Action("rescan", ("n",), "rescan", "Look at all nodes now instead of at their next turn.", not_on=(ROUTING,)),
+    Action("retry", ("t",), "retry", "Try the selected transfers now.", (TRANSFERS,), dangerous=True, footer=13),
     Action(
         "cancel",
         ("x",),
@@ -82,7 +80,7 @@ ACTIONS: tuple[Action, ...] = (
         (TRANSFERS,),
         dangerous=True,
         undoable=True,
-        footer=4,
+        footer=14,
     ),
     Action(
         "hold",
@@ -102,33 +100,41 @@ ACTIONS: tuple[Action, ...] = (
         dangerous=True,
         undoable=True,
     ),
-    Action("undo", ("u",), "undo", "Undo the last cancel, pause, limit or run.", dangerous=True),
-    Action("filter", ("slash",), "filter", "Filter as you type; esc clears it.", LISTS, footer=5),
-    Action("sort", ("o",), "sort", "Sort by the next column.", (CATALOG,), footer=6),
+    *NODE_ACTIONS,
+    *LEVER_ACTIONS,
+    Action(
+        "undo",
+        ("u",),
+        "undo",
+        "Undo the last cancel, pause, limit or run; on Archive the last archiving, on Routing the last edit.",
+        dangerous=True,
+    ),
+    Action("filter", ("slash",), "filter", "Filter as you type; esc clears it.", (*LISTS, ROUTING), footer=15),
+    Action("sort", ("o",), "sort", "Sort by the next column.", (CATALOG, ARCHIVE), footer=16),
     Action("reverse", ("O",), "reverse", "Turn the order round.", (CATALOG,)),
-    Action("type", ("f",), "type", "Show the next data type only, then all again.", (CATALOG,), footer=7),
+    Action("type", ("f",), "type", "Show the next data type only, then all again.", (CATALOG,), footer=17),
     Action(
         "show",
         ("w",),
         "show",
         "Show only what is missing, under-replicated, at risk, stale or diverged.",
         (CATALOG,),
-        footer=8,
+        footer=18,
     ),
-    Action("history", ("f",), "history", "Show or hide transfers that are over.", (TRANSFERS,), footer=7),
-    Action("mark", ("space",), "select", "Select the row, or take it back.", LISTS, footer=9),
+    Action("history", ("f",), "history", "Show or hide transfers that are over.", (TRANSFERS,), footer=17),
+    Action("mark", ("space",), "select", "Select the row, or take it back.", LISTS, footer=19),
     Action("copy", ("y",), "copy", "Copy what the cursor is on to the clipboard of your terminal."),
     Action("open", ("enter",), "open", "Open what the cursor is on.", own_key=True),
     Action("up", ("up", "k"), "up", "Move up.", own_key=True),
     Action("down", ("down", "j"), "down", "Move down.", own_key=True),
     Action("first", ("home", "g"), "first", "Go to the first row.", own_key=True),
     Action("last", ("end", "G"), "last", "Go to the last row.", own_key=True),
-    Action("next_panel", ("tab",), "next panel", "Go to the next panel.", (DASHBOARD,), own_key=True),
+    Action("next_panel", ("tab",), "next panel", "Go to the next panel.", PANELS, own_key=True),
     Action("back", ("escape",), "back", "Close, clear the filter, clear the selection, then go back."),
     Action("pause_view", ("p",), "pause view", "Stop or go on refreshing what is shown."),
     Action("palette", ("ctrl+p",), "palette", "Find any action by name.", own_key=True),
-    Action("quit", ("q",), "quit", "Leave. An embedded engine stops; its work goes on at the next start.", footer=10),
-    Action("help", ("question_mark",), "help", "The keys of this screen.", footer=11),
+    Action("quit", ("q",), "quit", "Leave. An embedded engine stops; its work goes on at the next start.", footer=20),
+    Action("help", ("question_mark",), "help", "The keys of this screen.", footer=21),
 )
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
@@ -211,7 +217,8 @@ def markdown_table() -> str:
     rows = ["| Key | Action | Where | What it does |", "|---|---|---|---|"]
     keys = Keys({})
     for action in ACTIONS:
-        where = "everywhere" if ANYWHERE in action.screens else ", ".join(action.screens)
+        where = ", ".join(action.screens).replace(ANYWHERE, "everywhere")
+        where += f" but {', '.join(action.not_on)}" if action.not_on else ""
         marks = " Can be undone." if action.undoable else ""
         gone = " Not with `--read-only`." if action.dangerous else ""
         shown = " ".join(f"`{key_name(key)}`" for key in keys.of(action))

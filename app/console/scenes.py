@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 
 from app.console.present.units import DAY, HOUR, MINUTE
+from app.console.scenes_archive import archive_script
+from app.console.scenes_routing import check_of, explain_of, rules_view
 from app.console.scripted import ScriptedClient
 from engine.views import (
     CatalogRow,
@@ -300,6 +302,9 @@ def scripted_client(view: StatusView, entries: int = 48_211) -> ScriptedClient:
     """Return a client that plays a view, with a catalog, a queue, a plan and previews."""
     if not view.nodes:
         return ScriptedClient(view)
+    trouble = bool(view.findings)
+    levers = archive_script(trouble)
+    levers.rules, levers.check_of, levers.explain_of = rules_view(trouble), check_of, explain_of
     item = preview_of(SyncRequest()).items[0]
     plan = PlanView(NOW, (item,), ())
-    return ScriptedClient(view, entries, entry_at, detail_of, _queue_and_history(), plan, preview_of)
+    return ScriptedClient(view, entries, entry_at, detail_of, _queue_and_history(), plan, preview_of, levers)

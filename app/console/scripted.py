@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.console.scripted_levers import LeverScript, ScriptedLevers
+from app.console.scripted_nodes import NodesScript, ScriptedNodes
 from engine.errors import SyncdeckError
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
@@ -21,12 +23,13 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView, LimitView
 
 _TROUBLE = {"missing": "gone", "stale": "stale", "diverged": "diverged", "at-risk": "at-risk"}
 
 
-class ScriptedClient:
+class ScriptedClient(ScriptedLevers, ScriptedNodes):
     """Answers from what it was given; the script changes that with ``show``, ``fail`` and ``heal``.
 
     ``calls`` records what the console asked to be done. ``entry_at`` makes the entry at a position, so that a
@@ -42,8 +45,11 @@ class ScriptedClient:
         transfers: tuple[TransferView, ...] = (),
         plan: PlanView | None = None,
         preview_of: Callable[[SyncRequest], SyncPreview] | None = None,
+        levers: LeverScript | None = None,
     ) -> None:
         self.view = view
+        self.levers = levers or LeverScript()
+        self.nodes = NodesScript()
         self.history = transfers
         self.calls: list[tuple[str, object]] = []
         self.start_error: SyncdeckError | None = None
@@ -196,6 +202,11 @@ class ScriptedClient:
         self._answer()
         row = self._served.get(key)
         return self._detail_of(row) if row is not None and self._detail_of is not None else None
+
+    async def games(self, key: str) -> GamesView | None:
+        """Return nothing: no screen asks; what is known of an entry's games comes with the entry."""
+        self._answer()
+        return None
 
     async def preview(self, request: SyncRequest) -> SyncPreview:
         """Return the scripted preview."""

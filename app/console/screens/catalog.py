@@ -9,6 +9,7 @@ from textual import on
 from textual.binding import BindingType
 
 from app.console.actions import CATALOG, bindings_for
+from app.console.explaining import explain
 from app.console.modals.detail import DetailScreen
 from app.console.present.details import entry_lines
 from app.console.present.tables import CATALOG_COLUMNS, LARGE_FIRST, SORTABLE
@@ -74,6 +75,11 @@ class CatalogScreen(ListScreen):
         lines = await self.console.ask(self.detail_lines(event.row))
         if lines is not None:
             self.console.push_screen(DetailScreen(lambda: lines))
+
+    def do_explain(self) -> None:
+        """Say why the file under the cursor is, or is not, at a place of the operator's choice."""
+        if self.table.row is not None:
+            self.run_worker(explain(self.console, self.table.row.key), group="act", exit_on_error=False)
 
     def sync_request(self) -> SyncRequest:
         """Return the marked files, else everything."""

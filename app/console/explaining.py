@@ -1,0 +1,72 @@
+"""Why is this file (not) there: a file, a node, and every line that had a say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.console.levers import rules_of
+from app.console.modals.detail import DetailScreen
+from app.console.modals.pick import Options, PickScreen
+from app.console.present.routing import explain_lines
+from app.console.present.units import bytes_text
+from engine.views import CatalogQuery, PlacementView
+from widgets.text import Line, Span, Tone, plain
+
+if TYPE_CHECKING:
+    from app.console.app import SyncdeckApp
+
+MOST_OFFERED = 50
+
+
+async def explain(console: SyncdeckApp, key: str | None = None) -> None:
+    """Ask for what is not known yet, the file and the node, and show why."""
+    if key is None:
+        key = await console.push_screen_wait(
+            PickScreen(
+                "Explain a file", "Type a part of its name.", lambda text: _files(console, text), "hex8_2p, merged, …"
+            )
+        )
+    if key is None:
+        return
+    chosen = key
+    words = f"Why is {plain(chosen, 120)}, or is it not, at …"
+    node = await console.push_screen_wait(PickScreen("At which place?", words, lambda _: _places(console, chosen)))
+    if node is None:
+        return
+    view = await console.ask(rules_of(console.client).explain(chosen, node))
+    if view is not None:
+        lines = explain_lines(view)
+        screen = DetailScreen(lambda: lines)
+        screen.TITLE_TEXT = "Why"
+        console.push_screen(screen)
+
+
+async def _files(console: SyncdeckApp, text: str) -> Options:
+    window = await console.client.catalog_window(CatalogQuery(text=text), 0, MOST_OFFERED)
+    return [
+        (row.key, (Span(f"{bytes_text(row.size_bytes):>8}  ", Tone.MUTED), Span(plain(row.key)))) for row in window.rows
+    ]
+
+
+async def _places(console: SyncdeckApp, key: str) -> Options:
+    detail = await console.client.entry(key)
+    placements = detail.placements if detail is not None else ()
+    options = [(item.location, _place_line(item)) for item in placements]
+    known = {item.location for item in placements}
+    view = console.state.view
+    others = [item.location for item in view.storage if item.location not in known] if view is not None else []
+    return [*options, *((name, _other(name)) for name in others)]
+
+
+def _place_line(item: PlacementView) -> Line:
+    if item.blocked:
+        return Span("✗ ", Tone.BAD), Span(f"{plain(item.location, 60)}  "), Span("blocked", Tone.BAD)
+    if item.wanted and not item.held:
+        return Span("! ", Tone.WARN), Span(f"{plain(item.location, 60)}  "), Span("wanted, missing", Tone.WARN)
+    words = "wanted, held" if item.wanted else "held, not wanted" if item.held else "not wanted"
+    tone = Tone.GOOD if item.wanted else Tone.MUTED
+    return Span("✓ " if item.wanted else "· ", tone), Span(f"{plain(item.location, 60)}  "), Span(words, tone)
+
+
+def _other(name: str) -> Line:
+    return Span("· ", Tone.MUTED), Span(plain(name, 60), Tone.MUTED)
