@@ -217,6 +217,8 @@ class LocationView:
     paused: bool = False
     failing: bool = False
     draining: bool = False
+    allowed_percent: float | None = None
+    """The disk limit that an operator set for a time instead of the file's."""
 
 
 @dataclass(frozen=True, slots=True)

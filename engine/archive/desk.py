@@ -118,9 +118,36 @@ class ArchiveDesk:
         else:
             chosen = await self._records.in_state((ArchiveState.VERIFIED, ArchiveState.FAILED))
         good, failed = await self._verifier.verify(chosen)
-        self._worker.wake()
+        if failed:
+            await self.repair()
         words = "" if not failed else f"; failed: {', '.join(str(one.id) for one in failed)}"
         return ActionResult(good, f"{good} of {len(chosen)} archives hold what was archived{words}")
+
+    async def repair(self) -> int:
+        """Archive again, from another copy, what a damaged archive held; return how many such copies there are."""
+        count = 0
+        for record in await self._records.in_state((ArchiveState.FAILED,)):
+            entry = await self._catalog.get(record.key)
+            files = [r for r in entry.replicas if r.state is ReplicaState.CURRENT] if entry is not None else []
+            if not files:
+                continue
+            again = NewArchive(
+                entry_id=record.entry_id,
+                key=record.key,
+                location=record.location,
+                path="",
+                root="",
+                codec=record.codec,
+                original_location=files[0].location,
+                original_path=files[0].path,
+                delete_original=False,
+                size_bytes=files[0].stat.size_bytes,
+            )
+            count += len(await self._records.add([again], record.run, "engine"))
+            await self._records.change(record.id, state=ArchiveState.REPLACED.value)
+        if count:
+            self._worker.wake()
+        return count
 
     async def drill(self, count: int) -> ActionResult:
         """Restore a sample into scratch space, compare, and remove it again."""

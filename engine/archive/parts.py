@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from engine.archive.allowances import DiskAllowances
+from engine.archive.automatic import AutomaticArchive
 from engine.archive.deleting import Deleter
 from engine.archive.desk import ArchiveDesk
 from engine.archive.making import ArchiveMaker
@@ -13,6 +15,7 @@ from engine.archive.proofs import Proofs
 from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
 from engine.archive.surveying import Surveyor
+from engine.archive.usage import DriveUsage
 from engine.archive.verifying import Verifier
 from engine.archive.worker import ArchiveWorker
 from engine.execution.tools import Tools
@@ -33,6 +36,13 @@ class ArchiveParts:
     surveyor: Surveyor
     verifier: Verifier
     desk: ArchiveDesk
+    usage: DriveUsage
+    allowances: DiskAllowances
+    automatic: AutomaticArchive
+
+
+async def _silent(_action: str, _detail: str) -> None:
+    """Write nothing down."""
 
 
 def build_archive_parts(
@@ -42,6 +52,8 @@ def build_archive_parts(
     failing: Callable[[], frozenset[str]],
     held_back: Callable[[str], bool] = lambda node: False,
     changed: Callable[[], None] = lambda: None,
+    audit: Callable[[str, str], Awaitable[None]] = _silent,
+    may_act: Callable[[], bool] = lambda: True,
 ) -> ArchiveParts:
     """Return the parts. ``failing`` are the nodes that fell silent; ``held_back``: a node that must be left alone."""
 
@@ -60,4 +72,11 @@ def build_archive_parts(
     surveyor = Surveyor(tools.catalog, tools.queue, records, fleet, locations, tools.clock)
     verifier = Verifier(tools, store, records, restoring, random.Random(tools.clock.now()))
     desk = ArchiveDesk(tools.catalog, records, surveyor, worker, restoring, verifier, tools.policy, tools.clock)
-    return ArchiveParts(records, proofs, deleter, restoring, worker, surveyor, verifier, desk)
+    usage = DriveUsage(fleet, tools.agent_for, tools.clock)
+    allowances = DiskAllowances(store, fleet, tools.clock, audit)
+    tools.space.allowed = allowances.percent_of
+    fleet.disk_allowed = allowances.percent_of
+    automatic = AutomaticArchive(store, fleet, surveyor, desk, verifier, allowances, locations, tools.clock, may_act)
+    return ArchiveParts(
+        records, proofs, deleter, restoring, worker, surveyor, verifier, desk, usage, allowances, automatic
+    )

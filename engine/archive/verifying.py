@@ -76,8 +76,13 @@ class Verifier:
         return True
 
     async def fail(self, record: ArchiveRecord, cause: str) -> None:
-        """Record that an archive is damaged: its copy counts for nothing from now on."""
+        """Record that an archive is damaged: it counts for nothing from now on, and is moved aside for inspection."""
         await self._records.settle(record.id, state=ArchiveState.FAILED.value, reason=cause)
+        agent = await self._tools.agent_for(location_node(record.location))
+        if not record.path.endswith(f".failed-{record.id}") and await agent.stat(record.path) is not None:
+            aside = f"{record.path}.failed-{record.id}"
+            await agent.quarantine(record.path, aside)
+            await self._records.change(record.id, path=aside)
 
     async def drill(self, count: int) -> ActionResult:
         """Unpack a random sample beside the archives, compare and check it, and remove it; the outcome is kept."""
@@ -97,6 +102,10 @@ class Verifier:
         message = f"{good} of {len(sample)} archives were restored into scratch space and compared{words}"
         await self._store.meta_set(LAST_DRILL, f"{self._clock.now()} {message}")
         return ActionResult(good, message)
+
+    async def any_sound(self) -> bool:
+        """Return whether there is anything to drill with."""
+        return bool(await self._records.in_state((ArchiveState.VERIFIED,)))
 
     async def last_drill(self) -> tuple[float | None, str]:
         """Return when the last drill was, and what it came to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config.types import Thresholds
@@ -28,6 +29,8 @@ class SpaceLedger:
 
     def __init__(self) -> None:
         self._held: dict[tuple[int, str], _Reservation] = {}
+        self.allowed: Callable[[str], float | None] = lambda node: None
+        """Returns the limit in percent that an operator set for a node for a time, or None."""
 
     def outstanding(self, node_id: str, location: str) -> int:
         """Return bytes that are promised at a location and not written yet."""
@@ -46,7 +49,8 @@ class SpaceLedger:
         """Hold room for a copy. Raises TransferError (no-space) naming what is missing and what mends it."""
         total, used, free = _figures(status)
         promised = self.outstanding(node_id, status.location)
-        limit = thresholds.disk_max_percent if not emergency else 100.0 - thresholds.disk_min_free_percent
+        maximum = max(self.allowed(node_id) or 0.0, thresholds.disk_max_percent)
+        limit = maximum if not emergency else max(maximum, 100.0 - thresholds.disk_min_free_percent)
         room = min(free - promised, int(total * limit / 100.0) - used - promised)
         if size_bytes > room:
             what = "min_free_disk_percent" if emergency else "max_disk_usage_percent"

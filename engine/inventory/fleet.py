@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from config.types import Policy
@@ -50,6 +50,8 @@ class Fleet:
     unreadable: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(location, root as configured) -> folders below it whose files the last scan could not look at."""
     paused: set[str] = field(default_factory=set)
+    disk_allowed: Callable[[str], float | None] = lambda node: None
+    """Returns the disk limit in percent that an operator set for a node for a time, or None."""
     draining: frozenset[str] = frozenset()
     """Nodes that are being emptied: nothing new is placed there. ``drain`` sets them."""
     written: Policy | None = None
@@ -155,6 +157,7 @@ class Fleet:
                 region=node.region,
                 total_bytes=held.total_bytes,
                 used_bytes=held.used_bytes,
+                allowed_percent=self.disk_allowed(root.node_id),
                 paused="*" in self.paused or root.node_id in self.paused,
                 failing=root.node_id in failing,
                 draining=root.node_id in self.draining,
@@ -177,6 +180,12 @@ class Fleet:
             elif status.state not in (NodeState.UP, NodeState.UNKNOWN):
                 closed[node_id] = f"{node_id} is {status.state.value}: {status.reason}"
         return closed
+
+    def open_nodes(self) -> frozenset[str]:
+        """Return the nodes that answer, and that nobody paused."""
+        closed = self.closed_nodes()
+        up = (node for node in self.policy.nodes if self.status(node).state is NodeState.UP)
+        return frozenset(node for node in up if node not in closed)
 
     def restore_location(self, location: str, state: LocationState, path: str | None) -> None:
         """Take over what the last look at a location found, for planning without any node."""

@@ -13,7 +13,11 @@ def limit_percent(thresholds: Thresholds, allow_fill: bool = False) -> float:
 
 
 def room_bytes(view: LocationView, reserved_bytes: int, percent: float) -> int | None:
-    """Return how many more bytes fit below ``percent``; None while the file system was never measured."""
+    """Return how many more bytes fit below ``percent``, or below what an operator allows there for a time.
+
+    None while the file system was never measured.
+    """
+    percent = max(percent, view.allowed_percent or 0.0)
     if view.total_bytes is None or view.used_bytes is None:
         return None
     return int(view.total_bytes * percent / 100.0) - view.used_bytes - reserved_bytes
