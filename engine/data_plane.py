@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from config.load import LoadedConfig, load
 from config.types import DataType
 from config.watch import watch
 from engine.clock import Clock, SystemClock
+from engine.collecting import Collector
 from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.fleet import location_node
 from engine.inventory.scanner import ScanOutcome
@@ -67,6 +67,7 @@ class UnifiedDataPlane(NodeLevers, Shown):
         self._parts: Parts | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._offline = True
+        self._collector = Collector(lambda: self._parts is None or not self._parts.runner.running())
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -87,6 +88,7 @@ class UnifiedDataPlane(NodeLevers, Shown):
         self._spawn(parts.board.run(), "status")
         self._spawn(self._follow_configuration(), "configuration")
         self._spawn(parts.housekeeping.run(), "housekeeping")
+        self._spawn(self._collector.run(), "collector")
         self._spawn(parts.bandwidth.run(), "bandwidth")
         self._spawn(parts.rescues.run(), "rescues")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
@@ -114,6 +116,7 @@ class UnifiedDataPlane(NodeLevers, Shown):
 
     async def close(self) -> None:
         """Stop the loops and let go of everything; queued work goes on at the next start."""
+        self._collector.stop()
         parts, self._parts = self._parts, None
         if parts is None:
             return
@@ -133,9 +136,7 @@ class UnifiedDataPlane(NodeLevers, Shown):
         parts.observing = await self._decide_observing(parts)
         parts.facts.lint = parts.loaded.findings
         parts.facts.offline = False
-        # What is there now stays: walking it again and again would stop the event loop for tenths of a second.
-        gc.collect()
-        gc.freeze()
+        self._collector.start()
 
     async def _decide_observing(self, parts: Parts) -> bool:
         if self._observe is not None:

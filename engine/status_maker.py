@@ -29,6 +29,8 @@ from engine.views import EngineView, FindingView, StatusView, ThroughputView
 
 AGGREGATES_SECONDS = 2.0
 """Copies, risks and freshness are counted again at most this often, and only when the catalog changed."""
+AGGREGATES_SHARE = 0.1
+"""Counting may take this share of the time: with many entries it is done less often."""
 HISTORY_SECONDS = 3_600.0
 TREND_SECONDS = 6 * 3_600.0
 THROUGHPUT_STEP_SECONDS = 60.0
@@ -53,7 +55,8 @@ class _Aggregates:
     """What is dear to compute, and when it was."""
 
     sequence: int
-    at: float
+    holds_until: float
+    """In the clock's monotonic seconds: a change of the catalog is counted after that."""
     freshness: Sequence[FreshnessRow]
     held: Sequence[HeldRow]
     risks: Sequence[NodeRisk]
@@ -102,7 +105,7 @@ class StatusMaker:
     async def make(self, revision: int) -> StatusView:
         """Return the status as it is now."""
         now = self._clock.now()
-        known = await self._known(now)
+        known = await self._known()
         queue = await self._queue.counts()
         running = await self._queue.running()
         last_sync = await self._queue.last_done_by_node()
@@ -162,17 +165,23 @@ class StatusMaker:
             down["planning"] = self.planning.failure
         return down
 
-    async def _known(self, now: float) -> _Aggregates:
+    async def _known(self) -> _Aggregates:
+        """Return the figures of the whole catalog: those kept, unless they are over and the catalog changed."""
         sequence = await self._catalog.sequence()
-        kept = self._aggregates
         places = self._reconciler.places()
-        if kept is not None and kept.places == places and (
-            kept.sequence == sequence or now - kept.at < AGGREGATES_SECONDS
-        ):
+        started, kept = self._clock.monotonic(), self._aggregates
+        if kept is not None and kept.places == places and (kept.sequence == sequence or started < kept.holds_until):
             return kept
-        self._aggregates = _Aggregates(
+        counted = await self._count(sequence, places)
+        took = self._clock.monotonic() - started
+        holds_until = started + max(AGGREGATES_SECONDS, took / AGGREGATES_SHARE)
+        self._aggregates = replace(counted, holds_until=holds_until)
+        return self._aggregates
+
+    async def _count(self, sequence: int, places: Places) -> _Aggregates:
+        return _Aggregates(
             sequence,
-            now,
+            0.0,
             await self._catalog.freshness(places),
             await self._catalog.held(self._trainer_locations()),
             await self._catalog.node_risks(places),
@@ -184,7 +193,6 @@ class StatusMaker:
                 if row.state in (ReplicaState.DIVERGED, ReplicaState.BAD)
             ],
         )
-        return self._aggregates
 
     def _engine(self, queue: Mapping[str, int]) -> EngineView:
         facts = self._facts
