@@ -28,7 +28,7 @@ class Superseded(SyncdeckError):
     """A newer draft came before this one was through."""
 
     def __init__(self) -> None:
-        super().__init__("try", "the draft", "a newer draft took its place", "ask again", ErrorClass.CANCELLED)
+        super().__init__("try", "the draft", "a newer draft took its place", "ask again", ErrorClass.CONFIG)
 
 
 class Trials:

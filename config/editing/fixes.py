@@ -45,7 +45,7 @@ Mender = Callable[[Context, Path, str], Mend | None]
 
 
 def find_fixes(text: str, file: str) -> tuple[Fix, ...]:
-    """Return every fix of a file, in the order of lines, one for each thing that is wrong; an unusable file has none."""
+    """Return every fix of a file, one for each thing that is wrong, by line; an unusable file has none."""
     document = parse_document(text, file)
     if document.findings:
         return ()

@@ -39,6 +39,7 @@ class Overlap(Exception):
 
 def apply_rule_edit(text: str, edit: RuleEdit, rules: Path = RULES) -> str:
     """Return the text with a rule edited; ``rules`` is where the list is. Raises EditRefused."""
+    text = _with_list(text, rules)
     names = rule_names(text, rules)
     if edit.replaces is not None and edit.replaces not in names:
         raise EditRefused(f"there is no rule called {edit.replaces} in the file", "read the rules again")
@@ -128,6 +129,14 @@ def _added(document: Document, rules: Path, place: int, value: dict[str, Any], s
             return (SetValue(section, {rules[-1]: [value]}, inner),)
         return (InsertKey((), section[0], {rules[-1]: [value]}, inner),)
     return (InsertKey(section, rules[-1], [value], item),)
+
+
+def _with_list(text: str, rules: Path) -> str:
+    """Return a text that holds nothing but comments with an empty list, which rules can be put into."""
+    document = parse_document(text, "the file")
+    if document.findings or document.data is not None or len(rules) != 1:
+        return text
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{rules[0]}: []\n"
 
 
 def _items(document: Document, rules: Path) -> list[Any]:
