@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.client_levers import NodesClient
+from engine.client_levers import NodesClient, RulesClient
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
@@ -21,7 +21,7 @@ from engine.views import (
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class EngineClient(NodesClient, Protocol):
+class EngineClient(NodesClient, RulesClient, Protocol):
     """An engine as an operator uses it. Every method raises SyncdeckError, never anything else of the engine."""
 
     async def start(self) -> None:

@@ -31,6 +31,7 @@ from engine.views import (
 )
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
+from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
 log = logging.getLogger(__name__)
 
 Mode = Literal["embedded", "headless"]
@@ -76,7 +77,9 @@ class UnifiedDataPlane(NodeLevers, Shown):
         loaded = await asyncio.to_thread(load, self._config_path)
         self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, self._scanned, self._part_down)
         await self._parts.restore()
+        self._parts.rules.on_saved = self._rules_saved
 
+        await self._note_vanished(self._parts)
     async def start(self) -> None:
         """Open, recover what an earlier run left, and run the loops."""
         await self._open_online()
@@ -202,9 +205,21 @@ class UnifiedDataPlane(NodeLevers, Shown):
 
     async def _end_transfers_of_left_hosts(self, parts: Parts) -> None:
         running = await parts.queue.running()
+            await self._note_vanished(parts)
         ends = {t.id: {location_node(t.source), location_node(t.target)} for t in running}
         left = [number for number, nodes in ends.items() if any(not parts.fleet.uses(node) for node in nodes)]
         if not left:
+    async def _rules_saved(self, loaded: LoadedConfig) -> None:
+        parts = self._need()
+        if self._offline:
+            parts.apply(loaded)
+            await self._note_vanished(parts)
+        else:
+            await self._policy_changed(loaded)
+
+    async def _note_vanished(self, parts: Parts) -> None:
+        parts.facts.rules_vanished = tuple((gone.name, gone.file) for gone in await parts.rules.vanished())
+
             return
         try:
             await parts.runner.cancel(left)
@@ -330,6 +345,26 @@ class UnifiedDataPlane(NodeLevers, Shown):
         parts = self._need()
         result = await parts.transports.reset(nodes)
         parts.runner.wake()
+    async def rules(self) -> RulesView:
+        """Return all rules in order, with what each touches now."""
+        return await self._need().rules.rules()
+
+    async def check_rule(self, draft: RuleDraft) -> DraftCheck:
+        """Return what a draft would mean."""
+        return await self._need().rules.check_rule(draft)
+
+    async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:
+        """Write a draft into the file; in effect at once."""
+        return await self._need().rules.save_rule(draft, digest)
+
+    async def undo_rules(self) -> SaveResult:
+        """Take the last edit back."""
+        return await self._need().rules.undo_rules()
+
+    async def explain(self, key: str, node: str) -> ExplainView:
+        """Return why an entry is, or is not, to be at a node."""
+        return await self._need().rules.explain(key, node)
+
         parts.board.touch()
         return result
 

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from config.editing.history import History
 from config.load import LoadedConfig
 from engine.board import StatusBoard
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
+from engine.catalog.outlines import Outlines
 from engine.execution.executor import Executor
 from engine.execution.progress import ProgressBoard
 from engine.execution.recovery import Recovery
@@ -41,6 +43,10 @@ from engine.rescue.desk import NodesDesk
 from engine.rescue.rescues import Rescues
 from engine.shelf import Shelf
 from engine.status_maker import EngineFacts, StatusMaker
+from engine.rules_desk import RulesDesk
+from engine.rules_desk_saving import Saver
+from engine.rules_desk_standing import StandingOf
+from engine.rules_desk_trial import Trials
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.delta import PageDeltas
@@ -52,6 +58,8 @@ from engine.transport_desk import TransportDesk
 STORE_NAME = "syncdeck.db"
 _ENGINE_ID = "engine-id"
 
+EDITS = "edits"
+"""Folder of the state directory with what was edited in the configuration, before and after."""
 
 @dataclass
 class Parts:
@@ -78,6 +86,7 @@ class Parts:
     pauses: Pauses
     rescues: Rescues
     nodes: NodesDesk
+    rules: RulesDesk
     bandwidth: BandwidthAllocator
     limits: OperatorLimits
     board: StatusBoard
@@ -284,3 +293,13 @@ async def _engine_id(store: Store) -> str:
 
 def _user() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+        rules=RulesDesk(
+            lambda: parts.loaded,
+            Saver(History(state_dir / EDITS), _user, clock.now),
+            Trials(Outlines(store, clock), catalog, reconciler, fleet, clock),
+            catalog,
+            reconciler,
+            clock,
+            audit,
+            StandingOf(transports, queue).of,
+        ),

@@ -46,6 +46,7 @@ class EngineFacts:
     observing: bool = False
     offline: bool = True
     config_refused: ConfigError | None = None
+    rules_vanished: tuple[tuple[str, str], ...] = ()
     lint: tuple[LintFinding, ...] = ()
     parts_down: dict[str, str] = field(default_factory=dict)
 
@@ -132,6 +133,7 @@ class StatusMaker:
                 old_daemons={n: s.old_daemons for n, s in self._fleet.nodes.items() if s.old_daemons},
                 lint=self._facts.lint,
                 config_refused=self._facts.config_refused,
+                rules_vanished=self._facts.rules_vanished,
                 parts_down=self._parts_down(),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,

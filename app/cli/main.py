@@ -32,6 +32,8 @@ from app.cli.commands.sync import sync
 from app.cli.commands.transfers import transfers
 from app.cli.commands.transfers_pause import transfers_pause, transfers_resume
 from app.cli.commands.transfers_show import transfers_show
+from app.cli.commands.rules_change import rules_fix, rules_remove, rules_set, rules_simulate, rules_undo
+from app.cli.commands.rules_show import rules_explain, rules_list
 from app.cli.commands.transports_reset import transports_reset
 from app.cli.commands.transports_status import transports_status
 from app.cli.commands.transports_test import transports_test
@@ -84,6 +86,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command line (default: this process's) and return its exit code; see app/cli/exit_codes.py."""
     output.prepare_streams()
     command = typer.main.get_command(_application())
+    "rules": {
+        "list": rules_list,
+        "explain": rules_explain,
+        "simulate": rules_simulate,
+        "set": rules_set,
+        "remove": rules_remove,
+        "undo": rules_undo,
+        "fix": rules_fix,
+    },
     try:
         result = command.main(args=argv, prog_name="syncdeck", standalone_mode=False)
     except typer.Exit as leave:
@@ -95,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last place: every failure becomes a line and an exit code here
         show = getattr(error, "show", None)
         if show is not None and hasattr(error, "exit_code"):
+    "rules": "Which files belong where: routing rules, tried before they are saved.",
             show()
             return ExitCode.USAGE
         return failures.report(error)

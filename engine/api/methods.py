@@ -35,6 +35,8 @@ CHANGING = frozenset(
 @dataclass(frozen=True, slots=True)
 class Method:
     """One callable method: parameter types by name, which of them must be given, the result type."""
+        "save_rule",
+        "undo_rules",
 
     name: str
     parameters: Mapping[str, Any]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.api.nodes_client import NodesPassedOn
 from engine.api.server import ControlServer
+from engine.api.rules_calls import RulesPassedOn
 from engine.client import EngineClient
 from engine.errors import ErrorClass, SyncdeckError
 from engine.transport_views import AttemptView, TransportsView
@@ -25,7 +26,7 @@ from engine.views import (
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class ServedEngine(NodesPassedOn):
+class ServedEngine(NodesPassedOn, RulesPassedOn):
     """Makes an engine, passes every call on to it, and listens on the control socket between start and close."""
 
     def __init__(self, make: Callable[[], Awaitable[EngineClient]], path: Path) -> None:

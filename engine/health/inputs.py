@@ -33,6 +33,8 @@ class HealthInputs:
     old_daemons: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lint: Sequence[LintFinding] = ()
     config_refused: ConfigError | None = None
+    rules_vanished: Sequence[tuple[str, str]] = ()
+    """(name, file) of rules that were saved from here and are in their file no more."""
     parts_down: Mapping[str, str] = field(default_factory=dict)
     observing: bool = False
     waiting_for_go: int = 0

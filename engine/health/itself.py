@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.types import Severity
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_RUN, NOTE, WARNING
+from engine.health.levels import CRITICAL, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
 from engine.views import FindingView
 from engine.words import counted
 
@@ -23,6 +23,7 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             key=None,
         )
     yield from _config_refused(inputs)
+    yield from _vanished(inputs)
     yield from _lint(inputs, Severity.ERROR)
     yield from _lint(inputs, Severity.WARNING)
     if inputs.observing and inputs.waiting_for_go:
@@ -55,6 +56,18 @@ def _config_refused(inputs: HealthInputs) -> Iterator[FindingView]:
             message=f"the changed configuration was refused, the old one stays in force: {error}",
             remedy=error.remedy,
             key=None,
+        )
+
+
+def _vanished(inputs: HealthInputs) -> Iterator[FindingView]:
+    for name, file in inputs.rules_vanished:
+        yield FindingView(
+            id=f"rule-vanished:{name}",
+            severity=CRITICAL,
+            subject=file,
+            message=f"rule {name} was saved from here and is gone from the file: something rewrote it without the rule",
+            remedy=f"`syncdeck rules fix rule-vanished:{name}` puts it back; `syncdeck rules remove {name}` lets it go",
+            key=KEY_RULE_RESTORE,
         )
 
 
