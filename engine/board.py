@@ -74,7 +74,8 @@ class StatusBoard:
             await asyncio.sleep(LEAST_INTERVAL_SECONDS)
             rest = (RUNNING_INTERVAL_SECONDS if view.running else IDLE_INTERVAL_SECONDS) - LEAST_INTERVAL_SECONDS
             try:
-                await asyncio.wait_for(self._touched.wait(), rest)
+                async with asyncio.timeout(rest):
+                    await self._touched.wait()
             except TimeoutError:
                 continue
             finally:

@@ -58,7 +58,9 @@ class PlanningLoop:
                 took = self._clock.monotonic() - started
                 next_full = self._clock.monotonic() + max(FULL_PASS_SECONDS, took / FULL_PASS_SHARE)
             try:
-                await asyncio.wait_for(self._wake.wait(), max(next_full - self._clock.monotonic(), 0.05))
+                # Not wait_for: woken and cancelled at the same moment, it forgets the cancellation.
+                async with asyncio.timeout(max(next_full - self._clock.monotonic(), 0.05)):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

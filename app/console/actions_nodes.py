@@ -9,7 +9,7 @@ NODE_ACTIONS: tuple[Action, ...] = (
         "drain",
         ("d",),
         "drain",
-        "Empty the node before it is switched off: place nothing new there, copy what is only there; again takes it back.",
+        "Empty the node before it is switched off: nothing new goes there, what is only there is copied; again: stop.",
         (NODES,),
         dangerous=True,
         undoable=True,

@@ -126,7 +126,8 @@ class InventoryKeeper:
             wake = self._wake[node_id]
             wake.clear()
             try:
-                await asyncio.wait_for(wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await wake.wait()
             except TimeoutError:
                 continue
 

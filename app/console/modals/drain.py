@@ -27,20 +27,20 @@ class DrainScreen(Dialog[bool]):
     def __init__(self, node: str, running: bool) -> None:
         super().__init__()
         self._node = node
-        self._running = running
+        self._draining = running
         self.settled = running
         self.TITLE_TEXT = f"Stop draining {plain(node, 40)}" if running else f"Drain {plain(node, 40)}"
 
     def buttons(self) -> list[Button]:
         """Return Cancel and the act."""
-        verb = "Stop draining" if self._running else "Drain"
-        act = Button(verb, id="confirm", compact=True, disabled=not self._running)
+        verb = "Stop draining" if self._draining else "Drain"
+        act = Button(verb, id="confirm", compact=True, disabled=not self._draining)
         return [Button("Cancel", id="cancel", compact=True), act]
 
     def on_mount(self) -> None:
         """Say what would happen."""
         self.query_one("#box").border_subtitle = "← → choose · enter · esc cancel"
-        if self._running:
+        if self._draining:
             lines: list[Line] = [
                 (Span(f"{plain(self._node, 60)} takes copies again.", bold=True),),
                 (Span("What was copied stays; what waits is planned anew.", Tone.MUTED),),

@@ -102,6 +102,13 @@ def entry_cells(number: int, entry: AtRiskEntry) -> TableRow:
     )
 
 
+def risk_lines(row: TableRow) -> list[Line]:
+    """Return what is known of a row of ``entry_cells`` beside the catalog: how much of it is nowhere else, and why."""
+    key, at_risk, _, games, reason = row.cells
+    lines = [heading(key.text), fact("at risk", at_risk.text, Tone.BAD), fact("why", reason.text)]
+    return [*lines, *([fact("games", f"{games.text} are nowhere else")] if games.text else []), ()]
+
+
 def lost_line(risk: AtRiskRow) -> Line:
     """Return what would be, or was, lost with a node."""
     if not risk.entries:
@@ -131,8 +138,10 @@ def detail_lines(
     rest = [line for line in node_lines(node, disks, now, node.node)[1:] if line[:1] != (_AT_RISK,)]
     rest.append(())
     rest.append(heading("Holds"))
-    for row in detail.holds:
-        rest.append(fact(plain(row.data_type, 11), f"{plural(row.entries, 'file')}, {bytes_text(row.bytes)}"))
+    rest += [
+        fact(plain(row.data_type, 11), f"{plural(row.entries, 'file')}, {bytes_text(row.bytes)}")
+        for row in detail.holds
+    ]
     if not detail.holds:
         rest.append((Span("nothing that is known", Tone.MUTED),))
     rest += [(), fact("addresses", ", ".join(plain(address, 60) for address in detail.addresses) or "none: local")]

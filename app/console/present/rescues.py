@@ -17,7 +17,8 @@ def shown_rescues(rescues: Sequence[RescueView], now: float) -> list[RescueView]
     """Return what belongs on the screen: what goes on, is stuck, or is a node that may be switched off; then what
     ended within the hour."""
     kept = [view for view in rescues if not _over(view) or now - (view.finished_at or now) < HOUR]
-    return kept[:MOST_SHOWN]
+    order = ("stuck", "running", "done")
+    return sorted(kept, key=lambda view: order.index(view.state) if view.state in order else len(order))[:MOST_SHOWN]
 
 
 def _over(view: RescueView) -> bool:
@@ -27,12 +28,14 @@ def _over(view: RescueView) -> bool:
 def rescue_line(view: RescueView, now: float) -> Line:
     """Return one rescue in one line: its progress while it runs, else what it came to."""
     mark, tone = _MARKS.get(view.state, ("→", Tone.ACCENT))
-    who = Span(f"{mark} {plain(view.kind, 20)}: ", tone, bold=True)
+    who = Span(f"{mark} {plain(view.kind, 20)} ", tone, bold=True)
     if view.state == "running" and view.files_total:
         left = left_text(view.seconds_left)
-        far = f"{view.files_done} of {plural(view.files_total, 'file')}, {bytes_text(view.bytes_done)} of "
-        far += bytes_text(view.bytes_total) + (f", {left} left" if left else "")
-        return (who, Span(f"{far}; "), Span(plain(view.sentence), Tone.MUTED))
+        far = f"{plain(', '.join(view.nodes), 60)}: {view.files_done} of {plural(view.files_total, 'file')}, "
+        far += f"{bytes_text(view.bytes_done)} of {bytes_text(view.bytes_total)} saved" + (
+            f", {left} left" if left else ""
+        )
+        return (who, Span(far))
     ended = f" ({ago_text(view.finished_at, now)})" if _over(view) and view.finished_at is not None else ""
     return (who, Span(plain(view.sentence) + ended, tone if view.state == "stuck" else Tone.TEXT))
 
@@ -40,6 +43,8 @@ def rescue_line(view: RescueView, now: float) -> Line:
 def rescue_lines(view: RescueView, now: float) -> list[Line]:
     """Return one rescue with the first files that could not be saved, and why."""
     lines = [rescue_line(view, now)]
+    if view.state == "running" and view.files_total:
+        lines.append((Span(plain(view.sentence), Tone.MUTED),))
     for key, why in view.unsaved[:MOST_UNSAVED]:
         lines.append((Span("  ✗ ", Tone.BAD), Span(plain(key, 120))))
         lines.append((Span("    "), Span(plain(why), Tone.WARN)))

@@ -15,7 +15,7 @@ from app.console.actions import NODES, bindings_for
 from app.console.modals.detail import DetailScreen
 from app.console.modals.drain import DrainScreen
 from app.console.present.details import entry_lines
-from app.console.present.nodes import ENTRY_COLUMNS, NODE_COLUMNS, detail_lines
+from app.console.present.nodes import ENTRY_COLUMNS, NODE_COLUMNS, detail_lines, risk_lines
 from app.console.present.rescues import panel_lines
 from app.console.present.state import ConsoleState
 from app.console.screens.list_screen import ListScreen
@@ -103,7 +103,7 @@ class NodesScreen(ListScreen):
         """Follow the engine; the rescues go on between its revisions."""
         super().show_state(state)
         if state.view is not None:
-            self.run_worker(self._load_rescues(), group="rescues", exclusive=True, exit_on_error=False)
+            self.run_worker(self._load_rescues, group="rescues", exclusive=True, exit_on_error=False)
 
     async def _load_rescues(self) -> None:
         rescues = await self.console.ask(self.console.client.rescues())
@@ -123,7 +123,7 @@ class NodesScreen(ListScreen):
         client, now = self.console.client, self.console.clock.now()
         if self._node is not None:
             entry = await client.entry(row.key)
-            return entry_lines(entry, now) if entry is not None else [(Span("This file is gone.", Tone.WARN),)]
+            return [*risk_lines(row), *(entry_lines(entry, now) if entry is not None else [])]
         node = self._node_of(row.key)
         view = self._view()
         if node is None or view is None:
@@ -139,12 +139,11 @@ class NodesScreen(ListScreen):
 
     # -- drilling down ----------------------------------------------------------------------------
 
-    @on(PagedTable.Chosen, "#table")
-    def _drill(self, event: PagedTable.Chosen) -> None:
-        self._show_node(event.row.key)
-
-    @on(PagedTable.Chosen, "#entries")
+    @on(PagedTable.Chosen)
     async def _open(self, event: PagedTable.Chosen) -> None:
+        if self._node is None:
+            self._show_node(event.row.key)
+            return
         lines = await self.console.ask(self.detail_lines(event.row))
         if lines is not None:
             self.console.push_screen(DetailScreen(lambda: lines))
