@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.clock import Clock
 from engine.execution.progress import ProgressBoard
+from engine.games.sets import GameSets
+from engine.games.words import games_sentence
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry
 from engine.planner.planner import SyncPlanner
@@ -29,6 +33,7 @@ class Shelf:
         reconciler: Reconciler,
         progress: ProgressBoard,
         clock: Clock,
+        games: GameSets,
     ) -> None:
         self._catalog = catalog
         self._queue = queue
@@ -36,6 +41,7 @@ class Shelf:
         self._reconciler = reconciler
         self._progress = progress
         self._clock = clock
+        self._games = games
         self._planner = SyncPlanner()
 
     async def window(self, query: CatalogQuery, offset: int, count: int) -> CatalogWindow:
@@ -80,6 +86,8 @@ class Shelf:
             replicas=replica_views(entry, locations),
             placements=placement_views(placement, locations, await self._refusals(entry)),
             transfers=await self._transfers(entry),
+            games=(games := self._games.proof(parsed)),
+            games_sentence="" if games is None else games_sentence(posixpath.basename(parsed.path), games),
         )
 
     async def _refusals(self, entry: DataEntry) -> dict[str, str]:

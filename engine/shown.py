@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from engine.catalog.keys import parse_key
 from engine.parts import Parts
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
@@ -15,6 +16,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_archive import GamesView
 
 
 class Shown(ABC):
@@ -69,6 +71,12 @@ class Shown(ABC):
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry with its copies and why it is where it is."""
         return await self._need().shelf.entry(key)
+
+    async def games(self, key: str) -> GamesView | None:
+        """Return what is known of the games of a database, as of now; raises KeyMapError for a text that is no key."""
+        parts, parsed = self._need(), parse_key(key)
+        await parts.games.refresh()
+        return parts.games.proof(parsed)
 
     async def health_check(self) -> StatusView:
         """Return a status made now rather than the newest one."""

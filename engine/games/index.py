@@ -78,12 +78,16 @@ class GameIndex:
     def _reclass(self, segment: Segment, at: np.ndarray[tuple[int], np.dtype[np.intp]], content: int) -> None:
         if not len(at):
             return
-        before, which, counts = np.unique(segment.classes[at], return_inverse=True, return_counts=True)
+        held = segment.classes[at]
+        counts = np.bincount(held, minlength=len(self._members))
+        before = np.flatnonzero(counts)
         after = [self._class_of(self._members[old] | {content}) for old in before.tolist()]
-        segment.classes[at] = np.array(after, CLASS_TYPE)[which]
-        for old, new, count in zip(before.tolist(), after, counts.tolist(), strict=True):
-            self._counts[old] -= count
-            self._counts[new] += count
+        target = np.zeros(len(counts), CLASS_TYPE)
+        target[before] = after
+        segment.classes[at] = target[held]
+        for old, new in zip(before.tolist(), after, strict=True):
+            self._counts[old] -= int(counts[old])
+            self._counts[new] += int(counts[old])
 
     def _class_of(self, members: frozenset[int]) -> int:
         found = self._ids.get(members)

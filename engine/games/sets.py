@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engine.catalog.keys import parse_key
 from engine.catalog.rows import sequence_in
 from engine.catalog.values import Places, node_of
 from engine.clock import Clock
@@ -127,6 +128,15 @@ class GameSets:
     def orphans(self) -> int | None:
         """Return how many complete games are in no canonical database; None before the first look."""
         return None if self._settled is None else self._settled.standing.orphans
+
+    async def of_node(self, node: str) -> int | None:
+        """See ``at_risk``."""
+        return self.at_risk(node)
+
+    async def of_keys(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return how many games of each entry are in no other database; entries that are not counted are left out."""
+        proofs = {key: self.proof(parse_key(key)) for key in keys}
+        return {key: proof.only_here for key, proof in proofs.items() if proof is not None}
 
     # --- keeping it up to date -------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView, FlowView, LimitView
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 
@@ -187,6 +188,9 @@ class ScriptedEngine:
     async def entry(self, key: str) -> EntryDetail | None:
         rows = [a_row(number) for number in range(self.entries) if a_row(number).key == key]
         return a_detail(rows[0]) if rows else None
+
+    async def games(self, key: str) -> GamesView | None:
+        return GamesView(10, 8, 2, 1, NOW, 7, 3) if key == a_row(1).key else None
 
     async def preview(self, request: SyncRequest) -> SyncPreview:
         plan = await self.plan()

@@ -14,6 +14,7 @@ from engine.views import EntryDetail, FindingView, NodeView, PlacementView, Stor
 from widgets.text import Line, Span, Tone, plain
 
 LABEL_WIDTH = 12
+GAMES_CHARS = 400
 _REPLICA_TONES = {"current": ("✓", Tone.GOOD), "stale": ("!", Tone.WARN), "unhashed": ("·", Tone.MUTED)}
 
 
@@ -39,6 +40,7 @@ def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
         fact("origin", plain(row.origin) or "shared by all nodes"),
         fact("copies", f"{row.copies} of {row.wanted} wanted", Tone.TEXT if row.copies >= row.wanted else Tone.BAD),
         fact("off-site", plain(detail.off_site), Tone.WARN if detail.off_site == "no" else Tone.TEXT),
+        *([fact("games", plain(detail.games_sentence, GAMES_CHARS))] if detail.games_sentence else []),
         (),
         heading("Where the copies are"),
     ]
