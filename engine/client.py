@@ -18,6 +18,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
@@ -74,6 +75,10 @@ class EngineClient(NodesClient, RulesClient, Protocol):
 
     async def entry(self, key: str) -> EntryDetail | None:
         """Return one entry with its copies and why it is where it is."""
+        ...
+
+    async def games(self, key: str) -> GamesView | None:
+        """Return what is known of the games of a database; None for an entry that is none or not counted yet."""
         ...
 
     async def preview(self, request: SyncRequest) -> SyncPreview:

@@ -94,6 +94,7 @@ class UnifiedDataPlane(NodeLevers, Shown):
         self._spawn(self._collector.run(), "collector")
         self._spawn(parts.bandwidth.run(), "bandwidth")
         self._spawn(parts.rescues.run(), "rescues")
+        self._spawn(parts.games.run(), "games")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
 
     async def run_once(self) -> OnceReport:

@@ -20,6 +20,7 @@ from engine.execution.progress import ProgressBoard
 from engine.execution.recovery import Recovery
 from engine.execution.runner import Runner
 from engine.execution.tools import Tools
+from engine.games.sets import GameSets
 from engine.health.notify import FindingNotifier
 from engine.housekeeping import Housekeeping
 from engine.identity import own_node_id
@@ -56,6 +57,7 @@ from engine.transport.serving import NodeDataServers
 from engine.transport_desk import TransportDesk
 
 STORE_NAME = "syncdeck.db"
+GAMES_FOLDER = "games"
 _ENGINE_ID = "engine-id"
 
 EDITS = "edits"
@@ -85,6 +87,7 @@ class Parts:
     transports: TransportDesk
     pauses: Pauses
     rescues: Rescues
+    games: GameSets
     nodes: NodesDesk
     rules: RulesDesk
     bandwidth: BandwidthAllocator
@@ -155,6 +158,7 @@ class Parts:
         """Let go of everything, in the order in which parts depend on each other."""
         await self.keeper.stop()
         await self.settler.stop()
+        await self.games.close()
         await self.servers.close()
         await self.pool.close()
         await self.notifier.close()
@@ -248,6 +252,17 @@ async def assemble(
         wake=work_again,
         look_at=keeper.wake,
     )
+    games = GameSets(
+        state_dir / GAMES_FOLDER,
+        store,
+        pool.get,
+        places=reconciler.places,
+        open_nodes=fleet.open_nodes,
+        enabled=lambda: fleet.policy.engine.count_games,
+        clock=clock,
+        on_change=board.touch,
+    )
+    nodes.games_of_node, nodes.games_of_keys = games.of_node, games.of_keys
     parts = Parts(
         loaded=loaded,
         run_id=run_id,
@@ -265,7 +280,8 @@ async def assemble(
         runner=runner,
         recovery=Recovery(tools, executor, LEASE_SECONDS),
         requests=Requests(reconciler, queue, fleet, nodes.exposed.in_order),
-        shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock),
+        games=games,
+        shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock, games),
         transports=desk,
         pauses=Pauses(store, fleet, audit, stop_paused),
         rescues=nodes.rescues,

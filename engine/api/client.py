@@ -27,6 +27,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 _THREAD_ABOVE_BYTES = 64 * 1024
@@ -101,6 +102,10 @@ class SocketClient(NodesOverSocket, RulesCalls):
     async def entry(self, key: str) -> EntryDetail | None:
         """See EngineClient."""
         return cast("EntryDetail | None", await self._call("entry", {"key": key}))
+
+    async def games(self, key: str) -> GamesView | None:
+        """See EngineClient."""
+        return cast("GamesView | None", await self._call("games", {"key": key}))
 
     async def preview(self, request: SyncRequest) -> SyncPreview:
         """See EngineClient."""

@@ -23,6 +23,7 @@ from engine.views import (
     TransferPage,
     TransferView,
 )
+from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
@@ -112,6 +113,10 @@ class ServedEngine(NodesPassedOn, RulesPassedOn):
     async def entry(self, key: str) -> EntryDetail | None:
         """See EngineClient."""
         return await self._engine.entry(key)
+
+    async def games(self, key: str) -> GamesView | None:
+        """See EngineClient."""
+        return await self._engine.games(key)
 
     async def preview(self, request: SyncRequest) -> SyncPreview:
         """See EngineClient."""
