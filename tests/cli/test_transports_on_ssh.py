@@ -37,11 +37,13 @@ def test_a_node_is_tried_in_both_directions_and_its_data_is_not_touched(
     mine = fleet["node-1"].training / "mine.npz"
     mine.write_bytes(b"data")
     before = sorted(path for path in fleet["node-1"].home.rglob("*"))
-    words = ("transports", "test", "node-1", "--transport", "agent", "--json")
+    checks = ["put-and-prove", "hard-names", "target-full", "speed"]
+    chosen = [word for check in checks for word in ("--check", check)]
+    words = ("transports", "test", "node-1", "--transport", "agent", "--json", *chosen)
     answer = syncdeck("--config", hosts, "--state", tmp_path / "state", *words)
     steps = json.loads(answer.out)
     assert answer.code == 0, [step for step in steps if step["result"] == "failed"]
-    assert {step["direction"] for step in steps} == {"put", "get"}
+    assert [(s["direction"], s["check"]) for s in steps] == [(way, check) for way in ("put", "get") for check in checks]
     assert {step["transport"] for step in steps} == {"agent"}
     speeds = [step["bytes_per_second"] for step in steps if step["check"] == "speed"]
     assert len(speeds) == 2 and min(speeds) > 0
@@ -127,7 +129,14 @@ def test_a_node_that_is_down_is_a_bad_answer_with_a_remedy(fleet: Fleet, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "words", [("node-9",), ("node-1", "--transport", "s3"), ("node-1", "--transport", "pigeon"), ()]
+    "words",
+    [
+        ("node-9",),
+        ("node-1", "--transport", "s3"),
+        ("node-1", "--transport", "pigeon"),
+        ("node-1", "--check", "luck"),
+        (),
+    ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(
     fleet: Fleet, tmp_path: Path, syncdeck: Syncdeck, words: tuple[str, ...]

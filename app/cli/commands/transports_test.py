@@ -26,6 +26,9 @@ NodeArgument = Annotated[str, typer.Argument(metavar="NODE", help="A host of the
 TransportOption = Annotated[
     list[Transport] | None, typer.Option("--transport", metavar="T", help="Only this transport; may be repeated.")
 ]
+CheckOption = Annotated[
+    list[str] | None, typer.Option("--check", metavar="C", help="Only this check; may be repeated.")
+]
 SEED_BYTES = 4
 REACH = "reach"
 
@@ -34,6 +37,7 @@ def transports_test(
     context: typer.Context,
     node: NodeArgument,
     transport: TransportOption = None,
+    check: CheckOption = None,
     json_output: JsonOption = False,
     config: ConfigOption = None,
     state: StateOption = None,
@@ -45,7 +49,7 @@ def transports_test(
     settings = settings_of(context, config, state)
     refuse_read_only(settings, "test transports with")
     walk = _Walk(node)
-    steps = walk.steps(fleet_access(settings), tuple(transport or ()))
+    steps = walk.steps(fleet_access(settings), tuple(transport or ()), tuple(check or ()))
     asyncio.run(output.json_array(walk.objects(steps)) if json_output else _show_all(steps))
     if walk.lost is not None:
         raise walk.lost
@@ -64,7 +68,9 @@ class _Walk:
         self._node = node
         self._running: tuple[Transport, str] | None = None
 
-    async def steps(self, access: FleetAccess, wanted: tuple[Transport, ...]) -> AsyncIterator[Step]:
+    async def steps(
+        self, access: FleetAccess, wanted: tuple[Transport, ...], checks: tuple[str, ...]
+    ) -> AsyncIterator[Step]:
         """Yield each check as it ends. A node that is lost ends it, and ``lost`` says why; raises what else fails."""
         from engine.transport.conformance.tour import tour
 
@@ -73,7 +79,7 @@ class _Walk:
         clock = SystemClock()
         try:
             async with aclosing(
-                tour(here, there, access.ssh, access.policy, wanted, clock, seed, self._began)
+                tour(here, there, access.ssh, access.policy, wanted, clock, seed, self._began, checks)
             ) as running:
                 async for step in running:
                     output.passing()
