@@ -30,8 +30,8 @@ from engine.views import (
     SyncRequest,
 )
 from engine.views_bandwidth import BandwidthChange, BandwidthView
-
 from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
+
 log = logging.getLogger(__name__)
 
 Mode = Literal["embedded", "headless"]
@@ -76,10 +76,10 @@ class UnifiedDataPlane(NodeLevers, Shown):
         """Open configuration and store without touching a node; raises ConfigError or SyncdeckError."""
         loaded = await asyncio.to_thread(load, self._config_path)
         self._parts = await assemble(loaded, self._state_dir, self._clock, self._mode, self._scanned, self._part_down)
-        await self._parts.restore()
         self._parts.rules.on_saved = self._rules_saved
-
+        await self._parts.restore()
         await self._note_vanished(self._parts)
+
     async def start(self) -> None:
         """Open, recover what an earlier run left, and run the loops."""
         await self._open_online()
@@ -201,15 +201,10 @@ class UnifiedDataPlane(NodeLevers, Shown):
             parts.keeper.start()
             parts.planning.wake(full=True)
             parts.runner.wake()
+            await self._note_vanished(parts)
             log.info("configuration %s taken", self._config_path)
         parts.board.touch()
 
-    async def _end_transfers_of_left_hosts(self, parts: Parts) -> None:
-        running = await parts.queue.running()
-            await self._note_vanished(parts)
-        ends = {t.id: {location_node(t.source), location_node(t.target)} for t in running}
-        left = [number for number, nodes in ends.items() if any(not parts.fleet.uses(node) for node in nodes)]
-        if not left:
     async def _rules_saved(self, loaded: LoadedConfig) -> None:
         parts = self._need()
         if self._offline:
@@ -221,6 +216,11 @@ class UnifiedDataPlane(NodeLevers, Shown):
     async def _note_vanished(self, parts: Parts) -> None:
         parts.facts.rules_vanished = tuple((gone.name, gone.file) for gone in await parts.rules.vanished())
 
+    async def _end_transfers_of_left_hosts(self, parts: Parts) -> None:
+        running = await parts.queue.running()
+        ends = {t.id: {location_node(t.source), location_node(t.target)} for t in running}
+        left = [number for number, nodes in ends.items() if any(not parts.fleet.uses(node) for node in nodes)]
+        if not left:
             return
         try:
             await parts.runner.cancel(left)
@@ -341,11 +341,6 @@ class UnifiedDataPlane(NodeLevers, Shown):
         count = self._need().keeper.wake(nodes)
         return ActionResult(count, f"{count} node{'' if count == 1 else 's'} will be looked at now")
 
-    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
-        """Close the breakers of nodes; with none, of all."""
-        parts = self._need()
-        result = await parts.transports.reset(nodes)
-        parts.runner.wake()
     async def rules(self) -> RulesView:
         """Return all rules in order, with what each touches now."""
         return await self._need().rules.rules()
@@ -366,6 +361,11 @@ class UnifiedDataPlane(NodeLevers, Shown):
         """Return why an entry is, or is not, to be at a node."""
         return await self._need().rules.explain(key, node)
 
+    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
+        """Close the breakers of nodes; with none, of all."""
+        parts = self._need()
+        result = await parts.transports.reset(nodes)
+        parts.runner.wake()
         parts.board.touch()
         return result
 

@@ -13,8 +13,8 @@ from config.editing.history import History
 from config.load import LoadedConfig
 from engine.board import StatusBoard
 from engine.catalog.catalog import DataCatalog
-from engine.clock import Clock
 from engine.catalog.outlines import Outlines
+from engine.clock import Clock
 from engine.execution.executor import Executor
 from engine.execution.progress import ProgressBoard
 from engine.execution.recovery import Recovery
@@ -42,12 +42,12 @@ from engine.requests import Requests
 from engine.rescue.assembling import assemble_nodes
 from engine.rescue.desk import NodesDesk
 from engine.rescue.rescues import Rescues
-from engine.shelf import Shelf
-from engine.status_maker import EngineFacts, StatusMaker
 from engine.rules_desk import RulesDesk
 from engine.rules_desk_saving import Saver
 from engine.rules_desk_standing import StandingOf
 from engine.rules_desk_trial import Trials
+from engine.shelf import Shelf
+from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.delta import PageDeltas
@@ -57,11 +57,11 @@ from engine.transport.serving import NodeDataServers
 from engine.transport_desk import TransportDesk
 
 STORE_NAME = "syncdeck.db"
+EDITS = "edits"
+"""Folder of the state directory with what was edited in the configuration, before and after."""
 GAMES_FOLDER = "games"
 _ENGINE_ID = "engine-id"
 
-EDITS = "edits"
-"""Folder of the state directory with what was edited in the configuration, before and after."""
 
 @dataclass
 class Parts:
@@ -85,11 +85,11 @@ class Parts:
     requests: Requests
     shelf: Shelf
     transports: TransportDesk
+    rules: RulesDesk
     pauses: Pauses
     rescues: Rescues
     games: GameSets
     nodes: NodesDesk
-    rules: RulesDesk
     bandwidth: BandwidthAllocator
     limits: OperatorLimits
     board: StatusBoard
@@ -283,6 +283,16 @@ async def assemble(
         games=games,
         shelf=Shelf(catalog, queue, fleet, reconciler, progress, clock, games),
         transports=desk,
+        rules=RulesDesk(
+            lambda: parts.loaded,
+            Saver(History(state_dir / EDITS), _user, clock.now),
+            Trials(Outlines(store, clock), catalog, reconciler, fleet, clock),
+            catalog,
+            reconciler,
+            clock,
+            audit,
+            StandingOf(transports, queue).of,
+        ),
         pauses=Pauses(store, fleet, audit, stop_paused),
         rescues=nodes.rescues,
         nodes=nodes,
@@ -309,13 +319,3 @@ async def _engine_id(store: Store) -> str:
 
 def _user() -> str:
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
-        rules=RulesDesk(
-            lambda: parts.loaded,
-            Saver(History(state_dir / EDITS), _user, clock.now),
-            Trials(Outlines(store, clock), catalog, reconciler, fleet, clock),
-            catalog,
-            reconciler,
-            clock,
-            audit,
-            StandingOf(transports, queue).of,
-        ),

@@ -12,6 +12,7 @@ from app.cli import failures, output
 from app.cli.commands.bandwidth_set import bandwidth_set
 from app.cli.commands.bandwidth_show import bandwidth_show
 from app.cli.commands.catalog_classify import catalog_classify
+from app.cli.commands.catalog_games import catalog_games
 from app.cli.commands.catalog_ls import catalog_ls
 from app.cli.commands.catalog_where import catalog_where
 from app.cli.commands.config_effective import config_effective
@@ -27,13 +28,13 @@ from app.cli.commands.nodes_ls import nodes_ls
 from app.cli.commands.nodes_test import nodes_test
 from app.cli.commands.pause import pause, resume
 from app.cli.commands.plan import plan
+from app.cli.commands.rules_change import rules_fix, rules_remove, rules_set, rules_simulate, rules_undo
+from app.cli.commands.rules_show import rules_explain, rules_list
 from app.cli.commands.status import status
 from app.cli.commands.sync import sync
 from app.cli.commands.transfers import transfers
 from app.cli.commands.transfers_pause import transfers_pause, transfers_resume
 from app.cli.commands.transfers_show import transfers_show
-from app.cli.commands.rules_change import rules_fix, rules_remove, rules_set, rules_simulate, rules_undo
-from app.cli.commands.rules_show import rules_explain, rules_list
 from app.cli.commands.transports_reset import transports_reset
 from app.cli.commands.transports_status import transports_status
 from app.cli.commands.transports_test import transports_test
@@ -57,7 +58,7 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
         "resume": transfers_resume,
     },
     "bandwidth": {"show": bandwidth_show, "set": bandwidth_set},
-    "catalog": {"ls": catalog_ls, "where": catalog_where, "classify": catalog_classify},
+    "catalog": {"ls": catalog_ls, "where": catalog_where, "games": catalog_games, "classify": catalog_classify},
     "config": {"lint": config_lint, "effective": config_effective},
     "nodes": {
         "ls": nodes_ls,
@@ -69,23 +70,6 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
         "resume": resume,
     },
     "transports": {"status": transports_status, "reset": transports_reset, "test": transports_test},
-    "lab": {"up": lab_up},
-}
-GROUPS = {
-    "bandwidth": "How fast transfers may go, and who says so.",
-    "transfers": "Show transfers: running ones first, then by urgency, then finished ones, newest first.",
-    "catalog": "What data there is and where.",
-    "config": "What the configuration file says and means.",
-    "nodes": "The fleet's hosts.",
-    "transports": "The ways in which bytes move.",
-    "lab": "A whole fleet on this machine, for trying.",
-}
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run one command line (default: this process's) and return its exit code; see app/cli/exit_codes.py."""
-    output.prepare_streams()
-    command = typer.main.get_command(_application())
     "rules": {
         "list": rules_list,
         "explain": rules_explain,
@@ -95,6 +79,26 @@ def main(argv: list[str] | None = None) -> int:
         "undo": rules_undo,
         "fix": rules_fix,
     },
+    "lab": {"up": lab_up},
+}
+GROUPS = {
+    "archive": "Old data, compressed, read back in full, and restored.",
+    "disk": "How full disks may become.",
+    "bandwidth": "How fast transfers may go, and who says so.",
+    "transfers": "Show transfers: running ones first, then by urgency, then finished ones, newest first.",
+    "catalog": "What data there is and where.",
+    "config": "What the configuration file says and means.",
+    "nodes": "The fleet's hosts.",
+    "transports": "The ways in which bytes move.",
+    "rules": "Which files belong where: routing rules, tried before they are saved.",
+    "lab": "A whole fleet on this machine, for trying.",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line (default: this process's) and return its exit code; see app/cli/exit_codes.py."""
+    output.prepare_streams()
+    command = typer.main.get_command(_application())
     try:
         result = command.main(args=argv, prog_name="syncdeck", standalone_mode=False)
     except typer.Exit as leave:
@@ -106,7 +110,6 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last place: every failure becomes a line and an exit code here
         show = getattr(error, "show", None)
         if show is not None and hasattr(error, "exit_code"):
-    "rules": "Which files belong where: routing rules, tried before they are saved.",
             show()
             return ExitCode.USAGE
         return failures.report(error)

@@ -27,6 +27,8 @@ CHANGING = frozenset(
         "reset_transports",
         "drain",
         "drain_cancel",
+        "save_rule",
+        "undo_rules",
     }
 )
 """Methods that change something: never sent twice, and finished even when the caller goes away."""
@@ -35,8 +37,6 @@ CHANGING = frozenset(
 @dataclass(frozen=True, slots=True)
 class Method:
     """One callable method: parameter types by name, which of them must be given, the result type."""
-        "save_rule",
-        "undo_rules",
 
     name: str
     parameters: Mapping[str, Any]
