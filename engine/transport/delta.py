@@ -23,8 +23,11 @@ from engine.transport.types import AgentFor, TransferJob
 
 Carry = Callable[[TransferJob, Progress], Awaitable[Delivery]]
 """Walks the chain of transports for a job."""
+Pause = Callable[[float], Awaitable[None]]
 CLEANUP_SECONDS = 5.0
 """How long the nodes may take to remove the files of a delta; after that the sweep does it."""
+LONGEST_PAUSE_SECONDS = 0.5
+"""How soon a changed cap is heard by checksums that wait for it."""
 FAILS_WHOLE_TOO = frozenset({ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED, ErrorClass.AUTH, ErrorClass.HOST_KEY})
 """A delta that could not be carried for such a reason is not followed by the whole file: that takes the same way."""
 
@@ -43,9 +46,10 @@ class _Ends:
 class PageDeltas:
     """Delivers databases as page deltas where that is cheaper. One per engine; holds nothing between deliveries."""
 
-    def __init__(self, agent_for: AgentFor, clock: Clock) -> None:
+    def __init__(self, agent_for: AgentFor, clock: Clock, pause: Pause = asyncio.sleep) -> None:
         self._agent_for = agent_for
         self._clock = clock
+        self._pause = pause
 
     async def deliver(self, job: TransferJob, progress: Progress, carry: Carry) -> Delivery:
         """Return what delivering a job with a ``basis_path`` came to: by a delta, else whole by ``carry`` alone.
@@ -57,7 +61,7 @@ class PageDeltas:
         paths = delta_paths(job.source_path, job.temp_path)
         if paths is None or job.kind is not FileKind.SQLITE or job.live:
             return await carry(job, progress)
-        run = _Run(job, paths, progress, self._agent_for)
+        run = _Run(job, paths, progress, self._agent_for, self._pause)
         try:
             delivery = await run.deliver(carry)
         except NotWorthIt as refusal:
@@ -75,7 +79,10 @@ class PageDeltas:
 class _Run:
     """One delivery by a delta; ``deliver`` is called once."""
 
-    def __init__(self, job: TransferJob, paths: DeltaPaths, progress: Progress, agent_for: AgentFor) -> None:
+    def __init__(
+        self, job: TransferJob, paths: DeltaPaths, progress: Progress, agent_for: AgentFor, pause: Pause
+    ) -> None:
+        self._pause = pause
         self._job = job
         self._paths = paths
         self._progress = progress
@@ -132,7 +139,7 @@ class _Run:
         new_side = PagesRequest(job.source_path, job.source_root, ends.new_stat, sizes[1], True, patience)
         old_side = PagesRequest(job.basis_path or "", job.target_root, ends.old_stat, sizes[0], False, patience)
         async with ends.source.pages(new_side) as new, ends.target.pages(old_side) as old:
-            comparison = Comparison(new, old, *sizes, ends.arrived_bytes, self._count)
+            comparison = Comparison(new, old, *sizes, ends.arrived_bytes, self._pay)
             zstd = ends.source.info.zstd and ends.target.info.zstd
             delta = await comparison.write(paths, zstd)
             carried = await carry(self._delta_job(delta), self._scaled(delta))
@@ -150,9 +157,15 @@ class _Run:
             await self._judge(check)
         return self._delivered(carried, carried.outcome, delta, sha256, stat)
 
-    def _count(self, wire_bytes: int) -> None:
+    async def _pay(self, wire_bytes: int) -> None:
+        """Count checksums that the nodes exchange, and let them take as long as the cap of now allows."""
         self.wire_bytes += wire_bytes
         self._progress(0, self.wire_bytes)
+        owed = float(wire_bytes)
+        while owed > 0 and (rate := self._job.rate.bytes_per_second) is not None:
+            seconds = min(LONGEST_PAUSE_SECONDS, owed / rate)
+            owed -= seconds * rate
+            await self._pause(seconds)
 
     def _delta_job(self, delta: WrittenDelta) -> TransferJob:
         return replace(

@@ -7,15 +7,19 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
+from engine.integrity.deltas import DELTA_MARK, REBUILT_MARK, is_delta_part
 from engine.model import SyncPriority, TransferState, Transport
 from engine.queue.queue import NewTransfer, TransferQueue
 from engine.remote.types import SshOptions
 from tests.execution.world import World, assemble
+
+DELTA_MOMENTS = {"delta written": DELTA_MARK, "rebuilding": REBUILT_MARK}
 
 
 def die() -> None:
@@ -105,11 +109,13 @@ async def main(job: dict[str, Any]) -> None:
                 transport_preference=tuple(Transport(name) for name in chain),
             )
             for key, source, target, chain in job["wanted"]
-            if (key, target) not in live and target not in await held(world, key)
+            if (key, target) not in live and (job["again"] or target not in await held(world, key))
         ]
         await world.queue.enqueue(wanted)
         if moment == "moving":
             asyncio.get_running_loop().create_task(die_while_moving(world))
+        if moment in DELTA_MOMENTS:
+            asyncio.get_running_loop().create_task(die_beside(DELTA_MOMENTS[moment], map(Path, job["roots"])))
         await world.runner.drain()
         await look(world)
         print(json.dumps(await world.queue.counts()))
@@ -118,6 +124,16 @@ async def main(job: dict[str, Any]) -> None:
 async def held(world: World, key: str) -> frozenset[str]:
     entry = await world.catalog.get(parse_key(key))
     return entry.locations if entry is not None else frozenset()
+
+
+async def die_beside(mark: str, roots: Iterable[Path]) -> None:
+    """Die as soon as a delta's file with this mark lies anywhere."""
+    folders = list(roots)
+    while True:
+        names = [str(path) for folder in folders for path in folder.rglob(f".*{mark}.part")]
+        if any(is_delta_part(name) for name in names):
+            die()
+        await asyncio.sleep(0)
 
 
 async def die_while_moving(world: World) -> None:

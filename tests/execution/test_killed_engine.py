@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.execution.data import MIB, make_database, read_copy, temporaries
+from engine.integrity.deltas import is_delta_part
+from tests.execution.data import MIB, add_rows, make_database, read_copy, temporaries
 from tests.execution.world import write_hosts
 from tests.fleet import Fleet
 
@@ -22,7 +23,13 @@ MOMENTS = ["claimed", "snapshotting", "transferring", "moving", "verifying", "pu
 
 
 async def drive(
-    fleet: Fleet, state: Path, run_id: str, moment: str, wanted: list[Any], kill_after_seconds: float | None = None
+    fleet: Fleet,
+    state: Path,
+    run_id: str,
+    moment: str,
+    wanted: list[Any],
+    kill_after_seconds: float | None = None,
+    again: bool = False,
 ) -> tuple[int, str]:
     """Run the driver, to its end or until it is killed; return its exit code and what it printed."""
     job = {
@@ -33,6 +40,8 @@ async def drive(
         "run_id": run_id,
         "moment": moment,
         "wanted": wanted,
+        "again": again,
+        "roots": [str(node.root) for node in fleet.nodes],
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.execution.driver", json.dumps(job)),
@@ -104,6 +113,28 @@ async def test_killed_at_any_edge_a_restart_finishes_the_work_and_leaves_nothing
     assert code == 0
     assert set(json.loads(output)) == {"done"}, output
     check_all_is_there_and_nothing_else(fleet)
+
+
+@pytest.mark.parametrize("moment", ["delta written", "rebuilding"])
+async def test_killed_amid_a_delta_a_restart_finishes_it_and_leaves_nothing(
+    fleet: Fleet, tmp_path: Path, moment: str
+) -> None:
+    database = fleet["node-1"].games / "grown.db"
+    make_database(database, 30_000)
+    wanted = [["games:grown.db@node-1", "node-1", "node-2", ["agent"]]]
+    state = tmp_path / "state.db"
+    assert (await drive(fleet, state, "00000001", "never", wanted))[0] == 0
+    add_rows(database, 300)
+    code, _ = await drive(fleet, state, "00000002", moment, wanted, again=True)
+    assert code == -signal.SIGKILL
+    assert any(is_delta_part(path) for path in temporaries(*(node.root for node in fleet.nodes)))
+    while engine_children("syncdeck-0123abcd-00000002"):  # noqa: ASYNC110 - other processes send no event
+        await asyncio.sleep(0.05)
+    code, output = await drive(fleet, state, "00000003", "never", wanted)
+    assert code == 0
+    assert set(json.loads(output)) == {"done"}, output
+    assert read_copy(fleet["node-2"].games / "synced" / "node-1" / "grown.db") == ("ok", 30_300)
+    assert temporaries(*(node.root for node in fleet.nodes)) == []
 
 
 @pytest.mark.storm

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import random
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,91 +15,25 @@ import pytest
 from engine.clock import SystemClock
 from engine.errors import ErrorClass
 from engine.integrity.deltas import delta_paths
-from engine.model import FileKind, Transport
+from engine.model import Transport
 from engine.remote.types import Progress
 from engine.transport.attempts import Delivery
 from engine.transport.delta import Carry, PageDeltas
 from engine.transport.errors import BadSource
 from engine.transport.manager import TransportManager
+from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
 from tests.fleet import Fleet
 from tests.transport.conftest import ENGINE_NODE, Bench
+from tests.transport.delta_case import SOME_ROWS, Case, change, make_database, make_job, quiet, spoil
 
 PAIRS = [(ENGINE_NODE, "node-0"), ("node-0", ENGINE_NODE), ("node-0", "node-1")]
 CARRIERS = [Transport.AGENT, Transport.BASE64, Transport.HTTP, Transport.RSYNC]
-ROWS = 12_000
-SOME_ROWS = "UPDATE games SET value = value + 1 WHERE id % 501 = 0"
-
-
-def quiet(done: int, wire: int) -> None:
-    """Progress that nobody looks at."""
-
-
-def make_database(path: Path, page_bytes: int = 4096) -> Path:
-    source = random.Random(1)
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(f"PRAGMA page_size={page_bytes}")
-    connection.execute("CREATE TABLE spare AS SELECT zeroblob(50000) AS filler")
-    connection.execute("CREATE TABLE games (id INTEGER PRIMARY KEY, moves TEXT, value REAL)")
-    connection.execute("BEGIN")
-    rows = ((n, f"{source.getrandbits(900):x}", source.random()) for n in range(ROWS))
-    connection.executemany("INSERT INTO games VALUES (?, ?, ?)", rows)
-    connection.execute("COMMIT")
-    connection.close()
-    return path
-
-
-def change(path: Path, *statements: str) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    for statement in statements:
-        connection.execute(statement)
-    connection.close()
-
-
-def spoil(path: Path, offset: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(b"rotten bytes")
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_database(tmp_path_factory.mktemp("old") / "games.db")
-
-
-@dataclass
-class Case:
-    """A new version at the source, an older one at the target, and what delivers."""
-
-    bench: Bench
-    source: str
-    target: str
-    new: Path
-    old: Path
-    manager: TransportManager
-    deltas: PageDeltas
-
-    async def job(self, **changes: object) -> TransferJob:
-        made = await self.bench.job(self.source, self.target, self.new, name=self.old.name, kind=FileKind.SQLITE)
-        return replace(made, basis_path=str(self.old), **changes)  # type: ignore[arg-type]
-
-    async def deliver(self, job: TransferJob, carrier: Transport = Transport.AGENT) -> Delivery:
-        return await self.manager.deliver(job, [carrier], quiet)
-
-    async def deliver_by(self, job: TransferJob, carry: Carry) -> Delivery:
-        return await self.deltas.deliver(job, quiet, carry)
-
-    async def carry(self, job: TransferJob, progress: Progress) -> Delivery:
-        """Walk the chain as the manager does, for a carrier that does something else as well."""
-        return await self.manager.deliver(job, [Transport.AGENT], progress)
-
-    def arrived(self, job: TransferJob) -> bool:
-        return Path(job.temp_path).read_bytes() == self.new.read_bytes()
-
-    def left_behind(self, job: TransferJob) -> list[str]:
-        paths = delta_paths(job.source_path, job.temp_path)
-        assert paths is not None
-        return [path for path in (paths.at_source, paths.at_target, paths.rebuilt) if os.path.lexists(path)]
 
 
 @pytest.fixture
@@ -119,13 +51,6 @@ def case(bench: Bench, database: Path, request: pytest.FixtureRequest) -> Iterat
         shutil.rmtree(path.parent)
 
 
-async def make_job(case: Case, **changes: object) -> TransferJob:
-    job = await case.job(**changes)
-    # The part lies beside the version that it replaces.
-    temp = str(case.old.parent / Path(job.temp_path).name)
-    return replace(job, temp_path=temp)
-
-
 @pytest.mark.parametrize("carrier", CARRIERS)
 @pytest.mark.parametrize("case", PAIRS, indirect=True)
 async def test_only_the_difference_travels_and_what_is_rebuilt_is_proven(case: Case, carrier: Transport) -> None:
@@ -141,6 +66,26 @@ async def test_only_the_difference_travels_and_what_is_rebuilt_is_proven(case: C
     assert delivery.result.transport_used is carrier
     assert 0 < delivery.result.bytes_on_wire == delivery.outcome.bytes_on_wire < case.new.stat().st_size / 20
     assert case.left_behind(job) == []
+
+
+async def test_checksums_wait_for_the_cap_as_content_does_and_hear_it_lifted(case: Case) -> None:
+    rate, waited = RateCap(2_000_000), list[float]()
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    seen: list[int] = []
+    deltas = PageDeltas(case.bench.pool.get, SystemClock(), pause)
+    delivery = await deltas.deliver(
+        await make_job(case, rate=rate), lambda done, wire: seen.append(wire) if not done else None, case.carry
+    )
+    assert delivery.outcome is not None, delivery.error
+    assert sum(waited) * 2_000_000 == pytest.approx(max(seen))
+    rate.set(None)
+    waited.clear()
+    Path((await make_job(case)).temp_path).unlink()
+    assert (await deltas.deliver(await make_job(case, rate=rate), quiet, case.carry)).outcome is not None
+    assert waited == []
 
 
 async def test_progress_ends_at_the_whole_file_and_never_goes_back(case: Case) -> None:

@@ -2,7 +2,8 @@
 
 A page is told by its CRC-32 and 64 pages by a hash over theirs. Both only choose what is sent: whether the result is
 the file that the source holds is told by SHA-256 over all of it, so a collision (one in four thousand million for each
-changed page) costs a whole copy, never a wrong one. CRC-32 is what Python computes fastest for a few KiB: 5.4 GB/s,
+changed page) costs a whole copy, never a wrong one. A salt would not keep apart what was made to collide: two pages of
+one length that collide from one start do so from any. CRC-32 is what Python computes fastest for a few KiB: 5.4 GB/s,
 against 1.8 of SHA-256 with the CPU's help and 1.3 of BLAKE2b, calls included.
 """
 

@@ -64,15 +64,22 @@ def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     """Answer the orders of one delta; return {sha256, size, stat} of the flushed new version at its temporary name.
 
     Orders: ``pages`` (the checksums of these groups), ``moved`` (of these runs), ``blocks`` (of these pages),
-    ``copy`` (the old version), ``apply`` (a delta to the copy).
+    ``copy`` (the old version; the only one that may come while it is hashed), ``apply`` (a delta to the copy).
     Raises Failure checksum-mismatch, leaving the copy to be discarded, when that is not what was wanted.
     """
     file = pages.Quiet(job["path"], job["root"], job["stat"])
     page_bytes = file.page_bytes()
     talk.say({"page": page_bytes, "sample": pages.to_text(pages.sample(file, page_bytes, job["other_size"]))})
-    crcs = pages.checksums(file, page_bytes, talk.moved)
-    talk.say({"groups": pages.to_text(pages.group_hashes(crcs)), "count": len(crcs)})
     rebuild: Optional[Rebuild] = None
+
+    def moved(done: int) -> None:
+        nonlocal rebuild
+        if rebuild is None and talk.pending():
+            rebuild = Rebuild(file, talk.hear()[1], job["root"], talk)
+        talk.moved(done)
+
+    crcs = pages.checksums(file, page_bytes, moved)
+    talk.say({"groups": pages.to_text(pages.group_hashes(crcs)), "count": len(crcs)})
     while True:
         word, order = talk.hear()
         if word == "pages":

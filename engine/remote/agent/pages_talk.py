@@ -113,6 +113,10 @@ class Talk:
         order = self._orders.get()
         return str(order[0]), order[1]
 
+    def pending(self) -> bool:
+        """Return whether ``hear`` would not wait."""
+        return not self._orders.empty()
+
     def say(self, item: Dict[str, Any]) -> None:
         """Tell the engine something."""
         data = encode({"item": item})
