@@ -1,4 +1,4 @@
-"""Run the benchmarks: all of them, or those named (transfers, every, small, delta, fanout, scan, engine, console)."""
+"""Run the benchmarks: all of them, or those named (the keys of SECTIONS)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import console, delta, every_transport, fanout, scan, small_files, transfers, whole_engine
+from tests.bench import console, delta, every_transport, fanout, games, scan, small_files, transfers, whole_engine
 from tests.bench.report import Row, table, write
 
 SECTIONS = {
@@ -17,6 +17,7 @@ SECTIONS = {
     "small": small_files.run,
     "delta": delta.run,
     "fanout": fanout.run,
+    "games": games.run,
     "scan": scan.run,
     "engine": whole_engine.run,
     "console": console.run,
