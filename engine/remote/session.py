@@ -16,6 +16,7 @@ from engine.remote.agent_child import read_frame
 from engine.remote.child import Child, StderrTail
 from engine.remote.diagnose import diagnose, unreachable
 from engine.remote.dialogue import Dialogue
+from engine.remote.game_counts import GameCounts
 from engine.remote.session_archive import ArchiveCalls
 from engine.remote.types import (
     AgentInfo,
@@ -23,7 +24,6 @@ from engine.remote.types import (
     ChunkHashes,
     ContentInfo,
     Endpoint,
-    GameCounts,
     PagesRequest,
     ProbeResult,
     PublishRequest,

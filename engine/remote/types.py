@@ -13,6 +13,7 @@ from engine.errors import SyncdeckError
 from engine.model import FileKind, FileStat, LocationState
 from engine.remote.archive_types import ArchiveAgent
 from engine.remote.dialogue import Dialogue
+from engine.remote.game_counts import GameCounts
 
 LIVE_SECONDS = 120.0
 """Its -wal grows as long as a live database is read: 83 MB in 15 s were seen at 200 rows a second."""
@@ -177,20 +178,6 @@ class CheckResult:
 
     ok: bool
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GameCounts:
-    """What a database holds: games with all their moves, games without, and ids that have moves but no game.
-
-    ``stat`` is what the file looked like before it was read. ``not_games``: why there is nothing to count, or "".
-    """
-
-    complete: int
-    incomplete: int
-    orphan_moves: int
-    stat: FileStat
-    not_games: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import FileKind, FileStat, LocationState
+from engine.remote.game_counts import GameCounts
 from engine.remote.types import (
     AgentInfo,
     ChunkHashes,
     ContentInfo,
-    GameCounts,
     PagesRequest,
     PublishRequest,
     PublishResult,

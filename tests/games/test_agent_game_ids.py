@@ -15,8 +15,8 @@ import pytest
 from engine.errors import ErrorClass, SyncdeckError
 from engine.lab.games import GameDatabase, play
 from engine.remote.agent.gameids import Tally, merge
+from engine.remote.game_counts import GameCounts
 from engine.remote.session import AgentSession
-from engine.remote.types import GameCounts
 from tests.games.databases import MOVES, add_games, add_moves, hashes, ids, run_script
 
 FAST = 1e9
