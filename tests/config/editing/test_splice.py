@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.document import Path, parse_document
+from config.document import Document, Path, parse_document
 from config.editing.edits import Delete, Edit, InsertItem, InsertKey, SetValue, intended
 from config.editing.errors import EditRefused
 from config.editing.splice import apply_edits
@@ -45,11 +46,22 @@ def paths(data: Any, path: Path = ()) -> list[Path]:
     return [path, *(found for step, value in inside for found in paths(value, (*path, step)))]
 
 
+@functools.cache
+def document_of(text: str) -> Document:
+    """Return a file, parsed once for all the edits that are tried on it; nobody changes it."""
+    return parse_document(text, "before")
+
+
+@functools.cache
+def paths_of(text: str) -> list[Path]:
+    return [found for found in paths(document_of(text).data) if found]
+
+
 @st.composite
 def edits(draw: st.DrawFn, name: str) -> Edit:
-    data = parse_document(text_of(name), name).data
-    path = draw(st.sampled_from([found for found in paths(data) if found]))
-    value: Any = data
+    text = text_of(name)
+    path = draw(st.sampled_from(paths_of(text)))
+    value: Any = document_of(text).data
     for step in path:
         value = value[step]
     kinds = ["set", "delete"]
@@ -81,7 +93,7 @@ def assert_local(before: str, after: str, edit: Edit) -> None:
     """Only lines of the edited value changed: those before its key and those after its last line are the same."""
     if before == after:
         return
-    document = parse_document(before, "before")
+    document = document_of(before)
     head, tail = untouched(before, after)
     if isinstance(edit, (SetValue, Delete)):
         first = document.mark(edit.path).line
