@@ -70,9 +70,9 @@ class Tracker:
         drain has not, as long as anything newer is only there.
         """
         exposed = {one.entry_id: one for one in found}
-        track.written = frozenset(one.entry_id for one in found if one.newer)
+        copied = await self._copied(track)
+        track.written = frozenset(one.entry_id for one in found if one.newer and one.entry_id in copied)
         if track.rescue.kind is RescueKind.EMERGENCY:
-            copied = await self._copied(track)
             exposed = {key: one for key, one in exposed.items() if key not in copied}
         changed = [one for one in exposed.values() if track.files.get(one.entry_id) != (one.bytes, Fate.OPEN)]
         left = [key for key, (_, fate) in track.files.items() if fate is Fate.OPEN and key not in exposed]
@@ -84,7 +84,7 @@ class Tracker:
         return bool(changed or fates)
 
     async def _copied(self, track: Track) -> set[int]:
-        """Return the entries that an emergency has brought to safety, though something newer was written since."""
+        """Return the entries that were brought to safety once, though something newer may have been written since."""
         before = {key for key, (_, fate) in track.files.items() if fate is Fate.SAVED}
         rescue = track.rescue
         return before | await self._transfers.copied_since(rescue.id, rescue.nodes, rescue.started_at)

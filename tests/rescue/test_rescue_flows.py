@@ -147,14 +147,16 @@ async def test_a_drained_node_is_safe_to_switch_off_once_nothing_is_only_there_a
         assert view is not None and view.sentence.startswith(
             f"safe to switch off: nothing on {NODE} is only there; checked"
         )
+        await engine.pause()
         make_npz(group.fleet[NODE].training / "later.npz")
         await engine.rescan((NODE,))
 
-        async def counted_again() -> bool:
+        async def unsafe_again() -> bool:
             view = await rescue_of(engine, NODE, "drain")
-            return view is not None and view.files_total == 2
+            return view is not None and view.sentence.startswith("not safe to switch off: 1 file")
 
-        await until(engine, counted_again)
+        await until(engine, unsafe_again)
+        await engine.resume()
         await ended(engine, "done", "drain")
     assert len(where(group, "later.npz")) > 1
     assert NODE not in where(group, "elsewhere.npz")
