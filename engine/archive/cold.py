@@ -8,7 +8,7 @@ from typing import Protocol
 
 from config.types import Policy
 from engine.archive.values import ArchiveError
-from engine.catalog.roots import LocationRoot, roots_of
+from engine.catalog.roots import LocationRoot, must_be_mounted, roots_of
 from engine.errors import ErrorClass
 from engine.inventory.fleet import location_node
 from engine.model import EntryKey, LocationState
@@ -43,9 +43,11 @@ class NodeColdStorage:
     path: str
 
     async def status(self, agent: NodeAgent) -> RootStatus:
-        """Return the status of the location's root; raises ArchiveError for one that is not there."""
-        root = self.root
-        found = (await agent.usage([ScanRoot(root.location, root.root, (), root.must_be_mounted)]))[0]
+        """Return the status of the location's root, or its own folder's; raises ArchiveError if it is not there."""
+        root, mounted = self.root.root, self.root.must_be_mounted
+        if posixpath.isabs(self.path):
+            root, mounted = self.path, must_be_mounted(self.path)
+        found = (await agent.usage([ScanRoot(self.location, root, (), mounted)]))[0]
         if found.state is not LocationState.AVAILABLE:
             raise ArchiveError(
                 "archive at",
@@ -58,7 +60,7 @@ class NodeColdStorage:
 
     def folder(self, status: RootStatus) -> str:
         """Return the absolute folder of the archives."""
-        return self.path if posixpath.isabs(self.path) else posixpath.join(status.path, self.path)
+        return status.path if posixpath.isabs(self.path) else posixpath.join(status.path, self.path)
 
 
 def cold_storage(policy: Policy, location: str | None = None) -> NodeColdStorage:

@@ -111,6 +111,10 @@ class ArchiveRecords:
         statement = select(transfers.c.key, transfers.c.source).where(transfers.c.state.in_(live)).distinct()
         return await self._store.query(lambda c: [(row.key, row.source) for row in c.execute(statement)])
 
+    async def damaged(self) -> list[tuple[int, str, str]]:
+        """Return number, key and fault of every archive that was found damaged and not made again."""
+        return [(one.id, str(one.key), one.reason) for one in await self.in_state((ArchiveState.FAILED,))]
+
     async def some(self, statement: Select[Any]) -> list[ArchiveRecord]:
         """Return the archives that a statement finds."""
 

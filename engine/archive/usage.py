@@ -52,22 +52,20 @@ class DriveUsage:
             raise ArchiveError("look into", location, cause, remedy, ErrorClass.CONFIG)
         root = self._fleet.root_paths.get((location, roots[0].root), roots[0].root)
         agent = await self._agent_for(location_node(location))
-        rows = await agent.usage_tree(location, root, self._archives(location, root), MOST_FOLDERS)
+        rows = await agent.usage_tree(location, root, self._archives(location), MOST_FOLDERS)
         tree = _Tree(self._clock.now(), _by_folder(rows))
         while len(self._kept) >= KEPT_DRIVES:
             self._kept.pop(next(iter(self._kept)))
         self._kept[location] = tree
         return tree
 
-    def _archives(self, location: str, root: str) -> str:
-        """Return the folder of our archives where they are kept here, else ""."""
+    def _archives(self, location: str) -> str:
+        """Return the folder of our archives, below the root or absolute, where they are kept here; else ""."""
         try:
             cold = cold_storage(self._fleet.policy)
         except ArchiveError:
             return ""
-        if cold.location != location:
-            return ""
-        return cold.path if cold.path.startswith("/") else f"{root.rstrip('/')}/{cold.path}"
+        return cold.path if cold.location == location else ""
 
 
 def _by_folder(rows: Sequence[UsageRow]) -> dict[str, tuple[UsageRow, ...]]:

@@ -1,0 +1,164 @@
+"""What goes wrong while archiving: the original is untouched, and what is wrong is said."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.archive_settings import ArchiveSettings
+from engine.archive.values import ArchiveError, ArchiveState, Original
+from engine.model import ReplicaState, SyncPriority
+from engine.queue.queue import NewTransfer
+from engine.views_archive import ArchiveRequest
+from tests.archive.world import ArchiveWorld, games, open_archive
+from tests.execution.data import make_database
+from tests.fleet import Fleet
+
+OLD = games("old.db", "node-2")
+
+
+async def database(world: ArchiveWorld, rows: int = 2000) -> Path:
+    path = world.fleet["node-2"].games / "old.db"
+    make_database(path, rows, "delete")
+    await world.look()
+    return path
+
+
+def flip(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte[0] ^ 0xFF]))
+
+
+async def test_a_flipped_byte_is_found_counts_for_nothing_and_is_repaired(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    assert (record.state, record.original) == (ArchiveState.VERIFIED, Original.KEPT)
+    flip(Path(record.path))
+    found = await world.parts.desk.verify((record.id,))
+    assert found.accepted == 0 and f"failed: {record.id}" in found.message
+    entry = await world.world.entry(OLD)
+    assert entry.locations == {"node-2"}
+    await world.parts.worker.drain()
+    _, rows = await world.parts.records.page(0, 5, "")
+    assert [(one.state, one.location) for one in rows] == [
+        (ArchiveState.VERIFIED, "node-1"),
+        (ArchiveState.REPLACED, "node-1"),
+    ]
+    assert (await world.world.entry(OLD)).locations == {"node-1", "node-2"}
+    assert original.exists()
+
+
+async def test_nothing_is_deleted_for_an_archive_that_was_damaged_meanwhile(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    flip(Path(record.path))
+    with pytest.raises(ArchiveError, match="is not what it was"):
+        await world.parts.deleter.replace(record, "test")
+    assert original.exists()
+    entry = await world.world.entry(OLD)
+    assert {r.state for r in entry.replicas if r.location == "node-2"} == {ReplicaState.CURRENT}
+
+
+async def test_a_damaged_archive_is_never_restored(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2")
+    flip(Path(record.path))
+    (number,) = await world.parts.restoring.queue([record], None)
+    await world.world.carry_out(number)
+    assert not original.exists()
+    assert world.leftovers() == []
+
+
+async def test_what_changed_after_it_was_archived_stays(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    with original.open("r+b") as file:
+        file.seek(200)
+        file.write(b"x")
+    with pytest.raises(Exception, match="changed since it was looked at"):
+        await world.parts.deleter.replace(record, "test")
+    assert original.exists()
+
+
+async def test_what_a_transfer_reads_or_somebody_writes_stays(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    (number,) = await world.world.queue.enqueue([NewTransfer(OLD, "node-2", "node-0", SyncPriority.NORMAL, "test")])
+    with pytest.raises(ArchiveError, match="a transfer reads it"):
+        await world.parts.deleter.replace(record, "test")
+    await world.world.runner.cancel([number])
+    lock = original.with_name("old.db.writing")
+    lock.touch()
+    with pytest.raises(Exception, match="is being written"):
+        await world.parts.deleter.replace(record, "test")
+    lock.unlink()
+    await world.parts.deleter.replace(record, "test")
+    assert not original.exists()
+
+
+async def test_nothing_is_restored_over_something_different(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2")
+    make_database(original, 10, "delete")
+    before = original.read_bytes()
+    (number,) = await world.parts.restoring.queue([record], None)
+    done = await world.world.carry_out(number)
+    assert done.state.value == "blocked"
+    assert original.read_bytes() == before
+    assert world.leftovers() == []
+
+
+async def test_protected_names_are_refused_with_why(world: ArchiveWorld) -> None:
+    make_database(world.fleet["node-2"].games / "canonical_hex8_2p.db", 50, "delete")
+    await world.look()
+    key = str(games("canonical_hex8_2p.db", "node-2"))
+    preview = await world.parts.desk.preview(ArchiveRequest((key,), "node-2"))
+    assert [(key, why) for key, why, _ in preview.refused] == [(key, "its name is protected (canonical_*)")]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root can make a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_a_full_cold_storage_blocks_and_leaves_everything_as_it_was(
+    fleet: Fleet, small: Path, tmp_path: Path
+) -> None:
+    settings = ArchiveSettings(location="node-1", path=str(small))
+    async with open_archive(fleet, tmp_path / "state.db", "00000001", settings) as world:
+        original = await database(world, 20_000)
+        record = await world.archive(OLD, "node-2")
+        assert record.state is ArchiveState.BLOCKED
+        assert "free" in record.reason
+        assert original.exists() and list(small.rglob("*.part")) == []
+        await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", str(small)], check=True)
+        make_database(fleet["node-2"].games / "other.db", 50, "delete")
+        await world.look()
+        record = await world.archive(games("other.db", "node-2"), "node-2")
+        assert record.state is ArchiveState.BLOCKED
+        assert "ead-only" in record.reason
+
+
+async def test_a_cold_storage_that_is_not_there_blocks(fleet: Fleet, tmp_path: Path) -> None:
+    settings = ArchiveSettings(location="node-1", path=str(tmp_path / "not-mounted"))
+    async with open_archive(fleet, tmp_path / "state.db", "00000001", settings) as world:
+        original = await database(world)
+        record = await world.archive(OLD, "node-2")
+        assert record.state is ArchiveState.BLOCKED
+        assert "is not there" in record.reason
+        assert original.exists()
