@@ -8,7 +8,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import console, delta, every_transport, fanout, games, scan, small_files, transfers, whole_engine
+from tests.bench import (
+    console,
+    delta,
+    every_transport,
+    fanout,
+    games,
+    scan,
+    simulation,
+    small_files,
+    transfers,
+    whole_engine,
+)
 from tests.bench.report import Row, table, write
 
 SECTIONS = {
@@ -21,6 +32,7 @@ SECTIONS = {
     "scan": scan.run,
     "engine": whole_engine.run,
     "console": console.run,
+    "simulation": simulation.run,
 }
 
 

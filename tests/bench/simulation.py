@@ -1,4 +1,4 @@
-"""A rule tried on a large catalog: the users' 42 hosts, a hundred thousand entries (at full scale) with three copies."""
+"""A rule tried on a large catalog: the users' 42 hosts, 100,000 entries (at full scale) with three copies each."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from config.load import load, load_text
 from config.editing.rules import RuleEdit, apply_rule_edit
+from config.load import load, load_text
 from engine.inventory.fleet import Fleet, LocationStatus, NodeStatus
 from engine.model import LocationState, NodeState
 from engine.planner.context import PlanContext
