@@ -67,7 +67,7 @@ def _print_nodes(rows: tuple[AtRiskRow, ...], every: bool) -> None:
         output.table(_NODES, [_cells(row) for row in shown])
     rest = len(rows) - len(shown)
     if rest:
-        output.line(f"{human.count(rest, 'node')} hold nothing that is only there")
+        output.line(f"{human.count(rest, 'node')} {'holds' if rest == 1 else 'hold'} nothing that is only there")
 
 
 def _cells(row: AtRiskRow) -> tuple[str, ...]:
