@@ -83,13 +83,18 @@ class Desk:
         assert isinstance(handle, RunningFetch)
         return handle
 
-    async def fetch(self, *behaviours: Behaviour, manifest: bool = True, **changes: object) -> StreamOutcome:
-        """Fetch from these servers, the manifest known from the start unless told otherwise."""
+    async def fetch(
+        self, *behaviours: Behaviour, manifest: bool = True, final: bool = False, **changes: object
+    ) -> StreamOutcome:
+        """Fetch from these servers, the manifest known from the start unless told otherwise; ``final``: none of them
+        will have other URLs."""
         sources = [FetchSource(f"s{number}", (self.serve(each),)) for number, each in enumerate(behaviours)]
         handle = await self.start(sources, **changes)  # type: ignore[arg-type]
         self.started.append(handle)
         if manifest:
             handle.manifest(manifest_of(CONTENT))
+        if final:
+            handle.final()
         return await handle.result()
 
     def ensure_arrived(self, outcome: StreamOutcome) -> None:

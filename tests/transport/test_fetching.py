@@ -108,7 +108,7 @@ async def test_a_source_that_cannot_serve_is_given_up_for_what_it_did(
     desk: Desk, behaviour: Behaviour, error_class: ErrorClass
 ) -> None:
     with pytest.raises(SyncdeckError) as caught:
-        await desk.fetch(behaviour)
+        await desk.fetch(behaviour, final=True)
     assert caught.value.error_class is error_class
     assert caught.value.cause and caught.value.remedy
     assert hashlib.sha256(Path(desk.temp_path).read_bytes()).hexdigest() != SHA256
@@ -159,9 +159,22 @@ async def test_what_was_fetched_before_the_manifest_came_is_checked_when_it_come
     desk.ensure_arrived(await result)
 
 
+async def test_a_manifest_that_comes_after_everything_arrived_still_tells_what_was_wrong(desk: Desk) -> None:
+    spoilt = bytearray(CONTENT)
+    spoilt[CHUNK + 5] ^= 1
+    seen: list[int] = []
+    sources = [FetchSource("s0", (desk.serve(Behaviour(bytes(spoilt))),))]
+    handle = await desk.start(sources, progress=lambda done, wire: seen.append(done))
+    result = asyncio.create_task(handle.result())
+    await until(lambda: bool(seen) and seen[-1] == len(CONTENT))
+    handle.offer([*sources, FetchSource("s1", (desk.serve(Behaviour(CONTENT)),))])
+    handle.manifest(manifest_of(CONTENT))
+    desk.ensure_arrived(await result)
+
+
 async def test_a_wrong_content_without_a_manifest_is_removed(desk: Desk) -> None:
     with pytest.raises(SyncdeckError) as caught:
-        await desk.fetch(Behaviour(OTHER), manifest=False)
+        await desk.fetch(Behaviour(OTHER), manifest=False, final=True)
     assert caught.value.error_class is ErrorClass.CHECKSUM_MISMATCH
     assert list(desk.folder.iterdir()) == []
 

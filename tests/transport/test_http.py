@@ -103,7 +103,7 @@ async def test_a_server_that_dies_midway_is_started_again_and_the_fetch_goes_on(
     bench: Bench, transport: HttpTransport, servers: NodeDataServers, source: Path
 ) -> None:
     job = await bench.job("node-0", "node-1", source, bytes_per_second=SLOW_BYTES_PER_SECOND)
-    copy = await begun(transport, job, 6_000_000)
+    copy = await begun(transport, job, 2_500_000)
     stat = job.source_stat
     (url,) = await servers.urls(job.source, Served(job.source_path, job.source_root, stat), job.target)
     pids = holders_of(listening_sockets(port_of(url)))

@@ -191,6 +191,7 @@ async def test_when_a_holder_dies_the_others_go_on(swarming: Swarming) -> None:
     await until(lambda: bool(swarming.progress[copy]) and swarming.progress[copy][-1] > CHUNK)
     try:
         dying.kill()
+        swarming.servers.limit(staying.name, None)
         ensure_arrived(job, await copy)
     finally:
         dying.start()
@@ -204,6 +205,7 @@ async def test_one_fetcher_that_is_cancelled_takes_nothing_from_the_others(swarm
     copies = [swarming.copy(job) for job in jobs]
     await until(lambda: bool(swarming.progress[copies[0]]) and swarming.progress[copies[0]][-1] > CHUNK)
     copies[0].cancel()
+    swarming.servers.limit(seed.name, None)
     ensure_arrived(jobs[1], await copies[1])
     assert copies[0].cancelled()
     assert Path(jobs[0].temp_path).exists()

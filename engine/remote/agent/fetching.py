@@ -14,7 +14,7 @@ from typing import Any, Dict, Optional, Set
 
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.fetching_file import FetchedFile
-from engine.remote.agent.fetching_hope import Hope
+from engine.remote.agent.fetching_hope import PATIENCE_SECONDS, Hope
 from engine.remote.agent.fetching_http import Body
 from engine.remote.agent.fetching_plan import Plan, Run, Source
 from engine.remote.agent.fetching_proof import Proof, numbers_as_spans
@@ -85,8 +85,7 @@ class Fetch:
             if not wrong and not (believed and self._proof.sha256s):
                 break
             if not wrong:
-                # Every chunk is right: what was read back before was not what lies there now.
-                believed = False
+                believed = False  # What was read back before is not what lies there now, for every chunk is right.
                 self._file.distrust()
         self._file.remove()
         cause = "what was fetched to %s is not the content that was promised" % self._file.path
@@ -301,7 +300,15 @@ class Fetch:
                 self.lock.wait(IDLE_SECONDS)
 
     def _find_wrong(self) -> Spans:
-        """Read every chunk back, where a manifest says what each must be; have the wrong ones fetched again."""
+        """Read every chunk back, where a manifest says what each must be; have the wrong ones fetched again.
+
+        All may have arrived before the manifest did, which takes its time to compute.
+        """
+        until = time.monotonic() + min(PATIENCE_SECONDS, self.stall_seconds)
+        while self._hash_chunks and self._proof.sha256s is None and not self._hope.final and time.monotonic() < until:
+            self.report()
+            with self.lock:
+                self.lock.wait(IDLE_SECONDS)
         if self._proof.sha256s is None:
             return []
         wrong = self._file.wrong_chunks(self._proof.sha256s, normal([(0, self.plan.chunks)]), self.report)

@@ -21,7 +21,8 @@ class Hope:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._until = 0.0
-        self._final = False
+        self.final = False
+        """Whether the engine said that it mends nothing any more."""
         self._idle_since: Optional[float] = None
 
     def fresh_url(self, now: float) -> None:
@@ -34,12 +35,12 @@ class Hope:
 
     def end(self) -> None:
         """The engine mends nothing any more."""
-        self._final = True
+        self.final = True
 
     def ensure(self, now: float) -> None:
         """Raise Failure when no source will ever bring what is missing."""
         failure = self._plan.all_failed()
-        if failure is not None and not self._plan.runs and (self._final or now >= self._until):
+        if failure is not None and not self._plan.runs and (self.final or now >= self._until):
             raise Failure(failure[1], failure[0], "it is tried again by itself")
         if not self._plan.nothing_to_ask():
             self._idle_since = None
