@@ -13,6 +13,7 @@ from config.errors import ConfigError
 from config.load import LoadedConfig, load
 from config.types import DataType
 from config.watch import watch
+from engine.archive.levers import ArchiveLevers
 from engine.clock import Clock, SystemClock
 from engine.collecting import Collector
 from engine.errors import ErrorClass, SyncdeckError
@@ -48,7 +49,7 @@ class OnceReport:
     findings: tuple[FindingView, ...]
 
 
-class UnifiedDataPlane(NodeLevers, Shown):
+class UnifiedDataPlane(ArchiveLevers, NodeLevers, Shown):
     """The engine. Whoever makes one holds the state directory's lock for as long as it is open."""
 
     def __init__(
@@ -93,6 +94,8 @@ class UnifiedDataPlane(NodeLevers, Shown):
         self._spawn(parts.housekeeping.run(), "housekeeping")
         self._spawn(self._collector.run(), "collector")
         self._spawn(parts.bandwidth.run(), "bandwidth")
+        self._spawn(parts.archive.worker.run(), "archive")
+        self._spawn(parts.archive.automatic.run(), "archive policy")
         self._spawn(parts.rescues.run(), "rescues")
         self._spawn(parts.games.run(), "games")
         log.info("engine started on %s as %s, run %s", self._config_path, parts.fleet.own_node, parts.run_id)
@@ -109,6 +112,7 @@ class UnifiedDataPlane(NodeLevers, Shown):
         while await parts.settler.idle():
             await parts.planning.once(full=True, snapshot_now=True)
         if not parts.observing and not parts.paused:
+            await parts.archive.worker.drain()
             await parts.runner.drain()
             await parts.keeper.look_at_all()
         await parts.rescues.look()

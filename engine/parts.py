@@ -11,6 +11,7 @@ from pathlib import Path
 
 from config.editing.history import History
 from config.load import LoadedConfig
+from engine.archive.parts import ArchiveParts, build_archive_parts
 from engine.board import StatusBoard
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.outlines import Outlines
@@ -92,6 +93,7 @@ class Parts:
     nodes: NodesDesk
     bandwidth: BandwidthAllocator
     limits: OperatorLimits
+    archive: ArchiveParts
     board: StatusBoard
     facts: EngineFacts
     notifier: FindingNotifier
@@ -119,6 +121,7 @@ class Parts:
         """Take over what an earlier run knew: pauses, and when each node was last seen."""
         await self.pauses.restore()
         await self.limits.restore()
+        await self.archive.allowances.restore()
         await self.rescues.restore()
         for node, record in (await self.catalog.load_nodes()).items():
             if node in self.fleet.policy.nodes and self.fleet.uses(node):
@@ -263,6 +266,19 @@ async def assemble(
         on_change=board.touch,
     )
     nodes.games_of_node, nodes.games_of_keys = games.of_node, games.of_keys
+    archive = build_archive_parts(
+        tools,
+        store,
+        fleet,
+        reconciler.failing,
+        held_back=lambda node: facts.observing or facts.offline or node in fleet.closed_nodes(),
+        changed=board.touch,
+        audit=audit,
+        may_act=lambda: not (facts.observing or facts.offline or EVERYWHERE in fleet.paused),
+    )
+    archive.desk.who = _user
+    maker.failed_archives = archive.records.damaged
+    archive.surveyor.games = games.proof
     parts = Parts(
         loaded=loaded,
         run_id=run_id,
@@ -298,6 +314,7 @@ async def assemble(
         nodes=nodes,
         bandwidth=bandwidth,
         limits=OperatorLimits(store, fleet, bandwidth, clock, _user, audit),
+        archive=archive,
         board=board,
         facts=facts,
         notifier=notifier,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from config.errors import ConfigError
@@ -66,6 +66,11 @@ class _Aggregates:
     doubtful: Sequence[tuple[str, ReplicaState, int]]
 
 
+async def _none_failed() -> Sequence[tuple[int, str, str]]:
+    """Know of no archives."""
+    return ()
+
+
 class StatusMaker:
     """``make`` returns a view; ``announce`` tells the operator's command what appeared and what recovered."""
 
@@ -96,6 +101,8 @@ class StatusMaker:
         self.planning: PlanningLoop | None = None
         self.tripped: Callable[[], Mapping[str, tuple[BreakerView, ...]]] = dict
         """Returns the breakers that are not closed, by node."""
+        self.failed_archives: Callable[[], Awaitable[Sequence[tuple[int, str, str]]]] = _none_failed
+        """Returns number, key and fault of every damaged archive."""
 
     def announce(self, findings: tuple[FindingView, ...], notifier: FindingNotifier) -> None:
         """Run the operator's command for what is new and for what is over."""
@@ -135,6 +142,7 @@ class StatusMaker:
                 config_refused=self._facts.config_refused,
                 rules_vanished=self._facts.rules_vanished,
                 parts_down=self._parts_down(),
+                failed_archives=await self.failed_archives(),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,
             )

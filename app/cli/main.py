@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 from app.cli import failures, output
+from app.cli.commands.archive_check import archive_allow, archive_drill, archive_restore, archive_verify
+from app.cli.commands.archive_run import archive_run, archive_undo
+from app.cli.commands.archive_show import archive_candidates, archive_list, archive_usage
 from app.cli.commands.bandwidth_set import bandwidth_set
 from app.cli.commands.bandwidth_show import bandwidth_show
 from app.cli.commands.catalog_classify import catalog_classify
@@ -18,6 +21,7 @@ from app.cli.commands.catalog_where import catalog_where
 from app.cli.commands.config_effective import config_effective
 from app.cli.commands.config_lint import config_lint
 from app.cli.commands.console import ConsoleOptions, console
+from app.cli.commands.disk_allow import disk_allow
 from app.cli.commands.emergency import emergency
 from app.cli.commands.headless import HeadlessOptions, headless
 from app.cli.commands.lab_up import lab_up
@@ -57,6 +61,18 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
         "pause": transfers_pause,
         "resume": transfers_resume,
     },
+    "archive": {
+        "list": archive_list,
+        "candidates": archive_candidates,
+        "usage": archive_usage,
+        "run": archive_run,
+        "restore": archive_restore,
+        "verify": archive_verify,
+        "drill": archive_drill,
+        "allow": archive_allow,
+        "undo": archive_undo,
+    },
+    "disk": {"allow": disk_allow},
     "bandwidth": {"show": bandwidth_show, "set": bandwidth_set},
     "catalog": {"ls": catalog_ls, "where": catalog_where, "games": catalog_games, "classify": catalog_classify},
     "config": {"lint": config_lint, "effective": config_effective},

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from engine.api.archive_client import ArchivePassedOn
 from engine.api.nodes_client import NodesPassedOn
-from engine.api.server import ControlServer
 from engine.api.rules_calls import RulesPassedOn
+from engine.api.server import ControlServer
 from engine.client import EngineClient
 from engine.errors import ErrorClass, SyncdeckError
 from engine.transport_views import AttemptView, TransportsView
@@ -27,7 +28,7 @@ from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class ServedEngine(NodesPassedOn, RulesPassedOn):
+class ServedEngine(ArchivePassedOn, NodesPassedOn, RulesPassedOn):
     """Makes an engine, passes every call on to it, and listens on the control socket between start and close."""
 
     def __init__(self, make: Callable[[], Awaitable[EngineClient]], path: Path) -> None:

@@ -22,6 +22,7 @@ _CONTRADICTING = {
 def data_findings(inputs: HealthInputs) -> Iterator[FindingView]:
     """Yield what is wrong with data."""
     yield from _gone(inputs.refused)
+    yield from _damaged_archives(inputs)
     yield from _contradicting(inputs)
     yield from _few_copies(inputs)
     yield from _old_training_data(inputs)
@@ -116,6 +117,18 @@ def _old_on_trainer(node: str, found: list[tuple[float, str, bool]], limit_secon
         remedy=remedy,
         key=None if newest else KEY_SYNC,
     )
+
+
+def _damaged_archives(inputs: HealthInputs) -> Iterator[FindingView]:
+    for number, key, cause in inputs.failed_archives:
+        yield FindingView(
+            id=f"archive:{number}",
+            severity=CRITICAL,
+            subject="archives",
+            message=f"archive {number} of {key} is damaged: {cause}",
+            remedy="it counts for nothing; it is made again from another copy if there is one: `syncdeck archive list`",
+            key=KEY_CATALOG,
+        )
 
 
 def _blocked(blocked: Sequence[Transfer]) -> Iterator[FindingView]:

@@ -35,6 +35,8 @@ class HealthInputs:
     config_refused: ConfigError | None = None
     rules_vanished: Sequence[tuple[str, str]] = ()
     """(name, file) of rules that were saved from here and are in their file no more."""
+    failed_archives: Sequence[tuple[int, str, str]] = ()
+    """Archives found damaged, of which no good one took the place: (number, key, what is wrong)."""
     parts_down: Mapping[str, str] = field(default_factory=dict)
     observing: bool = False
     waiting_for_go: int = 0

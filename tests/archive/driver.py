@@ -36,9 +36,7 @@ async def main(job: dict[str, Any]) -> None:
         for node_id, outcome in (await world.scan()).items():
             await world.recovery.sweep(node_id, outcome.temporaries)
         _, rows = await parts.records.page(0, 100, "")
-        print(
-            json.dumps([[str(r.key), r.state, r.original, r.path, location_node(r.location)] for r in rows]), flush=True
-        )
+        print(json.dumps([[str(r.key), r.state, r.original, r.path] for r in rows]), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable, Dict, List, Optional
 
 from engine.remote.agent.failures import Failure
-from engine.remote.agent.paths import is_temporary
+from engine.remote.agent.paths import is_temporary, resolve_root
 from engine.remote.agent.platforms import nfc
 from engine.remote.agent.scanning import Patterns
 
@@ -110,10 +110,11 @@ def usage_tree(job: Dict[str, Any], say: Callable[[Any], None], moved: Callable[
 
     Returns {unreadable}: how many folders could not be looked at. ``most`` bounds the rows; the smallest are left out.
     """
-    root = job["root"]
+    root = resolve_root(job["root"])
     if not os.path.isdir(root):
         raise Failure("not-found", "%s is not there" % root, "mount the drive or create the folder")
-    walk = UsageWalk(root, Patterns(job["patterns"]), job["archives"], moved)
+    archives = os.path.join(root, job["archives"]) if job["archives"] else ""
+    walk = UsageWalk(root, Patterns(job["patterns"]), archives, moved)
     top = walk.run()
     rows: List[List[Any]] = []
     for path, folder in _largest(top, job["most"]):
