@@ -171,13 +171,13 @@ async def test_a_faulty_way_in_any_direction_and_at_many_bytes(
 async def test_a_way_that_is_cut_again_and_again_brings_the_file_in_the_end(
     ends: Ends, wait_until: Wait, transport: str, name: str
 ) -> None:
-    size = 10 * MIB
+    size = (16 if name == "time" else 10) * MIB
     async with ends.ground(f"{transport} again {name}", transport) as ground:
         job = ground.through(await ground.bench.made(size))
         job = replace(job, stall_timeout_seconds=PATIENT_SECONDS)
-        job.rate.set(4 * MIB)  # On loopback a cut would come before progress is told.
+        job.rate.set(3 * MIB)  # On loopback a cut would come before progress is told.
         if name == "time":
-            ground.proxy.fault = Fault(Kind.CUT_BY_TIME, seconds=1.0)
+            ground.proxy.fault = Fault(Kind.CUT_BY_TIME, seconds=2.0)
         else:
             ground.proxy.fault = Fault(Kind.CUT_BY_BYTES, after_bytes=(3 if ground.by_ssh else 1) * MIB)
         seen: list[tuple[int, int]] = []
