@@ -25,9 +25,9 @@ from app.console.actions_levers import LEVER_ACTIONS
 from app.console.actions_nodes import NODE_ACTIONS
 
 __all__ = [
-    "ACTIONS", "ANYWHERE", "ARCHIVE", "BY_ID", "CATALOG", "DASHBOARD", "GOES_TO", "LISTS", "NODES", "ROUTING", "SCREENS",
-    "SCREEN_ACTIONS", "TRANSFERS", "Action", "Keys", "bindings_for", "key_name", "keymap_faults", "markdown_table",
-    "on_screen",
+    "ACTIONS", "ANYWHERE", "ARCHIVE", "BY_ID", "CATALOG", "DASHBOARD", "GOES_TO", "LISTS", "NODES", "ROUTING",
+    "SCREENS", "SCREEN_ACTIONS", "TRANSFERS", "Action", "Keys", "bindings_for", "key_name", "keymap_faults",
+    "markdown_table", "on_screen",
 ]  # fmt: skip
 
 ACTIONS: tuple[Action, ...] = (
@@ -49,7 +49,7 @@ ACTIONS: tuple[Action, ...] = (
         "emergency",
         ("e",),
         "emergency",
-        "Save what exists only on ephemeral or failing nodes (on Nodes: on the selected ones); first shows what would move.",
+        "Save what exists only on ephemeral or failing nodes, on Nodes the selected ones; first shows what would move.",
         dangerous=True,
         footer=12,
     ),

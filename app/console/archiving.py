@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from app.console.actions import BY_ID
-from app.console.levers import archive_of
 from app.console.modals.archive import ArchivePreviewScreen, RestoreScreen
 from app.console.modals.confirm import ConfirmScreen
 from app.console.present.archive import WORKING
@@ -31,7 +30,7 @@ class Archiving:
 
     @property
     def _client(self) -> ArchiveClient:
-        return archive_of(self._screen.console.client)
+        return self._screen.console.client
 
     def _run(self, act: Coroutine[Any, Any, None]) -> None:
         self._screen.run_worker(act, group="act", exit_on_error=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.console.levers import rules_of
 from app.console.modals.detail import DetailScreen
 from app.console.modals.pick import Options, PickScreen
 from app.console.present.routing import explain_lines
@@ -33,7 +32,7 @@ async def explain(console: SyncdeckApp, key: str | None = None) -> None:
     node = await console.push_screen_wait(PickScreen("At which place?", words, lambda _: _places(console, chosen)))
     if node is None:
         return
-    view = await console.ask(rules_of(console.client).explain(chosen, node))
+    view = await console.ask(console.client.explain(chosen, node))
     if view is not None:
         lines = explain_lines(view)
         screen = DetailScreen(lambda: lines)

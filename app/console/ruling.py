@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.console.actions import BY_ID
-from app.console.levers import rules_of
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.conflict import OURS, THEIRS, ConflictScreen
 from app.console.present.routing_checks import conflict_lines, has_mistake, saving_lines
@@ -26,7 +25,7 @@ class RuleDesk:
 
     async def review(self, draft: RuleDraft, file: str, digest: str, title: str, verb: str = "Save") -> bool:
         """Try a draft, show what it would change, and save it when that is chosen."""
-        check = await self._console.ask(rules_of(self._console.client).check_rule(draft))
+        check = await self._console.ask(self._console.client.check_rule(draft))
         if check is None:
             return False
         if has_mistake(check):
@@ -43,7 +42,7 @@ class RuleDesk:
         return agreed is True and await self._write(draft, digest)
 
     async def _write(self, draft: RuleDraft, digest: str) -> bool:
-        result = await self._console.ask(rules_of(self._console.client).save_rule(draft, digest))
+        result = await self._console.ask(self._console.client.save_rule(draft, digest))
         if result is None:
             return False
         if result.outcome == "conflict":
@@ -58,12 +57,12 @@ class RuleDesk:
             return True
         if choice != OURS:
             return False
-        view = await self._console.ask(rules_of(self._console.client).rules())
+        view = await self._console.ask(self._console.client.rules())
         return view is not None and await self._write(draft, view.digest)
 
     async def undo(self) -> None:
         """Ask, then take the last edit back."""
-        client = rules_of(self._console.client)
+        client = self._console.client
         view = await self._console.ask(client.rules())
         if view is None:
             return

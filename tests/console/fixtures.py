@@ -31,6 +31,7 @@ __all__ = [
     "scripted_client",
     "settle",
     "staged_app",
+    "told",
     "unreachable",
 ]  # fmt: skip
 
@@ -62,6 +63,11 @@ def screen_text(pilot: Pilot[int]) -> str:
     width = pilot.app.size.width
     lines = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.ljust(width)[:width] for strip in lines)
+
+
+def told(pilot: Pilot[int]) -> str:
+    """Return what the toasts that are up say."""
+    return " ".join(notice.message for notice in pilot.app._notifications)
 
 
 @asynccontextmanager

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from app.console.levers import archive_of
 from app.console.modals.dialog import Dialog
 from app.console.present.archive import preview_lines
 from app.console.present.details import fact
@@ -56,7 +55,7 @@ class ArchivePreviewScreen(Dialog[ArchiveRequest | None]):
         self.run_worker(self._load(self._request), group="preview", exclusive=True)
 
     async def _load(self, request: ArchiveRequest) -> None:
-        preview = await self.console.ask(archive_of(self.console.client).archive_preview(request))
+        preview = await self.console.ask(self.console.client.archive_preview(request))
         self.settled = True
         if preview is None:
             self.show_lines([(Span("✗ The engine could not say what would go. Nothing was done.", Tone.BAD),)])

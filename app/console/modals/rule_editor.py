@@ -12,7 +12,6 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, Label, TextArea
 
-from app.console.levers import rules_of
 from app.console.modals.confirm import ConfirmScreen
 from app.console.present.routing_checks import check_lines, has_mistake
 from app.console.present.rule_form import FIELDS, fields_of, with_field
@@ -160,7 +159,7 @@ class RuleEditor(ModalScreen[bool]):
         self.run_worker(self._ask(self.draft), group="check", exclusive=True, exit_on_error=False)
 
     async def _ask(self, draft: RuleDraft) -> None:
-        check = await self.console.ask(rules_of(self.console.client).check_rule(draft))
+        check = await self.console.ask(self.console.client.check_rule(draft))
         if check is None:
             self._tell("the engine could not try it", "what is written here stays; change it to try again")
             return
@@ -199,7 +198,7 @@ class RuleEditor(ModalScreen[bool]):
         desk, draft = RuleDesk(self.console), self.draft
         try:
             if self._check is None or self._checked != draft:
-                check = await self.console.ask(rules_of(self.console.client).check_rule(draft))
+                check = await self.console.ask(self.console.client.check_rule(draft))
             else:
                 check = self._check
             if check is None:

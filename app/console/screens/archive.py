@@ -13,7 +13,6 @@ from textual.widgets import Input
 
 from app.console.actions import ARCHIVE, BY_ID, bindings_for
 from app.console.archiving import Archiving
-from app.console.levers import archive_of
 from app.console.modals.detail import DetailScreen
 from app.console.present.archive import (
     ARCHIVE_COLUMNS,
@@ -131,7 +130,7 @@ class ArchiveScreen(ListScreen):
     def apply_query(self) -> None:
         """Give both lists their rows by filter, location and order."""
         candidates, archives = self._both()
-        client, now = archive_of(self.console.client), self.console.clock.now
+        client, now = self.console.client, self.console.clock.now
         self._candidates = CandidateSource(client, self._location, self.filter_text, self._order, now)
         self._archives = ArchiveSource(client, self.filter_text, now)
         calm = not self.filter_text and self._location is None
@@ -154,10 +153,10 @@ class ArchiveScreen(ListScreen):
                 self._load_usage(place)
 
     def _load_policy(self) -> None:
-        self.run_worker(self._fill_policy(), group="policy", exclusive=True, exit_on_error=False)
+        self.load(self._fill_policy, "policy")
 
     async def _fill_policy(self) -> None:
-        policy = await self.console.ask(archive_of(self.console.client).archive_policy())
+        policy = await self.console.ask(self.console.client.archive_policy())
         if policy is None:
             return
         self._policy = policy
@@ -235,7 +234,7 @@ class ArchiveScreen(ListScreen):
         self.run_worker(self._fill_usage(place), group="usage", exit_on_error=False)
 
     async def _fill_usage(self, place: Place) -> None:
-        usage = await self.console.ask(archive_of(self.console.client).usage(*place))
+        usage = await self.console.ask(self.console.client.usage(*place))
         if place in self._opened:
             if usage is not None:
                 self._opened[place] = usage

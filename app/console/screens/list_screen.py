@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.worker import Worker
 
 from app.console.present.state import ConsoleState
 from app.console.screens.base import ConsoleScreen
@@ -188,6 +189,10 @@ class ListScreen(ConsoleScreen):
     @on(PagedTable.Highlighted)
     def _highlighted(self) -> None:
         self._later("detail", TYPING_PAUSE_SECONDS, self._load_detail)
+
+    def load(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Fetch something; what was being fetched for the same purpose is given up."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=True, exit_on_error=False)
 
     def _load_detail(self) -> None:
         row = self.table.row

@@ -103,7 +103,7 @@ class NodesScreen(ListScreen):
         """Follow the engine; the rescues go on between its revisions."""
         super().show_state(state)
         if state.view is not None:
-            self.run_worker(self._load_rescues, group="rescues", exclusive=True, exit_on_error=False)
+            self.load(self._load_rescues, "rescues")
 
     async def _load_rescues(self) -> None:
         rescues = await self.console.ask(self.console.client.rescues())

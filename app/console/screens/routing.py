@@ -13,7 +13,6 @@ from textual.widgets import Input
 
 from app.console.actions import BY_ID, ROUTING, bindings_for
 from app.console.explaining import explain
-from app.console.levers import rules_of
 from app.console.modals.detail import DetailScreen
 from app.console.modals.rule_editor import RuleEditor
 from app.console.present.routing import RULE_COLUMNS, notes_model, rule_lines, severity_mark
@@ -88,13 +87,10 @@ class RoutingScreen(ListScreen):
             self._load_rules()
 
     def _load_rules(self) -> None:
-        self.run_worker(self._fill_rules(), group="rules", exclusive=True, exit_on_error=False)
+        self.load(self._fill_rules, "rules")
 
     async def _fill_rules(self) -> None:
-        async def fetch() -> RulesView:
-            return await rules_of(self.console.client).rules()
-
-        view = await self.console.ask(fetch())
+        view = await self.console.ask(self.console.client.rules())
         if view is not None:
             self._rules = view
             self._show(view)
