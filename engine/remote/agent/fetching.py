@@ -40,6 +40,8 @@ class Fetch:
         self.size: int = job["size"]
         self.chunk_bytes: int = job["chunk_bytes"]
         self.stall_seconds = max(SHORTEST_STALL_SECONDS, min(LONGEST_STALL_SECONDS, job["stall_seconds"] / 3))
+        # A manifest that is not there by then is of a node that is stalled; the engine ends such a fetch by itself.
+        self._manifest_seconds: float = max(PATIENCE_SECONDS, job["stall_seconds"])
         self.lock = threading.Condition()
         self.throttle = Throttle(job["rate"], time.monotonic)
         self.wire = 0
@@ -304,7 +306,7 @@ class Fetch:
 
         All may have arrived before the manifest did, which takes its time to compute.
         """
-        until = time.monotonic() + min(PATIENCE_SECONDS, self.stall_seconds)
+        until = time.monotonic() + self._manifest_seconds
         while self._hash_chunks and self._proof.sha256s is None and not self._hope.final and time.monotonic() < until:
             self.report()
             with self.lock:
