@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from engine.execution.progress import ProgressBoard
 from engine.health.findings import HealthInputs, diff, find
 from engine.health.notify import FindingNotifier
 from engine.inventory.fleet import Fleet
-from engine.model import ReplicaState, TransferState
+from engine.model import ReplicaState, Transfer, TransferState
 from engine.planning_loop import PlanningLoop
 from engine.presentation.freshness import age, freshness_views
 from engine.presentation.moves import transfer_view
@@ -25,7 +26,7 @@ from engine.queue.refused import PLANNER
 from engine.reconcile import Reconciler
 from engine.transport_views import BreakerView
 from engine.version import VERSION
-from engine.views import EngineView, FindingView, StatusView, ThroughputView
+from engine.views import EngineView, FindingView, StatusView, ThroughputView, TransferView
 
 AGGREGATES_SECONDS = 2.0
 """Copies, risks and freshness are counted again at most this often, and only when the catalog changed."""
@@ -35,6 +36,8 @@ HISTORY_SECONDS = 3_600.0
 TREND_SECONDS = 6 * 3_600.0
 THROUGHPUT_STEP_SECONDS = 60.0
 BLOCKED_SHOWN = 200
+VIEWS_AT_ONCE = 50
+"""Running transfers shown without a pause, about 2 ms: batches make thousands of them, and the event loop goes on."""
 
 
 @dataclass
@@ -157,13 +160,21 @@ class StatusMaker:
             queue=tuple(sorted(queue.items())),
             findings=self._dated(findings, now),
             at_risk_bytes=sum(row.at_risk_bytes for row in known.freshness),
-            running=tuple(transfer_view(transfer, self._progress.of(transfer.id)) for transfer in running),
+            running=await self._running_views(running),
             waiting_reasons=tuple(await self._queue.waiting_reasons()),
             throughput=await self._throughput(now),
             last_verified_at=await self._queue.last_verified_at(),
             entries_total=known.totals.entries,
             replicas_total=known.totals.replicas,
         )
+
+    async def _running_views(self, running: Sequence[Transfer]) -> tuple[TransferView, ...]:
+        views: list[TransferView] = []
+        for start in range(0, len(running), VIEWS_AT_ONCE):
+            part = running[start : start + VIEWS_AT_ONCE]
+            views += [transfer_view(transfer, self._progress.of(transfer.id)) for transfer in part]
+            await asyncio.sleep(0)
+        return tuple(views)
 
     def _trainer_locations(self) -> list[str]:
         nodes = self._fleet.policy.nodes

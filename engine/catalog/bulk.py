@@ -72,7 +72,7 @@ class BulkEvidence(CatalogPart):
 
         async def record(connection: AsyncConnection) -> list[ReplicaState]:
             known = await _look_up(connection, [one.key for one in found])
-            places = {one.location: await location_id(connection, one.location) for one in found}
+            places = await _places(connection, [one.location for one in found])
             writes, states = _Writes(), dict[int, ReplicaState]()
             sequence = await next_sequence(connection)
             simple = _once([str(one.key) for one in found])
@@ -94,7 +94,7 @@ class BulkEvidence(CatalogPart):
 
         async def mark(connection: AsyncConnection) -> list[ReplicaState | CatalogError]:
             known = await _look_up(connection, [one.key for one in placed])
-            places = {one.location: await location_id(connection, one.location) for one in placed}
+            places = await _places(connection, [one.location for one in placed])
             writes, results = _Writes(), dict[int, ReplicaState | CatalogError]()
             sequence = await next_sequence(connection)
             simple = _once([str(one.key) for one in placed])
@@ -108,6 +108,11 @@ class BulkEvidence(CatalogPart):
             return [results[number] for number in range(len(placed))]
 
         return await self._store.write(mark) if placed else []
+
+
+async def _places(connection: AsyncConnection, names: Collection[str]) -> dict[str, int]:
+    """Return the row ids of locations, each asked for once: a batch's files are at one."""
+    return {name: await location_id(connection, name) for name in dict.fromkeys(names)}
 
 
 def _plan_content(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from config.types import Policy
+from config.types import DataType, Policy
 from engine.catalog.keys import place
-from engine.catalog.roots import landing_root
+from engine.catalog.roots import LocationRoot, landing_root
 from engine.errors import SyncdeckError
 from engine.execution.batch_sizes import LARGEST_FILE_BYTES
 from engine.execution.landing import Landing
@@ -23,6 +24,9 @@ from engine.remote.types import NodeAgent, PublishRequest, RootStatus, StreamOut
 from engine.transport.manager import Delivery
 from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
+
+PREPARED_AT_ONCE = 50
+"""Files looked up without a pause, about 2 ms."""
 
 
 @dataclass
@@ -124,14 +128,16 @@ async def prepare(
     entries = await tools.catalog.get_many([transfer.key for transfer in transfers])
     targets = _Targets(tools.policy(), target_agent)
     found: list[tuple[Transfer, Source, Target]] = []
-    for transfer in transfers:
+    for number, transfer in enumerate(transfers):
+        await _let_others_run(number)
         try:
             source = find_source(entries.get(transfer.key), transfer.key, transfer.source)
             found.append((transfer, source, await targets.of(transfer.key, transfer.target)))
         except Superseded as error:
             prepared.failed.append((transfer, error))
     stats = await source_agent.stat_many([source.path for _, source, _ in found])
-    for (transfer, source, target), stat in zip(found, stats, strict=True):
+    for number, ((transfer, source, target), stat) in enumerate(zip(found, stats, strict=True)):
+        await _let_others_run(number)
         if stat is None:
             cause = f"{source.path} is not on {source.node_id} any more"
             missing = Superseded("read", source.path, cause, "it is planned anew from what is there")
@@ -141,6 +147,12 @@ async def prepare(
         else:
             prepared.items.append(_item(tools, transfer, entries.get(transfer.key), source, target, stat))
     return prepared
+
+
+async def _let_others_run(number: int) -> None:
+    """Give the event loop a turn now and again, within a batch of thousands."""
+    if number % PREPARED_AT_ONCE == PREPARED_AT_ONCE - 1:
+        await asyncio.sleep(0)
 
 
 def _item(
@@ -168,11 +180,15 @@ class _Targets:
     def __init__(self, policy: Policy, agent: NodeAgent) -> None:
         self._policy = policy
         self._agent = agent
+        self._roots: dict[tuple[str, DataType], LocationRoot | None] = {}
         self._statuses: dict[tuple[str, str], RootStatus] = {}
 
     async def of(self, key: EntryKey, location: str) -> Target:
         """Return the place of a key. Raises Superseded when the location may not or cannot receive it now."""
-        root = landing_root(self._policy, location, key.data_type)
+        kind = location, key.data_type
+        if kind not in self._roots:
+            self._roots[kind] = landing_root(self._policy, *kind)
+        root = self._roots[kind]
         status: RootStatus | None = None
         if root is not None:
             status = self._statuses.get((root.location, root.root))
