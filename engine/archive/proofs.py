@@ -204,7 +204,7 @@ async def _ensure_free(
     if await sources_in_use(connection, key, replica.location):
         raise refuse("a transfer reads it", "wait until it is done: `syncdeck transfers`")
     if (await connection.execute(select(pins.c.key).where(pins.c.key == key))).first() is not None:
-        raise refuse("it is pinned", f"`syncdeck catalog unpin {key}`")
+        raise refuse("it is pinned", "take its pin away first")
     held = select(holds.c.proof_id).where(holds.c.location == replica.location, holds.c.path == replica.path)
     if (await connection.execute(held)).first() is not None:
         raise refuse("it is the witness of another deletion that is under way", "try again in some minutes")

@@ -129,7 +129,9 @@ class Restoring:
     def scratch(self, location: str) -> tuple[str, str]:
         """Return a folder of a location that every scan looks at, and its root: what a kill leaves there is swept."""
         roots = [r for r in roots_of(self._policy(), location_node(location)) if r.location == location]
-        path = self._fleet.root_paths.get((location, roots[0].root)) if roots else None
+        seen = self._fleet.locations.get(location)
+        known = seen.path if seen is not None and seen.path else None
+        path = self._fleet.root_paths.get((location, roots[0].root), known) if roots else None
         if path is None:
             cause = "its folder was not looked at yet"
             raise ArchiveError("unpack at", location, cause, "wait for the next scan", ErrorClass.TRANSIENT_NETWORK)
