@@ -114,6 +114,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, Shown):
         if not parts.observing and not parts.paused:
             await parts.archive.worker.drain()
             await parts.runner.drain()
+            await parts.archive.restoring.note_restored()
             await parts.keeper.look_at_all()
         await parts.rescues.look()
         status = await parts.board.refresh()
