@@ -116,7 +116,7 @@ class RescueRecords:
         return await self._store.query(look)
 
     async def put_open(self, rescue_id: int, found: Sequence[ExposedEntry]) -> None:
-        """Add entries to a rescue, or open them again; the larger size counts."""
+        """Add entries to a rescue, or open them again, with these sizes."""
         rows = [
             {"rescue_id": rescue_id, "entry_id": e.entry_id, "size_bytes": e.bytes, "fate": Fate.OPEN.value}
             for e in found

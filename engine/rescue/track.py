@@ -22,6 +22,8 @@ class Track:
 
     rescue: Rescue
     files: dict[int, tuple[int, Fate]] = field(default_factory=dict)
+    left: dict[int, int] = field(default_factory=dict)
+    """Bytes that are still only there, of each open entry: of a database that was copied before, what it grew since."""
     written: frozenset[int] = frozenset()
     refused: dict[str, str] = field(default_factory=dict)
     planned: frozenset[int] = frozenset()
@@ -36,19 +38,28 @@ class Track:
 
     def standing(self) -> Standing:
         """Return what is still open."""
-        opened = [(entry_id, size) for entry_id, (size, fate) in self.files.items() if fate is Fate.OPEN]
+        opened = self._opened()
         gone = sum(fate is Fate.GONE for _, fate in self.files.values())
         written = sum(entry_id in self.written for entry_id, _ in opened)
         return Standing(len(opened), sum(size for _, size in opened), written, gone)
 
     def counted(self, arriving_bytes: int = 0) -> Rescue:
         """Return the rescue with its counts as they are now; ``arriving_bytes`` have come of what is under way."""
-        saved = [size for size, fate in self.files.values() if fate is Fate.SAVED]
+        saved = sum(fate is Fate.SAVED for _, fate in self.files.values())
+        kept = sum(size for size, fate in self.files.values() if fate is not Fate.GONE)
         total = sum(size for size, _ in self.files.values())
-        done = min(sum(saved) + arriving_bytes, total)
+        done = kept - sum(left for _, left in self._opened())
         return replace(
-            self.rescue, files_total=len(self.files), files_done=len(saved), bytes_total=total, bytes_done=done
+            self.rescue,
+            files_total=len(self.files),
+            files_done=saved,
+            bytes_total=total,
+            bytes_done=min(max(done, 0) + arriving_bytes, total),
         )
+
+    def _opened(self) -> list[tuple[int, int]]:
+        """Return the open entries with the bytes of each that are still only there."""
+        return [(i, self.left.get(i, size)) for i, (size, fate) in self.files.items() if fate is Fate.OPEN]
 
 
 class Tracker:
@@ -74,7 +85,9 @@ class Tracker:
         track.written = frozenset(one.entry_id for one in found if one.newer and one.entry_id in copied)
         if track.rescue.kind is RescueKind.EMERGENCY:
             exposed = {key: one for key, one in exposed.items() if key not in copied}
-        changed = [one for one in exposed.values() if track.files.get(one.entry_id) != (one.bytes, Fate.OPEN)]
+        track.left = {key: one.bytes for key, one in exposed.items()}
+        grown = (replace(one, bytes=max(one.bytes, track.files.get(key, (0, 0))[0])) for key, one in exposed.items())
+        changed = [one for one in grown if track.files.get(one.entry_id) != (one.bytes, Fate.OPEN)]
         left = [key for key, (_, fate) in track.files.items() if fate is Fate.OPEN and key not in exposed]
         fates = await self._fates(left)
         await self._records.put_open(track.rescue.id, changed)

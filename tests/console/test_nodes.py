@@ -134,6 +134,7 @@ async def test_an_emergency_here_is_about_the_node_under_the_cursor_or_the_selec
     async with console(client) as pilot:
         await press(pilot, "4", "e")
         assert isinstance(pilot.app.screen, PreviewScreen)
+        assert f"save what is only on {VAST}" in screen_text(pilot)
         await press(pilot, "right", "right", "enter")
         await press(pilot, "space", "space", "e", "right", "right", "enter")
     requests = [what for name, what in client.calls if name == "sync"]

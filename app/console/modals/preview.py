@@ -12,7 +12,7 @@ from textual.widgets import Button
 from app.console.modals.dialog import Dialog
 from app.console.present.previews import preview_lines
 from engine.views import SyncPreview, SyncRequest
-from widgets.text import Span, Tone
+from widgets.text import Span, Tone, plain
 
 
 class PreviewScreen(Dialog[SyncRequest | None]):
@@ -87,6 +87,8 @@ class PreviewScreen(Dialog[SyncRequest | None]):
 
 def preview_title(request: SyncRequest) -> str:
     """Return what is about to be decided."""
+    if request.emergency and request.nodes:
+        return f"Emergency sync: save what is only on {plain(', '.join(request.nodes), 60)}"
     if request.emergency:
         return "Emergency sync: save what exists only on ephemeral or failing nodes"
     if request.keys:
