@@ -54,6 +54,10 @@ def shots() -> tuple[Shot, ...]:
         Shot("dashboard", failing, size=(80, 24)),
         Shot("catalog", failing, ("2", "down", "down", "down")),
         Shot("transfers", failing, ("3", "down", "down", "down", "down")),
+        Shot("archive", failing, ("5",)),
+        Shot("archive-preview", failing, ("5", "space", "space", "a")),
+        Shot("routing", failing, ("6",)),
+        Shot("rule", failing, ("6", "enter", "end", "x")),
         Shot("emergency", failing, ("e",)),
         Shot("help", failing, ("3", "question_mark")),
     )
