@@ -40,7 +40,7 @@ class Fetch:
         self.size: int = job["size"]
         self.chunk_bytes: int = job["chunk_bytes"]
         self.stall_seconds = max(SHORTEST_STALL_SECONDS, min(LONGEST_STALL_SECONDS, job["stall_seconds"] / 3))
-        # A manifest that is not there by then is of a node that is stalled; the engine ends such a fetch by itself.
+        # Later than this a manifest's node counts as stalled.
         self._manifest_seconds: float = max(PATIENCE_SECONDS, job["stall_seconds"])
         self.lock = threading.Condition()
         self.throttle = Throttle(job["rate"], time.monotonic)
@@ -302,10 +302,7 @@ class Fetch:
                 self.lock.wait(IDLE_SECONDS)
 
     def _find_wrong(self) -> Spans:
-        """Read every chunk back, where a manifest says what each must be; have the wrong ones fetched again.
-
-        All may have arrived before the manifest did, which takes its time to compute.
-        """
+        """Read every chunk back, once the manifest is there; have the wrong ones fetched again."""
         until = time.monotonic() + self._manifest_seconds
         while self._hash_chunks and self._proof.sha256s is None and not self._hope.final and time.monotonic() < until:
             self.report()
