@@ -12,8 +12,9 @@ from enum import IntEnum, StrEnum
 
 from config.types import DataType, Transport
 from engine.errors import ErrorClass
+from engine.samples import StorageSample
 
-__all__ = ["DataType", "Transport"]
+__all__ = ["DataType", "StorageSample", "Transport"]
 
 
 class SyncPriority(IntEnum):
@@ -307,16 +308,6 @@ class Transfer:
     temp_path: str | None = None
     final_path: str | None = None
     emergency: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StorageSample:
-    """How full a location's file system was at one moment."""
-
-    location: str
-    at: float
-    total_bytes: int
-    used_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
