@@ -50,7 +50,9 @@ class Exposure(CatalogPart):
                 .group_by(rows.c.entry_id)
                 .order_by(size, rows.c.entry_id)
             )
-            return [ExposedEntry(row.entry_id, int(row.bytes), bool(row.newer)) for row in connection.execute(statement)]
+            return [
+                ExposedEntry(row.entry_id, int(row.bytes), bool(row.newer)) for row in connection.execute(statement)
+            ]
 
         return await self._store.query(look)
 
