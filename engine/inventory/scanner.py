@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ from engine.clock import Clock
 from engine.inventory.fleet import Fleet
 from engine.model import FileKind, LocationState, StorageSample
 from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
+
+
+ARCHIVE_NAME = re.compile(r"\.[0-9a-f]{12}\.(zst|gz)(\.failed-\d+)?$")
+"""How our archives are called (``engine/archive/cold.py``): they are never data by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,8 @@ class NodeScanner:
         for file in files:
             place = (file.location, file.root)
             found = classify(file.path)
-            if found.data_type is None or place not in scanned:
-                continue
+            if found.data_type is None or place not in scanned or ARCHIVE_NAME.search(file.path):
+                continue  # What a checkpoint's archive is called begins like a checkpoint.
             key = key_of(roots[place], file.path, found.data_type)
             path = f"{self._fleet.root_paths[place]}/{file.path}"
             kind = FileKind(found.kind)
