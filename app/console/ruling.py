@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.console.actions import BY_ID
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.conflict import OURS, THEIRS, ConflictScreen
-from app.console.present.routing_checks import conflict_lines, has_mistake, saving_lines
+from app.console.present.routing_checks import conflict_lines, first_mistake, saving_lines
 from engine.views_rules import DraftCheck, RuleDraft, SaveResult
 from widgets.text import Line, Span, Tone, plain
 
@@ -28,8 +28,8 @@ class RuleDesk:
         check = await self._console.ask(self._console.client.check_rule(draft))
         if check is None:
             return False
-        if has_mistake(check):
-            worst = next(note for note in check.notes if note.severity == "error")
+        worst = first_mistake(check)
+        if worst is not None:
             self._console.tell(f"Line {worst.line}: {worst.message}. {worst.remedy}", warn=True)
             return False
         return await self.save(draft, check, file, digest, title, verb)

@@ -14,7 +14,12 @@ NAME_WIDTH = 22
 
 def has_mistake(check: DraftCheck) -> bool:
     """Return whether a draft cannot be saved."""
-    return any(note.severity == "error" for note in check.notes)
+    return first_mistake(check) is not None
+
+
+def first_mistake(check: DraftCheck) -> RuleNote | None:
+    """Return the first error in the draft itself; one without a line is of the file, and hinders nothing."""
+    return next((note for note in check.notes if note.severity == "error" and note.line), None)
 
 
 def note_lines(notes: tuple[RuleNote, ...]) -> list[Line]:
@@ -22,7 +27,8 @@ def note_lines(notes: tuple[RuleNote, ...]) -> list[Line]:
     lines: list[Line] = []
     for note in notes:
         glyph, tone = severity_mark(note.severity)
-        lines.append((Span(f"{glyph} line {note.line}  ", tone, bold=True), Span(plain(note.message, 1000), tone)))
+        where = f"line {note.line}" if note.line else "the file"
+        lines.append((Span(f"{glyph} {where}  ", tone, bold=True), Span(plain(note.message, 1000), tone)))
         if note.remedy:
             lines.append((Span("  "), Span(plain(note.remedy, 1000), Tone.MUTED)))
     return lines

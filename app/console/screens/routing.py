@@ -196,7 +196,7 @@ class RoutingScreen(ListScreen):
         view, chosen = self._rules, self._rule()
         if view is None:
             return
-        position = chosen[0] if chosen is not None and chosen[1].yaml else None
+        position = chosen[0] if chosen is not None and chosen[1].yaml and not chosen[1].vanished else None
         names = {row.name for row in view.rules}
         name = next(n for n in ("new rule", *(f"new rule {i}" for i in range(2, len(names) + 3))) if n not in names)
         self._act(self._edit(view, NEW_RULE.replace("new rule", name), None, position))
