@@ -16,7 +16,6 @@ from engine.inventory.fleet import Fleet
 from engine.model import FileKind, LocationState, StorageSample
 from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
 
-
 ARCHIVE_NAME = re.compile(r"\.[0-9a-f]{12}\.(zst|gz)(\.failed-\d+)?$")
 """How our archives are called (``engine/archive/cold.py``): they are never data by themselves."""
 
