@@ -260,7 +260,7 @@ class PlanResult:
 
 
 @dataclass(frozen=True, slots=True)
-class TransferResult:
+class TransportResult:
     """What one transfer came to (the users' own field names first)."""
 
     success: bool

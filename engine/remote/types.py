@@ -10,10 +10,13 @@ from typing import Protocol
 
 from config.types import Address
 from engine.errors import SyncdeckError
-from engine.model import FileKind, FileStat, LocationState
+from engine.model import FileKind, FileStat
 from engine.remote.archive_types import ArchiveAgent
 from engine.remote.dialogue import Dialogue
 from engine.remote.game_counts import GameCounts
+from engine.remote.scan_types import RootStatus, ScanBatch, ScannedFile, ScanRoot
+
+__all__ = ["RootStatus", "ScanBatch", "ScanRoot", "ScannedFile"]
 
 LIVE_SECONDS = 120.0
 """Its -wal grows as long as a live database is read: 83 MB in 15 s were seen at 200 rows a second."""
@@ -60,58 +63,6 @@ class AgentInfo:
     rsync: str | None
     zstd: bool
     cache_dir: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScanRoot:
-    """One folder tree to scan. ``must_be_mounted`` roots count as empty only while they are mount points.
-
-    ``folders`` are the sub-folders to walk, relative to the root ("" = the root itself).
-    """
-
-    location: str
-    root: str
-    folders: tuple[str, ...]
-    must_be_mounted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RootStatus:
-    """What a scan found of a root itself: its real absolute path, state, and file system usage in bytes."""
-
-    location: str
-    root: str
-    path: str
-    state: LocationState
-    total_bytes: int | None
-    used_bytes: int | None
-    free_bytes: int | None
-    unreadable: tuple[str, ...] = ()
-    """Folders (relative to the root) that could not be read: what was known there stays known."""
-    detail: str = ""
-    """What is wrong with a root that is not available, with its remedy where there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScannedFile:
-    """One data file: path relative to its root (NFC), its stat, its kind, and whether a writer holds it."""
-
-    location: str
-    root: str
-    path: str
-    stat: FileStat
-    kind: FileKind
-    writing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ScanBatch:
-    """Part of a scan: files, our own temporary files (paths relative to their root), or a root's status."""
-
-    files: tuple[ScannedFile, ...] = ()
-    temporaries: tuple[tuple[str, str, str, float], ...] = ()
-    """(location, root, relative path, mtime) of files bearing our temporary name."""
-    roots: tuple[RootStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,9 +258,7 @@ class NodeAgent(ArchiveAgent, Protocol):
         """Make a consistent rollback-mode copy of a live database with SQLite's backup API, then fsync it."""
         ...
 
-    async def game_ids(
-        self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float
-    ) -> GameCounts:
+    async def game_ids(self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float) -> GameCounts:
         """Hand the 64-bit hashes of a database's complete games to ``take``, in blocks (little-endian, in no order).
 
         Niced and at a bounded rate; a database that is written meanwhile is read in one read transaction.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferError
-from engine.model import NodeState, TransferResult, Transport, TransportFailure
+from engine.model import NodeState, Transport, TransportFailure, TransportResult
 from engine.remote.types import Progress, StreamOutcome
 
 FALLBACK_CLASSES = frozenset({ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED, ErrorClass.UNSUPPORTED})
@@ -71,7 +71,7 @@ class Delivery:
     ``passed_over`` says of each transport that was not tried why: it cannot serve, or its breaker is open.
     """
 
-    result: TransferResult
+    result: TransportResult
     outcome: StreamOutcome | None
     tries: tuple[TransportTry, ...]
     error: SyncdeckError | None
@@ -144,7 +144,7 @@ class Walk:
 
     def delivered(self, outcome: StreamOutcome, clock: Clock) -> Delivery:
         """Return the success."""
-        result = TransferResult(
+        result = TransportResult(
             success=True,
             transport_used=self.tries[-1].transport,
             bytes_transferred=outcome.size_bytes,
@@ -157,7 +157,7 @@ class Walk:
 
     def failed(self, error: SyncdeckError, first_choice: Transport, clock: Clock) -> Delivery:
         """Return the failure."""
-        result = TransferResult(
+        result = TransportResult(
             success=False,
             transport_used=self.tries[-1].transport if self.tries else first_choice,
             bytes_transferred=self.meter.done,

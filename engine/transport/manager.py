@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
-from engine.model import TransferResult, Transport
+from engine.model import Transport, TransportResult
 from engine.remote.types import Progress, StreamOutcome
 from engine.transport.attempts import AllOpen, Delivery, Meter, TransportTry, Walk
 from engine.transport.breaker_board import Breakers, Permit, short_cause
@@ -66,7 +66,7 @@ class TransportManager:
         self.links = LinkConcurrency(NODE_LIMIT, clock)
         self.budget = RetryBudget(clock)
 
-    async def transfer(self, job: TransferJob, preference: Sequence[Transport], progress: Progress) -> TransferResult:
+    async def transfer(self, job: TransferJob, preference: Sequence[Transport], progress: Progress) -> TransportResult:
         """Bring a file to its temporary name at the target; failures are in the result. Cancelling ends all."""
         return (await self.deliver(job, preference, progress)).result
 

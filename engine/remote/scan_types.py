@@ -1,0 +1,59 @@
+"""What a node is asked to look through, and what its scan finds there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.model import FileKind, FileStat, LocationState
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRoot:
+    """One folder tree to scan. ``must_be_mounted`` roots count as empty only while they are mount points.
+
+    ``folders`` are the sub-folders to walk, relative to the root ("" = the root itself).
+    """
+
+    location: str
+    root: str
+    folders: tuple[str, ...]
+    must_be_mounted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """What a scan found of a root itself: its real absolute path, state, and file system usage in bytes."""
+
+    location: str
+    root: str
+    path: str
+    state: LocationState
+    total_bytes: int | None
+    used_bytes: int | None
+    free_bytes: int | None
+    unreadable: tuple[str, ...] = ()
+    """Folders (relative to the root) that could not be read: what was known there stays known."""
+    detail: str = ""
+    """What is wrong with a root that is not available, with its remedy where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedFile:
+    """One data file: path relative to its root (NFC), its stat, its kind, and whether a writer holds it."""
+
+    location: str
+    root: str
+    path: str
+    stat: FileStat
+    kind: FileKind
+    writing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScanBatch:
+    """Part of a scan: files, our own temporary files (paths relative to their root), or a root's status."""
+
+    files: tuple[ScannedFile, ...] = ()
+    temporaries: tuple[tuple[str, str, str, float], ...] = ()
+    """(location, root, relative path, mtime) of files bearing our temporary name."""
+    roots: tuple[RootStatus, ...] = ()
