@@ -12,6 +12,9 @@ from config.editing.errors import EditRefused
 
 BOM = "\ufeff"
 
+_TEXTS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp")
+"""Tags of keys that stay as they are written; a document leaves dates as text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -119,6 +122,8 @@ def _constructed(key: yaml.Node) -> Hashable:
     """Return a key as the document has it."""
     if not isinstance(key, yaml.ScalarNode):
         return None
+    if key.tag in _TEXTS:
+        return str(key.value)
     loader = yaml.SafeLoader("")
     try:
         value: Hashable = loader.construct_object(key)

@@ -10,6 +10,7 @@ from config.document import Document, Path, parse_document
 from config.editing.edits import Delete, Edit, InsertItem, InsertKey, SetValue
 from config.editing.errors import EditRefused
 from config.editing.nodes import find, read
+from config.editing.reading import parsed
 from config.editing.splice import apply_edits
 
 SECTION = "sync_routing"
@@ -79,7 +80,7 @@ def parse_rule(yaml_text: str) -> dict[str, Any]:
 
 def rule_names(text: str, rules: Path = RULES) -> tuple[str, ...]:
     """Return the names of a file's rules, in order; "" for an item without one."""
-    return tuple(_name(item) for item in _items(parse_document(text, "the file"), rules))
+    return tuple(_name(item) for item in _items(parsed(text), rules))
 
 
 def rule_text(text: str, name: str, rules: Path = RULES) -> str:
@@ -112,7 +113,7 @@ def _edits(
     if value is None:
         raise EditRefused("nothing to add", "write the rule")
     place = names.index(edit.before) if edit.before in names else len(names)
-    return _added(parse_document(text, "the file"), rules, place, value, edit.yaml.rstrip("\n"))
+    return _added(parsed(text), rules, place, value, edit.yaml.rstrip("\n"))
 
 
 def _added(document: Document, rules: Path, place: int, value: dict[str, Any], source: str) -> tuple[Edit, ...]:
@@ -133,7 +134,7 @@ def _added(document: Document, rules: Path, place: int, value: dict[str, Any], s
 
 def _with_list(text: str, rules: Path) -> str:
     """Return a text that holds nothing but comments with an empty list, which rules can be put into."""
-    document = parse_document(text, "the file")
+    document = parsed(text)
     if document.findings or document.data is not None or len(rules) != 1:
         return text
     return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{rules[0]}: []\n"

@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
-from config.document import Path, parse_document
+from config.document import Path
 from config.editing import writing
 from config.editing.edits import Delete, Edit, InsertItem, InsertKey, Rename, SetValue, intended
 from config.editing.errors import EditRefused
 from config.editing.nodes import Text, find, key_node, read
+from config.editing.reading import parsed
 
 DEFAULT_INDENT = 2
 
@@ -27,13 +28,13 @@ def apply_edits(text: str, *edits: Edit) -> str:
 
 
 def _apply(text: str, edit: Edit) -> str:
-    before = parse_document(text, "the file")
+    before = parsed(text)
     if before.findings:
         found = before.findings[0]
         raise EditRefused(found.message, found.remedy, found.line)
     wanted = intended(before.data, edit)
     changed = _spliced(read(text), edit)
-    after = parse_document(changed, "the file")
+    after = parsed(changed)
     if after.findings or not _equal(after.data, wanted):
         raise EditRefused(
             "the edit would change more than it says: the file is written in a way that cannot be edited safely here",

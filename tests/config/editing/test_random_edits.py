@@ -52,9 +52,8 @@ def run(path: Path, seed: int, count: int) -> None:
     for _ in range(count):
         before = texts[-1]
         after = apply_rule_edit(before, random_edit(source, rule_names(before)))
-        assert [line for line in others(after) if line.strip() and line in outside] == [
-            line for line in outside if line in others(after)
-        ]
+        left = others(after)
+        assert [line for line in left if line.strip() and line in outside] == [line for line in outside if line in left]
         assert set(outside) <= set(after.splitlines())
         texts.append(after)
     # Taken back one by one, as undo does it, while somebody else adds a line at the end.

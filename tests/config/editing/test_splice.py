@@ -183,6 +183,7 @@ CRLF = "a: 1\r\nrules:\r\n  - name: x # one\r\n    place: [gpu]\r\nb: 2\r\n"
         (CRLF, InsertItem(("rules",), 1, {"name": "y", "place": ["gpu"]}),
          CRLF.replace("b: 2", "  - name: y\r\n    place:\r\n      - gpu\r\nb: 2")),
         (CRLF, Delete(("rules", 0)), "a: 1\r\nrules: []\r\nb: 2\r\n"),
+        ("a:\n  2025-12-30: x\n  b: y\n", Delete(("a", "2025-12-30")), "a:\n  b: y\n"),
         ("\ufeffa: 1\nb: 2\n", SetValue(("b",), 3), "\ufeffa: 1\nb: 3\n"),
     ],
 )  # fmt: skip
