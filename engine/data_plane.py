@@ -24,13 +24,13 @@ from engine.parts import Parts, assemble
 from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
 from engine.rescue.levers import NodeLevers
 from engine.shown import Shown
+from engine.transfer_levers import TransferLevers
 from engine.views import (
     ActionResult,
     FindingView,
     SyncPreview,
     SyncRequest,
 )
-from engine.views_bandwidth import BandwidthChange, BandwidthView
 from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class OnceReport:
     findings: tuple[FindingView, ...]
 
 
-class UnifiedDataPlane(ArchiveLevers, NodeLevers, Shown):
+class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
     """The engine. Whoever makes one holds the state directory's lock for as long as it is open."""
 
     def __init__(
@@ -296,51 +296,6 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, Shown):
         await parts.board.refresh()
         return result
 
-    async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
-        """Hold single transfers back; what arrived is kept."""
-        parts = self._need()
-        count = await parts.runner.pause(transfer_ids)
-        await parts.audit("pause", f"transfers {', '.join(map(str, transfer_ids))}")
-        parts.board.touch()
-        return ActionResult(count, f"{count} of {len(transfer_ids)} paused; what arrived is kept")
-
-    async def resume_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:
-        """Let single transfers go on."""
-        parts = self._need()
-        count = await parts.queue.resume(transfer_ids)
-        await parts.audit("resume", f"transfers {', '.join(map(str, transfer_ids))}")
-        parts.runner.wake()
-        parts.board.touch()
-        return ActionResult(count, f"{count} of {len(transfer_ids)} resumed")
-
-    async def bandwidth(self) -> BandwidthView:
-        """Return the limits in force and what moves under them."""
-        return self._need().limits.view()
-
-    async def set_bandwidth(self, change: BandwidthChange) -> ActionResult:
-        """Set or take back an operator's limit."""
-        parts = self._need()
-        result = await parts.limits.change(change)
-        parts.board.touch()
-        return result
-
-    async def cancel(self, transfer_ids: tuple[int, ...]) -> ActionResult:
-        """Cancel live transfers; nothing of them stays behind."""
-        parts = self._need()
-        count = await parts.runner.cancel(transfer_ids)
-        await parts.audit("cancel", f"transfers {', '.join(map(str, transfer_ids))}")
-        parts.board.touch()
-        return ActionResult(count, f"{count} of {len(transfer_ids)} cancelled")
-
-    async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
-        """Try blocked, failed or waiting transfers now."""
-        parts = self._need()
-        count = await parts.queue.release(list(transfer_ids))
-        await parts.audit("retry", f"transfers {', '.join(map(str, transfer_ids))}")
-        parts.runner.wake()
-        parts.board.touch()
-        return ActionResult(count, f"{count} of {len(transfer_ids)} will be tried now")
-
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Look at nodes now."""
         count = self._need().keeper.wake(nodes)
@@ -365,14 +320,6 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, Shown):
     async def explain(self, key: str, node: str) -> ExplainView:
         """Return why an entry is, or is not, to be at a node."""
         return await self._need().rules.explain(key, node)
-
-    async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
-        """Close the breakers of nodes; with none, of all."""
-        parts = self._need()
-        result = await parts.transports.reset(nodes)
-        parts.runner.wake()
-        parts.board.touch()
-        return result
 
 
 def get_data_plane(config_path: Path, state_dir: Path, observe: bool = False) -> UnifiedDataPlane:
