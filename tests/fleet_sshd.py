@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -62,10 +63,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _wait_for_the_end_of(victims: list[psutil.Process]) -> None:
-    """Return when none of them runs. A zombie does not: it holds nothing, and init may take seconds to fetch it."""
-    pause, deadline = threading.Event(), time.monotonic() + END_SECONDS
-    while any(_runs(victim) for victim in victims):
+def wait_for_the_end_of(victims: Iterable[psutil.Process]) -> None:
+    """Return when none of them runs; fails after END_SECONDS.
+
+    A zombie does not run: it holds nothing, and init may take seconds to fetch it.
+    """
+    pause, deadline, left = threading.Event(), time.monotonic() + END_SECONDS, list(victims)
+    while any(_runs(victim) for victim in left):
         assert time.monotonic() < deadline, "a killed process does not end"
         pause.wait(0.005)
 
@@ -140,7 +144,7 @@ class Sshd:
                 continue
         self._process.wait()
         self._process = None
-        _wait_for_the_end_of(victims)
+        wait_for_the_end_of(victims)
 
     def log(self) -> str:
         """Return what the server wrote."""

@@ -19,6 +19,7 @@ import psutil
 from engine.api.paths import socket_path
 from tests.cli.conftest import ROOT, Answer, RunningEngine
 from tests.cli.test_engine_alone import Site
+from tests.fleet_sshd import wait_for_the_end_of
 
 PATIENCE_SECONDS = 60.0
 
@@ -96,5 +97,5 @@ def test_the_lab_console_shows_the_lab_and_leaves_nothing_behind(tmp_path: Path)
     folder = re.search(r"/tmp/syncdeck-lab-\w+", words)
     assert folder is not None
     leave(main_end, console)
-    assert psutil.wait_procs(children, PATIENCE_SECONDS)[1] == []
+    wait_for_the_end_of(children)
     assert not Path(folder[0]).exists()

@@ -17,6 +17,7 @@ from engine.lab.games import GameDatabase, play
 from engine.remote.agent.gameids import Tally, merge
 from engine.remote.game_counts import GameCounts
 from engine.remote.session import AgentSession
+from tests.fleet_sshd import wait_for_the_end_of
 from tests.games.databases import MOVES, add_games, add_moves, hashes, ids, run_script
 
 FAST = 1e9
@@ -224,8 +225,8 @@ async def test_a_request_that_is_cancelled_ends_on_the_node(agent: AgentSession,
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    gone, alive = await asyncio.to_thread(psutil.wait_procs, helpers, 60)
-    assert len(gone) == 1 and alive == []
+    assert len(helpers) == 1
+    await asyncio.to_thread(wait_for_the_end_of, helpers)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -17,6 +17,7 @@ import yaml
 
 from engine.lab.fleet import Lab, LabError, LabOptions
 from engine.lab.hosts_file import disk_limits
+from tests.fleet_sshd import wait_for_the_end_of
 
 QUIET = LabOptions(writers=False, dies_after_seconds=None)
 
@@ -58,8 +59,7 @@ def test_a_lab_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -
     assert processes
     starter.kill()
     starter.communicate()
-    _, alive = psutil.wait_procs(processes, timeout=30)
-    assert gone([process.pid for process in alive]) == []
+    wait_for_the_end_of(processes)
 
 
 def test_a_lost_node_is_gone_and_the_others_stay(tmp_path: Path) -> None:

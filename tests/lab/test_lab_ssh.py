@@ -15,6 +15,7 @@ import pytest
 
 from engine.lab.fleet import Lab, LabOptions
 from engine.lab.nodes import COORDINATOR
+from tests.fleet_sshd import wait_for_the_end_of
 
 NODE = "vultr-a100-1"
 
@@ -147,5 +148,4 @@ def test_a_command_ends_when_its_client_is_killed(lab: Lab) -> None:
     client.kill()
     client.wait()
     client.stdout.close()
-    psutil.wait_procs([remote], timeout=30)
-    assert not remote.is_running()
+    wait_for_the_end_of([remote])

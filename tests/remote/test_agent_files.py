@@ -15,6 +15,7 @@ import pytest
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import FileKind
 from engine.remote.session import AgentSession
+from tests.fleet_sshd import wait_for_the_end_of
 from tests.remote.games import live_writer, make_games, read_copy
 
 SNAPSHOT = ".games.db.syncdeck-01234567-89abcdef-12-0123456789ab.snap"
@@ -124,8 +125,7 @@ async def test_an_agent_killed_in_a_snapshot_leaves_no_process_and_an_unharmed_d
     parent.kill()
     with pytest.raises(SyncdeckError):
         await running
-    _, alive = psutil.wait_procs(helpers, timeout=20)
-    assert not alive
+    wait_for_the_end_of(helpers)
     assert read_copy(path)[0] == "ok"
 
 

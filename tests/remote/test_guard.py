@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from engine.remote.guard import guarded_exec
+from tests.fleet_sshd import wait_for_the_end_of
 
 FAMILY = ["sh", "-c", "sleep 1000 & echo $$ $!; wait"]
 ENGINE = """
@@ -53,8 +54,7 @@ async def test_kill_ends_the_command_and_its_children() -> None:
     guarded = await guarded_exec(FAMILY)
     family = [psutil.Process(int(pid)) for pid in (await guarded.stdout.readline()).split()]
     await guarded.kill()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert not alive
+    wait_for_the_end_of(family)
 
 
 async def test_a_command_that_ignores_sigterm_is_killed_all_the_same() -> None:
@@ -76,8 +76,7 @@ def test_nothing_survives_an_engine_killed_with_sigkill() -> None:
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
     engine.stdout.close()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
+    wait_for_the_end_of(family)
 
 
 async def test_many_guarded_commands_run_side_by_side() -> None:

@@ -20,7 +20,7 @@ from engine.remote.links import Links
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint
 from tests.fleet import Fleet, openssh_fleet
-from tests.fleet_sshd import free_port
+from tests.fleet_sshd import free_port, wait_for_the_end_of
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,7 @@ async def test_closing_leaves_no_process(fleet: Fleet) -> None:
     started = psutil.Process(fleet[1].server.pid).children(recursive=True)
     assert started
     await session.close()
-    _, alive = psutil.wait_procs(started, timeout=20)
-    assert not alive
+    wait_for_the_end_of(started)
 
 
 async def test_the_next_address_is_tried_and_the_one_that_answered_is_remembered(fleet: Fleet) -> None:

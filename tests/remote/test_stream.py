@@ -25,7 +25,7 @@ from engine.remote.links import Links
 from engine.remote.stream import run_stream
 from engine.remote.types import Endpoint, StreamJob
 from tests.fleet import Fleet, FleetNode, openssh_fleet
-from tests.fleet_sshd import free_port
+from tests.fleet_sshd import free_port, wait_for_the_end_of
 
 MIB = 1 << 20
 LOCAL = Endpoint("own", local=True)
@@ -254,8 +254,7 @@ async def test_cancelling_ends_both_children_and_keeps_what_arrived(fleet: Fleet
     with pytest.raises(asyncio.CancelledError):
         await slow.task
     assert not local & {process.pid for process in psutil.Process().children()}
-    _, alive = psutil.wait_procs(remote, timeout=20)
-    assert not alive
+    wait_for_the_end_of(remote)
     assert await slow.resumed() >= 2 * MIB
 
 
@@ -316,8 +315,7 @@ async def test_nothing_of_a_stream_survives_an_engine_killed_with_sigkill(
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait()
     engine.stdout.close()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert not alive
+    wait_for_the_end_of(family)
     outcome = await run_stream(source, target, replace(job, bytes_per_second=None), fleet.options(), ignore)
     assert outcome.resumed_bytes >= 2 * MIB and outcome.sha256 == sha256(path)
 
