@@ -1,0 +1,128 @@
+"""The engine broken on purpose, one promise at a time. Used by ``test_breaking_it.py`` only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+
+from engine.archive import judge
+from engine.archive.deleting import Deleter
+from engine.archive.judge import Form
+from engine.archive.proofs import Proofs
+from engine.archive.records import ArchiveRecords
+from engine.archive.values import ArchiveRecord, ArchiveState, Proof
+from engine.execution import landing
+from engine.integrity.guard import Decision, Verdict, decide
+from engine.inventory.fleet import Fleet
+from engine.model import DataEntry, FileStat, LocationView, Replica, ReplicaState, Version
+from engine.planner import admission
+from engine.planner.obstacles import Obstacle
+from engine.store.schema import holds
+from tests.model.agent import ModelAgent
+
+Patch = pytest.MonkeyPatch
+
+
+def counting_rented_copies(patch: Patch) -> None:
+    """A proof counts copies on nodes whose disks go with them."""
+    views = Fleet.location_views
+
+    def all_durable(fleet: Fleet, failing: frozenset[str] = frozenset()) -> Mapping[str, LocationView]:
+        return {name: replace(view, durable=True) for name, view in views(fleet, failing).items()}
+
+    patch.setattr(Fleet, "location_views", all_durable)
+
+
+def unlinking_before_reading_back(patch: Patch) -> None:
+    """An archive is believed as it was written, and the original goes."""
+    patch.setattr(ModelAgent, "reads_back", lambda agent, path, data: True)
+
+
+def holding_nothing(patch: Patch) -> None:
+    """A proof is given, but holds none of its witnesses."""
+    give = Proofs.give
+
+    async def without_holds(proofs: Proofs, *about: Any, **more: Any) -> Proof:
+        proof = await give(proofs, *about, **more)
+        await proofs._store.write(lambda c: c.execute(delete(holds).where(holds.c.proof_id == proof.id)))
+        return proof
+
+    patch.setattr(Proofs, "give", without_holds)
+
+
+def ignoring_freshness(patch: Patch) -> None:
+    """What was read in full once counts for ever."""
+
+    async def unread(deleter: Deleter, archive: ArchiveRecord) -> ArchiveRecord:
+        return archive
+
+    def counts(form: Form, now: float, fresh_seconds: float) -> bool:
+        sound = form.archive_sound and not form.doomed and form.verified_at is not None
+        return form.durable and form.reachable and not form.failing and sound
+
+    patch.setattr(Deleter, "_read_back", unread)
+    patch.setattr(judge, "counts", counts)
+
+
+def counting_failed_archives(patch: Patch) -> None:
+    """An archive that was found damaged goes on standing for a copy."""
+    settle = ArchiveRecords.settle
+
+    async def only_noted(records: ArchiveRecords, archive_id: int, **values: Any) -> None:
+        failed = values.get("state") == ArchiveState.FAILED.value
+        await (records.change if failed else lambda i, **v: settle(records, i, **v))(archive_id, **values)
+
+    patch.setattr(ArchiveRecords, "settle", only_noted)
+
+
+def replacing_larger_by_smaller(patch: Patch) -> None:
+    """A version that shrank takes the place of the larger copy."""
+
+    def any_size(found: FileStat | None, known: Replica | None, new: Version | None, size: int) -> Decision:
+        decided = decide(found, known, new, size)
+        stale = known is not None and known.state in (ReplicaState.STALE, ReplicaState.CURRENT)
+        if decided.verdict is Verdict.REFUSE and stale:
+            return replace(decided, verdict=Verdict.ALLOW)
+        return decided
+
+    patch.setattr(landing, "decide", any_size)
+    _planning_without(patch, "smaller")
+
+
+def overwriting_diverged(patch: Patch) -> None:
+    """What never was a version is taken for an old one."""
+
+    def any_content(found: FileStat | None, known: Replica | None, new: Version | None, size: int) -> Decision:
+        if known is not None and known.state is ReplicaState.DIVERGED:
+            known = replace(known, state=ReplicaState.STALE)
+        return decide(found, known, new, size)
+
+    patch.setattr(landing, "decide", any_content)
+    _planning_without(patch, "diverged")
+
+
+def _planning_without(patch: Patch, code: str) -> None:
+    """Let the planner, too, see nothing wrong with it: what it refuses never comes to the landing."""
+    guard = admission.guard
+
+    def lenient(entry: DataEntry, target: str, size_bytes: int) -> Obstacle | None:
+        found = guard(entry, target, size_bytes)
+        return None if found is not None and found.code == code else found
+
+    patch.setattr(admission, "guard", lenient)
+
+
+BREAKAGES: dict[Callable[[Patch], None], tuple[str, ...]] = {
+    counting_rented_copies: ("change_rules", "archive"),
+    unlinking_before_reading_back: ("spoil_drive", "archive"),
+    holding_nothing: ("archive",),
+    ignoring_freshness: ("archive", "rot_archive", "archive"),
+    counting_failed_archives: ("archive", "damage_archive", "verify"),
+    replacing_larger_by_smaller: ("sync", "shrink", "wait", "sync"),
+    overwriting_diverged: ("sync", "stray", "sync", "append", "wait", "sync"),
+}
+"""Each with the acts that schedules dwell on: what it protects from must happen often enough to be seen."""

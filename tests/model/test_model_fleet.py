@@ -1,0 +1,27 @@
+"""Whatever happens in whatever order: nothing that was safe gets less safe by us, and the catalog says what is so."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.acts import play, schedule
+
+SHORT, LONG = 40, 120
+
+
+@pytest.mark.parametrize("group", range(4))
+async def test_no_schedule_makes_a_version_less_safe(group: int) -> None:
+    """Real store, catalog, queue, planner, executor, archive and proofs; only nodes and the way between are played."""
+    deleted, replaced = 0, 0
+    for seed in range(5 * group, 5 * group + 5):
+        stage = await play(schedule(seed, SHORT))
+        deleted += stage.truth.unlinked
+        replaced += stage.truth.replaced
+    assert deleted and replaced, "a run in which nothing goes proves nothing"
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(3500)
+async def test_thousands_of_schedules_make_no_version_less_safe() -> None:
+    for seed in range(1_000, 3_000):
+        await play(schedule(seed, LONG if seed % 10 == 0 else SHORT))

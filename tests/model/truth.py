@@ -1,0 +1,204 @@
+"""What is so, found on the disks themselves, and what must hold of every act of the engine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.classify import classify
+from engine.integrity.temporary import parse_temporary
+from engine.model import ReplicaState
+from tests.model.agent import unpacked
+from tests.model.disk import ModelFleet, ModelNode, digest
+from tests.model.world import ModelWorld
+
+ARCHIVES = "/archives/"
+Counts = Mapping[bytes, tuple[int, int]]
+
+
+class Broken(AssertionError):
+    """An invariant of the whole does not hold."""
+
+
+@dataclass
+class Truth:
+    """Watches one world. ``versions`` are the contents that must never get fewer; ``strays`` belong to nobody's
+    history: (node, path) to the bytes that must stay there."""
+
+    world: ModelWorld
+    versions: set[bytes] = field(default_factory=set)
+    strays: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    rotten: set[tuple[str, str]] = field(default_factory=set)
+    """Files that were changed without a trace: nobody can know before they are read in full."""
+    tampered: set[tuple[str, str]] = field(default_factory=set)
+    """Archives that were damaged and that nobody read since."""
+    broken: list[str] = field(default_factory=list)
+    unlinked: int = 0
+    replaced: int = 0
+
+    def __post_init__(self) -> None:
+        self.fleet.on_unlink = self.on_unlink
+        self.fleet.on_replace = self.on_replace
+
+    @property
+    def fleet(self) -> ModelFleet:
+        return self.world.fleet
+
+    def counts(self) -> Counts:
+        """Return of each version in how many durable locations, and in how many at all, all that it holds is."""
+        held = list(holdings(self.fleet))
+        found = {}
+        for version in self.versions:
+            places = {(location, durable) for location, durable, data in held if data.startswith(version)}
+            found[version] = (sum(durable for _, durable in places), len(places))
+        return found
+
+    def check_kept(self, before: Counts) -> None:
+        """Raise if any version has fewer durable copies than before, or none any more."""
+        now = self.counts()
+        for version, (durable, anywhere) in before.items():
+            if version in now and now[version][0] < durable:
+                raise Broken(f"durable copies of {version!r} fell from {durable} to {now[version][0]}")
+            if version in now and anywhere and not now[version][1]:
+                raise Broken(f"{version!r} is nowhere any more")
+
+    def check_strays(self) -> None:
+        """Raise if a file that never was a version was touched."""
+        for (name, path), data in self.strays.items():
+            file = self.fleet.nodes[name].files.get(path)
+            if file is None or file.data != data:
+                raise Broken(f"the diverged file {path} at {name} was overwritten or removed")
+
+    def check_heard(self) -> None:
+        """Raise if an act broke a rule in the moment when it happened."""
+        if self.broken:
+            raise Broken("; ".join(self.broken))
+
+    async def check_catalog(self) -> None:
+        """Raise if the catalog says of a node that answers what is not so, or counts an archive that is not sound."""
+        page = await self.world.engine.tools.catalog.iter_entries(0, 500)
+        for _, entry in page:
+            for replica in entry.replicas:
+                node = self.fleet.nodes[replica.location.split(":", 1)[0]]
+                file = node.find(replica.path)
+                if file is None or not node.up or replica.sha256 is None or replica.changed:
+                    continue
+                if (node.name, replica.path) in self.rotten | self.tampered:
+                    continue
+                said = f"the catalog says of {replica.path} at {replica.location}: {replica.state.value}"
+                if replica.state is ReplicaState.ARCHIVED:
+                    data = unpacked(file.data)
+                    if data is None or digest(data) != replica.sha256:
+                        raise Broken(f"{said}, but the archive does not hold that")
+                elif replica.stat.same_content_as(file.stat) and digest(file.data) != replica.sha256:
+                    raise Broken(f"{said}, but it holds another content")
+
+    async def check_looked(self) -> None:
+        """Raise unless, right after a look at every node, the catalog names just the files that are there."""
+        page = await self.world.engine.tools.catalog.iter_entries(0, 500)
+        files = [
+            (replica.location, replica.path, replica.state)
+            for _, entry in page
+            for replica in entry.replicas
+            if replica.state not in (ReplicaState.ARCHIVED, ReplicaState.QUARANTINED)
+        ]
+        going = {(location, path) for location, path, state in files if state is ReplicaState.DELETING}
+        said = {(location, path) for location, path, _ in files}
+        there = {
+            (node.location_of(path), path) for node in self.fleet.nodes.values() for path in node.files if is_data(path)
+        }
+        open_now = {
+            node.location_of(path)
+            for node in self.fleet.nodes.values()
+            if node.up
+            for path in node.files
+            if node.sees(path)
+        }
+        for location, path in (said ^ there) - going:
+            if location in open_now:
+                raise Broken(f"after a look the catalog and the disk differ about {path} at {location}")
+
+    def check_failed_archives(self) -> None:
+        """Raise if a copy counts that stands for an archive which was found damaged."""
+        counted = """SELECT r.path FROM replicas r JOIN archives a ON a.path = r.path AND a.location_id = r.location_id
+            WHERE r.state = 'archived' AND a.state != 'verified'
+            AND NOT EXISTS (SELECT 1 FROM archives o WHERE o.path = r.path AND o.state = 'verified')"""
+        for row in self._rows(counted):
+            raise Broken(f"the archive {row['path']} counts, but is not verified")
+        moved = """SELECT r.path FROM replicas r WHERE r.state = 'archived' AND NOT EXISTS
+            (SELECT 1 FROM archives a WHERE a.path = r.path AND a.state = 'verified')"""
+        for row in self._rows(moved):
+            raise Broken(f"a copy counts for {row['path']}, of which there is no verified archive")
+
+    def check_transfers(self) -> None:
+        """Raise if two live transfers bring one entry to one place."""
+        twins = """SELECT key, target, count(*) AS n FROM transfers WHERE state NOT IN ('done', 'cancelled', 'failed')
+            GROUP BY key, target HAVING n > 1"""
+        for row in self._rows(twins):
+            raise Broken(f"{row['n']} live transfers bring {row['key']} to {row['target']}")
+
+    def on_replace(self, node: ModelNode, path: str, old: bytes, new: bytes) -> None:
+        """Hear that a file takes another one's place."""
+        self.replaced += 1
+        if len(new) < len(old):
+            self.broken.append(f"{len(new)} bytes replaced {len(old)} at {path} on {node.name}")
+
+    def on_unlink(self, node: ModelNode, path: str, number: int) -> None:
+        """Hear that a data file goes: its proof must be stored and alive, and its witnesses true in this moment."""
+        self.unlinked += 1
+        data, location, now = node.files[path].data, node.location_of(path), self.fleet.clock.now()
+        proofs = self._rows("SELECT * FROM proofs WHERE id = ? AND state = 'alive'", number)
+        if not proofs or proofs[0]["expires_at"] <= now:
+            self.broken.append(f"{path} goes without a live proof")
+            return
+        if (proofs[0]["location"], proofs[0]["path"]) != (location, path):
+            self.broken.append(f"{path} goes by the proof of {proofs[0]['path']}")
+        witnesses = self._rows("SELECT * FROM holds WHERE proof_id = ?", number)
+        if not witnesses:
+            self.broken.append(f"{path} goes, and nothing holds a witness")
+        if self._rows("SELECT * FROM holds WHERE location = ? AND path = ?", location, path):
+            self.broken.append(f"{path} goes, and is itself a witness")
+        for witness in witnesses:
+            problem = self._problem(witness, data)
+            if problem:
+                self.broken.append(f"{path} goes, but its witness {witness['path']} {problem}")
+
+    def _problem(self, witness: Mapping[str, Any], data: bytes) -> str | None:
+        """Return why a witness is not true now, None for one that is."""
+        node = self.fleet.nodes[witness["location"].split(":", 1)[0]]
+        file = node.find(witness["path"])
+        if not node.durable:
+            return "is on a rented node"
+        if file is None or not node.up:
+            return "is not there"
+        held = unpacked(file.data) if witness["archive_id"] is not None else file.data
+        return None if held == data else "does not hold it"
+
+    def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Return what is stored, read past the engine."""
+        with closing(sqlite3.connect(self.world.engine.store.path)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(statement, values)]
+
+
+def is_data(path: str) -> bool:
+    """Return whether a path is that of a user's file."""
+    return parse_temporary(path) is None and ARCHIVES not in path and classify(path).data_type is not None
+
+
+def holdings(fleet: ModelFleet) -> Iterator[tuple[str, bool, bytes]]:
+    """Yield (location, durable, content) of every file and every archive that can be read, drives away included."""
+    for node in fleet.nodes.values():
+        for path, file in node.files.items():
+            if is_data(path):
+                yield node.location_of(path), node.durable, file.data
+            elif ARCHIVES in path and parse_temporary(path) is None:
+                held = unpacked(file.data)
+                if held is not None:
+                    yield node.location_of(path), node.durable, held
+
+
+__all__ = ["Broken", "Truth", "holdings"]
