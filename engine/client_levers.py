@@ -73,6 +73,14 @@ class ArchiveClient(Protocol):
         """Raise a node's disk limit for a time (0 seconds: take it back)."""
         ...
 
+    async def pin(self, key: str, reason: str = "") -> ActionResult:
+        """Let no copy of an entry be archived away or deleted until it is unpinned; one that is pinned stays so."""
+        ...
+
+    async def unpin(self, key: str) -> ActionResult:
+        """Take the pin of an entry away."""
+        ...
+
 
 class RulesClient(Protocol):
     """Routing rules. Every method raises SyncdeckError."""

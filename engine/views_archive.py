@@ -84,7 +84,11 @@ class CandidatePage:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRow:
-    """One archive. ``state``: writing, verified, failed, restoring, replaced; ``original``: kept, deleting, deleted."""
+    """One archive; ``original``: kept, deleting, deleted.
+
+    ``state``: queued and writing are work; blocked waits for a person; cancelled; verified counts as a copy; failed was
+    found damaged and counts for nothing; replaced is a failed one that was made again. A restore is a transfer.
+    """
 
     id: int
     key: str

@@ -17,6 +17,7 @@ from app.cli.commands.bandwidth_show import bandwidth_show
 from app.cli.commands.catalog_classify import catalog_classify
 from app.cli.commands.catalog_games import catalog_games
 from app.cli.commands.catalog_ls import catalog_ls
+from app.cli.commands.catalog_pin import catalog_pin, catalog_unpin
 from app.cli.commands.catalog_where import catalog_where
 from app.cli.commands.config_effective import config_effective
 from app.cli.commands.config_lint import config_lint
@@ -74,7 +75,14 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
     },
     "disk": {"allow": disk_allow},
     "bandwidth": {"show": bandwidth_show, "set": bandwidth_set},
-    "catalog": {"ls": catalog_ls, "where": catalog_where, "games": catalog_games, "classify": catalog_classify},
+    "catalog": {
+        "ls": catalog_ls,
+        "where": catalog_where,
+        "games": catalog_games,
+        "pin": catalog_pin,
+        "unpin": catalog_unpin,
+        "classify": catalog_classify,
+    },
     "config": {"lint": config_lint, "effective": config_effective},
     "nodes": {
         "ls": nodes_ls,

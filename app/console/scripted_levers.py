@@ -149,6 +149,14 @@ class ScriptedLevers:
         """Record an allowance."""
         return self._did("disk_allow", (node, percent, seconds), f"{node} may fill to {percent:.0f} %.")
 
+    async def pin(self, key: str, reason: str = "") -> ActionResult:
+        """Record a pin."""
+        return self._did("pin", (key, reason), f"{key} is pinned.")
+
+    async def unpin(self, key: str) -> ActionResult:
+        """Record that a pin is taken away."""
+        return self._did("unpin", key, f"{key} is no longer pinned.")
+
     # -- rules ------------------------------------------------------------------------------------
 
     async def rules(self) -> RulesView:

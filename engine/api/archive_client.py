@@ -83,6 +83,14 @@ class ArchiveOverSocket(ABC):
             ActionResult, await self._call("disk_allow", {"node": node, "percent": percent, "seconds": seconds})
         )
 
+    async def pin(self, key: str, reason: str = "") -> ActionResult:
+        """See ArchiveClient."""
+        return cast(ActionResult, await self._call("pin", {"key": key, "reason": reason}))
+
+    async def unpin(self, key: str) -> ActionResult:
+        """See ArchiveClient."""
+        return cast(ActionResult, await self._call("unpin", {"key": key}))
+
 
 class ArchivePassedOn(ABC):
     """See ArchiveClient; every call is passed on to the engine in this process."""
@@ -143,3 +151,11 @@ class ArchivePassedOn(ABC):
     async def disk_allow(self, node: str, percent: float, seconds: float) -> ActionResult:
         """See ArchiveClient."""
         return await self._engine.disk_allow(node, percent, seconds)
+
+    async def pin(self, key: str, reason: str = "") -> ActionResult:
+        """See ArchiveClient."""
+        return await self._engine.pin(key, reason)
+
+    async def unpin(self, key: str) -> ActionResult:
+        """See ArchiveClient."""
+        return await self._engine.unpin(key)

@@ -33,6 +33,8 @@ CHANGING = frozenset(
         "archive_undo",
         "set_archive_policy",
         "disk_allow",
+        "pin",
+        "unpin",
         "drain",
         "drain_cancel",
         "save_rule",

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.archive.allowances import DiskAllowances
+from engine.archive.cold import cold_storage
 from engine.archive.desk import USUAL_RATIO, ArchiveDesk
 from engine.archive.surveying import Surveyor
+from engine.archive.values import ArchiveError
 from engine.archive.verifying import DRILL_SECONDS, Verifier
 from engine.clock import Clock
 from engine.errors import SyncdeckError
@@ -98,6 +100,7 @@ class AutomaticArchive:
     async def reliefs(self) -> list[Relief]:
         """Return what would be archived of every location above its limit, the largest candidates first."""
         thresholds, found = self._fleet.policy.thresholds, []
+        waiting = await self._desk.blocked()
         for location, view in sorted(self._locations().items()):
             if not view.total_bytes or view.used_bytes is None:
                 continue
@@ -106,19 +109,28 @@ class AutomaticArchive:
             if percent <= limit:
                 continue
             wanted = view.used_bytes - view.total_bytes * thresholds.disk_target_percent / 100.0
-            found.append(self._relief(location, percent, wanted, (await self._surveyor.survey(location)).may_go))
+            rows = (await self._surveyor.survey(location)).may_go
+            # What is blocked waits for a person: it is not asked for again in every round.
+            rows = tuple(row for row in rows if (row.key, row.location) not in waiting)
+            found.append(self._relief(location, percent, wanted, rows))
         return found
 
     def _relief(self, location: str, percent: float, wanted: float, rows: tuple[CandidateRow, ...]) -> Relief:
         most = self._fleet.policy.engine.archive.max_deletions_per_run
         chosen: list[CandidateRow] = []
-        freed = 0
+        freed, here = 0, self._cold() == location
         for row in rows[:most]:
             if freed >= wanted:
                 break
             chosen.append(row)
-            freed += round(row.size_bytes * (1 - USUAL_RATIO))
+            freed += round(row.size_bytes * (1 - USUAL_RATIO)) if here else row.size_bytes
         return Relief(location, percent, tuple(chosen), freed)
+
+    def _cold(self) -> str | None:
+        try:
+            return cold_storage(self._fleet.policy).location
+        except ArchiveError:
+            return None
 
     async def view(self) -> ArchivePolicyView:
         """Return whether it may act, and what it would do now."""

@@ -123,6 +123,11 @@ class ArchiveDesk:
         words = "" if not failed else f"; failed: {', '.join(str(one.id) for one in failed)}"
         return ActionResult(good, f"{good} of {len(chosen)} archives hold what was archived{words}")
 
+    async def blocked(self) -> frozenset[tuple[str, str]]:
+        """Return (key, location) of the copies whose archiving waits for a person."""
+        found = await self._records.in_state((ArchiveState.BLOCKED,))
+        return frozenset((str(one.key), one.original_location) for one in found)
+
     async def repair(self) -> int:
         """Archive again, from another copy, what a damaged archive held; return how many such copies there are."""
         count = 0
@@ -152,6 +157,24 @@ class ArchiveDesk:
     async def drill(self, count: int) -> ActionResult:
         """Restore a sample into scratch space, compare, and remove it again."""
         return await self._verifier.drill(count)
+
+    async def pin(self, text: str, reason: str) -> ActionResult:
+        """Let no copy of an entry go until it is unpinned. Raises SyncdeckError for a key that nothing has."""
+        key = parse_key(text)
+        if await self._catalog.get(key) is None:
+            cause, remedy = "nothing has such a key", "see `syncdeck catalog ls`"
+            raise ArchiveError("pin", text, cause, remedy, ErrorClass.NOT_FOUND)
+        new = await self._records.pin(key, self.who(), reason)
+        self._surveyor.forget()
+        message = f"{key} is pinned: no copy of it is archived away or deleted"
+        return ActionResult(int(new), message if new else f"{key} was pinned already")
+
+    async def unpin(self, text: str) -> ActionResult:
+        """Take the pin of an entry away. Raises SyncdeckError for what is no key."""
+        key = parse_key(text)
+        gone = await self._records.unpin(key, self.who())
+        self._surveyor.forget()
+        return ActionResult(int(gone), f"{key} is no longer pinned" if gone else f"{key} was not pinned")
 
     async def _named(self, ids: tuple[int, ...]) -> list[ArchiveRecord]:
         found = await self._records.of_ids(ids)

@@ -89,6 +89,18 @@ class ArchiveLevers(ABC):
         parts.board.touch()
         return result
 
+    async def pin(self, key: str, reason: str = "") -> ActionResult:
+        """Let no copy of an entry be archived away or deleted until it is unpinned."""
+        result = await self._need().archive.desk.pin(key, reason)
+        self._need().board.touch()
+        return result
+
+    async def unpin(self, key: str) -> ActionResult:
+        """Take the pin of an entry away."""
+        result = await self._need().archive.desk.unpin(key)
+        self._need().board.touch()
+        return result
+
     async def _noted(self, action: str, result: ActionResult) -> ActionResult:
         parts = self._need()
         await parts.audit(action, result.message)

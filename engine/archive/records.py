@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.archive.values import UNFINISHED, ArchiveRecord, ArchiveState, NewArchive, Original
@@ -100,6 +100,30 @@ class ArchiveRecords:
     async def pinned(self) -> frozenset[str]:
         """Return the keys that an operator pinned."""
         return await self._store.query(lambda c: frozenset(c.execute(select(pins.c.key)).scalars()))
+
+    async def pin(self, key: EntryKey, who: str, reason: str) -> bool:
+        """Pin an entry; return False when it was pinned already, which stays as it was."""
+
+        async def put(connection: AsyncConnection) -> bool:
+            if (await connection.execute(select(pins.c.key).where(pins.c.key == str(key)))).first() is not None:
+                return False
+            at = self._clock.now()
+            await connection.execute(insert(pins).values(key=str(key), who=who, at=at, reason=reason))
+            await note(connection, at, who, "pin", str(key), reason)
+            return True
+
+        return await self._store.write(put)
+
+    async def unpin(self, key: EntryKey, who: str) -> bool:
+        """Take a pin away; return whether there was one."""
+
+        async def put(connection: AsyncConnection) -> bool:
+            gone = await connection.execute(delete(pins).where(pins.c.key == str(key)))
+            if gone.rowcount:
+                await note(connection, self._clock.now(), who, "unpin", str(key), "")
+            return bool(gone.rowcount)
+
+        return await self._store.write(put)
 
     async def entry_id(self, key: EntryKey) -> int | None:
         """Return the row id of an entry, or None."""

@@ -103,6 +103,10 @@ class Surveyor:
         self._kept = {slot: (sequence, survey)}
         return survey
 
+    def forget(self) -> None:
+        """Look anew when asked next: something changed that the catalog does not know of."""
+        self._kept.clear()
+
     async def _pages(self) -> AsyncIterator[list[tuple[int, DataEntry]]]:
         after = 0
         while page := await self._catalog.iter_entries(after, PAGE_ENTRIES):
