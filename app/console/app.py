@@ -13,7 +13,18 @@ from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
 
-from app.console.actions import ANYWHERE, BY_ID, CATALOG, DASHBOARD, GOES_TO, Action, Keys, bindings_for, keymap_faults
+from app.console.actions import (
+    ANYWHERE,
+    BY_ID,
+    CATALOG,
+    DASHBOARD,
+    GOES_TO,
+    ROUTING,
+    Action,
+    Keys,
+    bindings_for,
+    keymap_faults,
+)
 from app.console.alarms import new_criticals
 from app.console.commands import Commands
 from app.console.driver import SteadyDriver
@@ -25,6 +36,7 @@ from app.console.present.state import ConsoleState
 from app.console.screens.base import ConsoleScreen
 from app.console.screens.catalog import CatalogScreen
 from app.console.screens.registry import SCREEN_TYPES
+from app.console.screens.routing import RoutingScreen
 from app.console.terminal import EXIT_TERMINAL_LOST, terminal_is_there
 from app.console.themes import DARK, THEMES
 from engine.client import EngineClient
@@ -209,6 +221,17 @@ class SyncdeckApp(App[int]):
             screen = self.console_screen
             if isinstance(screen, CatalogScreen):
                 screen.narrow_to(config_key)
+
+        self.call_later(show)
+
+    def do_rule_restore(self) -> None:
+        """Go to the rules, where a vanished one is put back after a look at what changes."""
+
+        async def show() -> None:
+            await self.switch_mode(ROUTING)
+            screen = self.console_screen
+            if isinstance(screen, RoutingScreen):
+                screen.load(screen.put_vanished_back, "restore")
 
         self.call_later(show)
 

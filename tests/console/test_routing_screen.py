@@ -15,6 +15,8 @@ from app.console.modals.rule_editor import RuleEditor
 from app.console.scenes_routing import rules_view
 from app.console.screens.catalog import CatalogScreen
 from app.console.screens.routing import RoutingScreen
+from engine.health.levels import KEY_RULE_RESTORE
+from engine.views import FindingView
 from engine.views_rules import DraftCheck, RuleDraft, SaveResult
 from tests.console.fixtures import (
     ScriptedClient,
@@ -175,6 +177,21 @@ async def test_a_vanished_rule_is_put_back() -> None:
         await press(pilot, "6")
         assert "✗ vanished" in screen_text(pilot)
         await press(pilot, "B", "right", "enter")
+    assert drafts(client) == [RuleDraft(rule("models to vast"))]
+
+
+async def test_the_finding_of_a_vanished_rule_leads_to_putting_it_back() -> None:
+    view = failing_view()
+    gone = FindingView("rule-vanished:x", "critical", "hosts.yaml", "rule x is gone", "put it back", KEY_RULE_RESTORE)
+    client = scripted_client(replace(view, findings=(gone,)))
+    async with console(client) as pilot:
+        assert "B put back" in screen_text(pilot)
+        pilot.app.screen.query_one("#findings").focus()
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, DetailScreen)
+        await press(pilot, "B")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await press(pilot, "right", "enter")
     assert drafts(client) == [RuleDraft(rule("models to vast"))]
 
 

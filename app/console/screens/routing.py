@@ -240,6 +240,11 @@ class RoutingScreen(ListScreen):
         rule = chosen[1] if chosen is not None and chosen[1].vanished else gone[0]
         self._act(self._review(RuleDraft(rule.yaml), f"Put back {plain(rule.name, 60)}", "Put back"))
 
+    async def put_vanished_back(self) -> None:
+        """Look at the rules anew, then put back the first that vanished."""
+        await self._fill_rules()
+        self.do_rule_restore()
+
     def do_rule_fix(self) -> None:
         """Preview what mends the finding, and apply it."""
         fix = self._fix()
