@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,10 @@ def change_config(group: Cluster, change: Callable[[dict[str, Any]], object]) ->
 
 def until(check: Callable[[], Any]) -> Any:
     """Ask the program again and again until the answer is true; the test's own time limit ends a vain wait."""
-    while True:
-        if found := check():
-            return found
+    pause = threading.Event()
+    while not (found := check()):
+        pause.wait(0.02)
+    return found
 
 
 def below(group: Cluster, pattern: str) -> list[str]:

@@ -27,6 +27,8 @@ STATUS = {
 }
 TRANSPORT = "node transport breaker attempts failures first_attempt_rate bytes_per_second last_errors"
 LINK = "source target limit most reason bytes_per_second success_rate decisions"
+OFTEN = {"manifest_refresh_interval": "1s"}
+"""How often nodes are looked at; a minute by default, which every new file would wait."""
 ATTEMPT = "number transport source target success bytes_done bytes_on_wire bytes_resent duration_seconds failures"
 
 
@@ -40,7 +42,7 @@ def group(tmp_path: Path) -> Iterator[Cluster]:
         note = tmp_path / "note"
         note.write_text(f'#!/bin/sh\ncat >> "{tmp_path}/noted"\necho >> "{tmp_path}/noted"\n')
         note.chmod(0o755)
-        change_config(made, lambda document: document["data_plane"].update(on_finding=_quickly(note)))
+        change_config(made, lambda document: document["data_plane"].update(on_finding=_quickly(note), **OFTEN))
         yield made
 
 

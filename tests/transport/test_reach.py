@@ -90,10 +90,10 @@ def test_switched_off_is_said_so(policy: Policy) -> None:
         ("100.128.0.1", False),
         ("fd7a:115c:a1e0::1", True),
         ("::ffff:10.0.0.1", True),
-        ("::ffff:8.8.8.8", False),
+        ("::ffff:203.0.113.8", False),
         ("2001:db8::1", False),
         ("0.0.0.0", False),
-        ("8.8.8.8", False),
+        ("203.0.113.8", False),
     ],
 )
 def test_trusted_is_what_is_private_or_the_tailnet(policy: Policy, address: str, trusted: bool) -> None:
