@@ -77,11 +77,31 @@ def judge(case: Case) -> Verdict:
     if any(_counts_when_read(form) for form in case.forms if form.location == case.target and form.archive_id is None):
         before = before | {case.target}
     reason, remedy = _objection(case, len(before), len(after))
+    if not reason:
+        reason, remedy = _taken(case, counting)
     return Verdict(not reason, reason, remedy, len(before), len(after), staying)
 
 
 def _counts_when_read(form: Form) -> bool:
     return form.durable and not form.failing
+
+
+def _taken(case: Case, counting: Sequence[Form]) -> tuple[str, str]:
+    """Return what forbids it though nobody read all forms lately: the archive's location may hold a copy already."""
+    known = [
+        form for form in case.forms if form.durable and not form.failing and form.archive_sound and not form.doomed
+    ]
+    before = {form.location for form in known if case.newcomer is None or form.archive_id != case.newcomer}
+    staying = [form for form in known if form.archive_id != case.newcomer or form in counting]
+    after = {form.location for form in staying if form.location != case.target or form.archive_id is not None}
+    return _fewer(len(before), len(after)) if len(after) < len(before) else ("", "")
+
+
+def _fewer(before: int, after: int) -> tuple[str, str]:
+    return (
+        f"verified durable copies would fall from {before} to {after}: a location counts once",
+        "archive it at a location that holds no copy yet, or keep it",
+    )
 
 
 def _objection(case: Case, before: int, after: int) -> tuple[str, str]:
@@ -94,8 +114,5 @@ def _objection(case: Case, before: int, after: int) -> tuple[str, str]:
     if after < 1:
         return "no verified durable copy would be left", "see why the others do not count: `syncdeck catalog where KEY`"
     if after < before:
-        return (
-            f"verified durable copies would fall from {before} to {after}: a location counts once",
-            "archive it at a location that holds no copy yet, or keep it",
-        )
+        return _fewer(before, after)
     return "", ""

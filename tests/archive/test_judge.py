@@ -110,3 +110,9 @@ def test_only_an_archive_that_is_fresh_sound_durable_and_reachable_vouches() -> 
 
 def test_an_archive_that_took_ones_place_already_cannot_take_anothers() -> None:
     assert not judge(case(ARCHIVED, newcomer=None)).allowed
+
+
+def test_an_archive_where_a_copy_lies_already_takes_no_place_though_nobody_read_that_copy_lately() -> None:
+    verdict = judge(case(ARCHIVED, form("cold", verified_at=None)))
+    assert not verdict.allowed and "from 2 to 1" in verdict.reason
+    assert judge(case(ARCHIVED, form("c", verified_at=None, reachable=False))).allowed
