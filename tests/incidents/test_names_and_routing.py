@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.incidents.conftest import Story
 
 AWKWARD = (
     "-rf canonical_hex8_3p.npz",
-    "it's \"q\" hex8_3p $(touch owned) `y`.npz",
+    'it\'s "q" hex8_3p $(touch owned) `y`.npz',
     "ünï çödé hex8_3p.npz",
     "%s hex8_3p;&|.npz",
     "*?[x] hex8_4p.npz",
@@ -111,10 +112,19 @@ def test_every_training_set_reaches_the_trainer_in_the_first_round(story: Story)
     assert {path.name for path in trainer.iterdir()} == {*AWKWARD, *MANY, INFLATING}
 
 
+def _copies(transfers: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    """Return when each copy began and ended. Small files of one pair that were claimed together travel as one."""
+    ends: dict[tuple[str, str, float], float] = {}
+    for each in transfers:
+        run = (each["source"], each["target"], each["started_at"] or each["finished_at"])
+        ends[run] = max(ends.get(run, 0.0), each["finished_at"])
+    return [(began, ended) for (_, _, began), ended in ends.items()]
+
+
 def test_no_more_copies_run_at_once_than_the_file_allows(story: Story) -> None:
-    times = [(t["started_at"] or t["finished_at"], 1) for t in story.facts["transfers"]]
-    times += [(t["finished_at"], -1) for t in story.facts["transfers"]]
-    assert len(story.facts["transfers"]) > 5 * LIMIT
+    copies = _copies(story.facts["transfers"])
+    assert len(copies) > 2 * LIMIT, "too few to run side by side"
+    times = [(began, 1) for began, _ in copies] + [(ended, -1) for _, ended in copies]
     assert max(accumulate(step for _, step in sorted(times))) <= LIMIT
 
 
