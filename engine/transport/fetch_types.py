@@ -89,8 +89,8 @@ class FetchHandle(Protocol):
         """Replace the list of sources: peers came, went, or have more chunks."""
         ...
 
-    def manifest(self, manifest: ChunkManifest) -> None:
-        """Say what every chunk must hash to; what was fetched before is checked then."""
+    def manifest(self, manifest: ChunkManifest | None) -> None:
+        """Say what every chunk must hash to; what was fetched before is checked then. None: nobody can say."""
         ...
 
     def final(self) -> None:

@@ -131,8 +131,11 @@ class RunningFetch:
                 self._failed_classes.pop(source.id, None)
         self._order({"sources": [_source_frame(source) for source in sources]})
 
-    def manifest(self, manifest: ChunkManifest) -> None:
-        """Say what every chunk must hash to."""
+    def manifest(self, manifest: ChunkManifest | None) -> None:
+        """Say what every chunk must hash to; None: nobody can say."""
+        if manifest is None:
+            self._order({"manifest": None})
+            return
         task = asyncio.get_running_loop().create_task(self._send_manifest(manifest), name="manifest")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)

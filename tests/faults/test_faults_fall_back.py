@@ -42,7 +42,7 @@ async def test_what_a_server_sent_before_it_died_is_kept_by_the_stream(ends: End
                 ground.proxy.fault = Fault(Kind.RESET_ON_CONNECT)
                 ground.proxy.cut()
 
-        job.rate.set(16 * MIB)
+        job.rate.set(6 * MIB)
         manager = TransportManager(ground.adapters, SystemClock(), pause=no_pause)
         delivery = await manager.deliver(job, CHAIN, heard)
         assert delivery.outcome is not None, delivery.error

@@ -93,8 +93,6 @@ class Fetch:
         cause = "what was fetched to %s is not the content that was promised" % self._file.path
         raise Failure("checksum-mismatch", cause, "it is fetched again by itself; if it goes on, check that disk")
 
-    # What the pullers ask and tell.
-
     def next_run(self) -> Optional[Run]:
         """Return what a connection does next, waiting for it; None when all is over."""
         with self.lock:
@@ -201,8 +199,6 @@ class Fetch:
             self._error = self._error or error
             self.lock.notify_all()
 
-    # Orders.
-
     def take(self, order: Dict[str, Any]) -> None:
         """Obey one order of the engine."""
         if "rate" in order:
@@ -237,12 +233,15 @@ class Fetch:
             self._file.note_holes()
 
     def _verified(self) -> Spans:
-        """Return what may be served to others: nothing before the manifest is known, then what was compared with it."""
+        """Return what may be served to others: what was compared with the manifest."""
         if self._proof.sha256s is None:
             return []
         return without(self.plan.done, self._trusted)
 
-    def _learn(self, manifest: Dict[str, Any]) -> None:
+    def _learn(self, manifest: Optional[Dict[str, Any]]) -> None:
+        if manifest is None:
+            self._manifest_seconds = 0.0
+            return
         try:
             wrong = self._proof.learn(manifest)
         except Failure as failure:
@@ -295,19 +294,21 @@ class Fetch:
     def _wait_for_promise(self) -> None:
         """Without a hash of the whole, only the manifest can say what is right."""
         while self._proof.sha256 is None and self._proof.sha256s is None:
-            self.report()
-            with self.lock:
-                if self._error is not None:
-                    raise self._error
-                self.lock.wait(IDLE_SECONDS)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait a moment; raise what ended the fetch."""
+        self.report()
+        with self.lock:
+            if self._error is not None:
+                raise self._error
+            self.lock.wait(IDLE_SECONDS)
 
     def _find_wrong(self) -> Spans:
         """Read every chunk back, once the manifest is there; have the wrong ones fetched again."""
-        until = time.monotonic() + self._manifest_seconds
-        while self._hash_chunks and self._proof.sha256s is None and not self._hope.final and time.monotonic() < until:
-            self.report()
-            with self.lock:
-                self.lock.wait(IDLE_SECONDS)
+        since = time.monotonic()
+        while self._hash_chunks and self._proof.sha256s is None and time.monotonic() - since < self._manifest_seconds:
+            self._rest()
         if self._proof.sha256s is None:
             return []
         wrong = self._file.wrong_chunks(self._proof.sha256s, normal([(0, self.plan.chunks)]), self.report)

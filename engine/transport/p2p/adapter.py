@@ -118,6 +118,7 @@ class P2PTransport:
             if job.sha256 is None:
                 raise
             # The promise of the whole is enough; only nothing can be served to others before it is kept.
+            handle.manifest(None)
 
     async def _explain(self, error: TransferError, swarm: Swarm, proof: SourceProof, job: TransferJob) -> None:
         """Raise what the source's own agent has to say of a failure, if it knows better."""
