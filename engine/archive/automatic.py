@@ -87,7 +87,8 @@ class AutomaticArchive:
         if await self.allowed():
             for relief in await self.reliefs():
                 keys = tuple(row.key for row in relief.rows)
-                await self._desk.run(ArchiveRequest(keys, relief.location))
+                if keys:  # a request without keys means everything there
+                    await self._desk.run(ArchiveRequest(keys, relief.location))
 
     async def allowed(self) -> bool:
         """Return whether an operator let it act."""
