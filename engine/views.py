@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.transport_views import BreakerView
+from engine.views_archive import GamesView
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,9 @@ class EntryDetail:
     replicas: tuple[ReplicaView, ...]
     placements: tuple[PlacementView, ...]
     transfers: tuple[TransferView, ...] = ()
+    games: GamesView | None = None
+    """Of a games database whose current version is counted; ``games_sentence`` says what follows, in words."""
+    games_sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
