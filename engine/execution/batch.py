@@ -12,13 +12,13 @@ from engine.execution.batch_items import Item, Prepared, ends, prepare, refreshe
 from engine.execution.batch_sizes import BatchSizes
 from engine.execution.executor import Executor, discard_or_leave
 from engine.execution.outcomes import Announced, Arrived, Outcomes
-from engine.shielded import finish_anyway
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Refused, Superseded
 from engine.integrity.guard import Decision, Verdict
 from engine.model import ReplicaState, Transfer, TransferState, Transport
 from engine.queue.values import NewEdge
 from engine.remote.types import NodeAgent, PublishResult
+from engine.shielded import finish_anyway
 from engine.transport.batch_delivery import deliver_batch
 from engine.transport.manager import Delivery
 

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from engine.errors import SyncdeckError
-from engine.shielded import finish_anyway
 from engine.model import FileStat
 from engine.remote.types import NodeAgent, SnapshotInfo
+from engine.shielded import finish_anyway
 
 
 @dataclass

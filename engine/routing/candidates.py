@@ -75,9 +75,7 @@ def refusals(policy: Policy, data_type: DataType) -> dict[str, tuple[str, int | 
     return found
 
 
-def select(
-    rule: RuleSpec, pool: tuple[Candidate, ...], everywhere: tuple[Candidate, ...]
-) -> tuple[SelectedPlace, ...]:
+def select(rule: RuleSpec, pool: tuple[Candidate, ...], everywhere: tuple[Candidate, ...]) -> tuple[SelectedPlace, ...]:
     """Return the places of a rule with their members. Raises SyncdeckError for a selector that cannot be read."""
     selected = []
     for place in rule.place:

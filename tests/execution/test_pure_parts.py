@@ -14,13 +14,13 @@ from engine.clock import ManualClock
 from engine.errors import ErrorClass, TransferError
 from engine.execution.checked import CheckedContents
 from engine.execution.progress import ProgressBoard
-from engine.shielded import finish_anyway
 from engine.execution.space import SpaceLedger
 from engine.execution.sweeping import left_over
 from engine.execution.verdicts import Ending, Refused, Superseded, judge
 from engine.integrity.temporary import TemporaryNames
 from engine.model import LocationState
 from engine.remote.types import RootStatus
+from engine.shielded import finish_anyway
 from engine.transport.errors import bad_source
 from engine.transport.retries import backoff
 
