@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from config.document import Document
 from config.rules_file import RulesApart
 from config.schema.cluster import ClusterFile
-from config.schema.rule import PRIORITIES, Rule, RuleMatchSection
-from config.types import DataType, RuleMatch, RulePlace, RuleSpec
+from config.schema.rule import Rule, RuleMatchSection
+from config.types import PRIORITIES, DataType, RuleMatch, RulePlace, RuleSpec
 from config.units import Bounds, parse_duration, parse_size
 
 BUILT_IN_PREFIX = "built-in:"

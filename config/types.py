@@ -13,6 +13,9 @@ from enum import StrEnum
 from config.archive_settings import ArchiveSettings
 from config.timetable import TimetableRow
 
+PRIORITIES = {"critical": 100, "high": 75, "normal": 50, "low": 25, "background": 10}
+"""The names of the five priorities and their numbers, as the users' planner has them."""
+
 
 class DataType(StrEnum):
     """The kinds of data that syncdeck catalogues and moves."""
@@ -261,7 +264,7 @@ class EngineSettings:
     auto_sync_enabled: bool = True
     count_games: bool = True
     http: HttpSettings = HttpSettings()
-    archive: ArchiveSettings = ArchiveSettings()
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     bandwidth: BandwidthSettings = BandwidthSettings()
 
 

@@ -9,11 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from config.schema.base import Duration, Integer, Section, as_list
 from config.selector import Selector, SelectorError
-from config.types import DataType, Transport
+from config.types import PRIORITIES, DataType, Transport
 from config.units import Bounds, parse_bounds, parse_duration, parse_size
-
-PRIORITIES = {"critical": 100, "high": 75, "normal": 50, "low": 25, "background": 10}
-"""The names of the five priorities and their numbers, as the users' planner has them."""
 
 
 def _selector(text: str) -> str:

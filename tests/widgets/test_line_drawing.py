@@ -101,16 +101,17 @@ def test_the_least_needed_column_goes_first() -> None:
     assert widths(COLUMNS, 12) == [12, 0, 0]
 
 
-def test_the_help_key_is_the_last_to_leave_the_footer() -> None:
-    screens = [KeyHint("1", "Dashboard", "a")]
-    actions = [KeyHint("s", "sync", "b"), KeyHint("e", "emergency", "c"), KeyHint("?", "help", "d")]
+def test_other_screens_names_leave_the_footer_first_and_the_help_key_never() -> None:
+    screens = [KeyHint("1", "Dashboard", "a", active=True), KeyHint("2", "Transfers", "b")]
+    actions = [KeyHint("s", "sync", "c"), KeyHint("e", "emergency", "d"), KeyHint("?", "help", "e")]
 
     def text(width: int) -> str:
         return "".join(span.text for span in footer_line(screens, actions, width)).strip()
 
-    assert text(60).split() == ["1", "Dashboard", "s", "sync", "e", "emergency", "?", "help"]
-    assert text(34).split() == ["1", "Dashboard", "s", "sync", "?", "help"]
-    assert text(24).split() == ["1", "Dashboard", "?", "help"]
+    assert text(60).split() == ["1", "Dashboard", "2", "Transfers", "s", "sync", "e", "emergency", "?", "help"]
+    assert text(50).split() == ["1", "Dashboard", "2", "s", "sync", "e", "emergency", "?", "help"]
+    assert text(36).split() == ["1", "Dashboard", "2", "s", "sync", "?", "help"]
+    assert text(24).split() == ["1", "Dashboard", "2", "?", "help"]
 
 
 def _row(number: int) -> TableRow:

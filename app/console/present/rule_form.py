@@ -13,7 +13,7 @@ from config.editing.edits import Delete, Edit, InsertKey, SetValue
 from config.editing.errors import EditRefused
 from config.editing.rules import parse_rule
 from config.editing.splice import apply_edits
-from config.schema.rule import PRIORITIES
+from config.types import PRIORITIES
 
 MATCH = "match"
 _COPIES = re.compile(r"^(?P<selector>.*\S)\s+x\s*(?P<copies>\d+|all)$")
