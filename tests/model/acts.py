@@ -297,6 +297,7 @@ BEGINNING = (Act("write_new", (0, 0, 1)), Act("write_new", (1, 1, 0)), Act("sync
 MOTIFS: tuple[tuple[str, ...], ...] = (
     ("spoil_drive", "archive"),
     ("ask_archive", "change_rules", "sync", "work"),
+    ("write_new", "look", "ask_archive", "plan", "move", "work"),
     ("archive", "rot_archive", "archive"),
     ("archive", "damage_archive", "verify"),
     ("sync", "stray", "sync", "append", "wait", "sync"),

@@ -79,6 +79,11 @@ def counting_failed_archives(patch: Patch) -> None:
     patch.setattr(ArchiveRecords, "settle", only_noted)
 
 
+def counting_a_place_twice(patch: Patch) -> None:
+    """An archive takes an original's place although its location holds a copy that nobody read lately."""
+    patch.setattr(judge, "_taken", lambda case, counting: ("", ""))
+
+
 def replacing_larger_by_smaller(patch: Patch) -> None:
     """A version that shrank takes the place of the larger copy."""
 
@@ -122,6 +127,7 @@ BREAKAGES: dict[Callable[[Patch], None], tuple[str, ...]] = {
     holding_nothing: ("archive",),
     ignoring_freshness: ("archive", "rot_archive", "archive"),
     counting_failed_archives: ("archive", "damage_archive", "verify"),
+    counting_a_place_twice: ("write_new", "look", "ask_archive", "plan", "move", "work"),
     replacing_larger_by_smaller: ("sync", "shrink", "wait", "sync"),
     overwriting_diverged: ("sync", "stray", "sync", "append", "wait", "sync"),
 }

@@ -12,12 +12,10 @@ SHORT, LONG = 40, 120
 @pytest.mark.parametrize("group", range(4))
 async def test_no_schedule_makes_a_version_less_safe(group: int) -> None:
     """Real store, catalog, queue, planner, executor, archive and proofs; only nodes and the way between are played."""
-    deleted, replaced = 0, 0
-    for seed in range(5 * group, 5 * group + 5):
-        stage = await play(schedule(seed, SHORT))
-        deleted += stage.truth.unlinked
-        replaced += stage.truth.replaced
-    assert deleted and replaced, "a run in which nothing goes proves nothing"
+    deleted = 0
+    for seed in range(3 * group, 3 * group + 3):
+        deleted += (await play(schedule(seed, SHORT))).truth.unlinked
+    assert deleted, "a run in which nothing goes proves nothing"
 
 
 @pytest.mark.storm
