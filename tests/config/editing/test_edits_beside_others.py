@@ -110,7 +110,7 @@ class Tally:
     merged: int = 0
     overlaps: int = 0
     same: int = 0
-    edits: set[tuple[str, str]] = field(default_factory=set)
+    edits: set[tuple[str, str]] = field(default_factory=set, repr=False)
     """Every text and its edit, written out: how many different ones there were."""
 
     def __str__(self) -> str:
@@ -187,7 +187,6 @@ def test_edits_beside_another_writer_lose_neither_side(tmp_path: Path, neighbour
 @pytest.mark.storm
 @pytest.mark.timeout(1800)
 def test_five_hundred_edits_beside_another_writer_lose_neither_side(tmp_path: Path, neighbour: Neighbour) -> None:
-    tally = run(tmp_path / "hosts.yaml", neighbour, 500)
+    tally = run(tmp_path / "hosts.yaml", neighbour, 750)  # hypothesis tries some twice
     print(tally)
-    assert tally.merged >= 350 and tally.refused < 50, str(tally)
-    assert tally.overlaps > 0 and len(tally.edits) > 400, str(tally)
+    assert tally.merged >= 400 and tally.refused < 50 and len(tally.edits) >= 500, str(tally)
