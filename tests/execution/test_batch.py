@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.execution.data import MIB, make_database, temporaries
 from tests.execution.world import World
 
 S = TransferState
+GIB = 1 << 30
 TO_DONE = [S.QUEUED, S.CLAIMED, S.TRANSFERRING, S.VERIFYING, S.PUBLISHING, S.DONE]
 
 
@@ -206,8 +208,10 @@ async def test_what_may_not_fit_as_a_whole_goes_file_by_file_until_the_disk_is_f
     assert status.total_bytes is not None and status.free_bytes is not None
     thresholds = world.known.policy.thresholds
     limit = int(status.total_bytes * thresholds.disk_max_percent / 100.0) - (status.used_bytes or 0)
-    held = min(status.free_bytes, limit) - MIB // 2
-    world.tools.space.reserve_target(999, "node-2", status, held, thresholds, emergency=False)
+    # More than is free, as of a drive that has it: whatever others free on this machine meanwhile is held, too.
+    held, roomy = min(status.free_bytes, limit) + GIB, 4 * status.total_bytes + GIB
+    before = replace(status, total_bytes=roomy, free_bytes=roomy)
+    world.tools.space.reserve_target(999, "node-2", before, held, thresholds, emergency=False)
     await world.runner.drain()
     ended = [await world.transfer(number) for number in ids]
     assert {transfer.state for transfer in ended} == {S.BLOCKED}
