@@ -70,6 +70,7 @@ class ArchiveDesk:
 
     async def page(self, offset: int, count: int, text: str) -> ArchivePage:
         """Return a window onto the archives."""
+        await self._restoring.note_restored()
         total, found = await self._records.page(offset, count, text)
         return ArchivePage(self._clock.now(), total, offset, tuple(map(self._row, found)))
 
@@ -103,6 +104,7 @@ class ArchiveDesk:
 
     async def undo(self) -> ActionResult:
         """Queue the restores of what was archived and deleted last."""
+        await self._restoring.note_restored()
         run = await self._records.last_run()
         done = [] if run is None else await self._records.of_run(run)
         gone = [one for one in done if one.original is Original.DELETED and one.state is ArchiveState.VERIFIED]

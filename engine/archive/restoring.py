@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.types import Policy
+from engine.archive.proofs import USED
 from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState, Original
 from engine.catalog.roots import roots_of
@@ -20,7 +21,7 @@ from engine.model import LIVE_STATES, SyncPriority, TransferState
 from engine.queue.claims import RESTORE
 from engine.queue.entrance import enqueue
 from engine.queue.values import NewTransfer
-from engine.store.schema import archives, restores, transfers, versions
+from engine.store.schema import archives, proofs, restores, transfers, versions
 from engine.store.store import Store
 
 _TARGET_OF_RESTORE = (
@@ -30,6 +31,12 @@ _TARGET_OF_RESTORE = (
     .order_by(transfers.c.id.desc())
     .limit(1)
     .correlate(archives)
+    .scalar_subquery()
+)
+_LAST_DELETION = (
+    select(func.coalesce(func.max(proofs.c.finished_at), 0.0))
+    .where(proofs.c.archive_id == restores.c.archive_id, proofs.c.state == USED)
+    .correlate(restores)
     .scalar_subquery()
 )
 _LIVE = [state.value for state in LIVE_STATES]
@@ -117,14 +124,17 @@ class Restoring:
     async def note_restored(self) -> None:
         """Note of archives whose original is back that it is: it may be replaced again, one for one."""
         done = select(restores.c.archive_id).join(transfers, transfers.c.id == restores.c.transfer_id)
-        back = archives.c.id.in_(done.where(transfers.c.state == TransferState.DONE.value))
+        since = (transfers.c.state == TransferState.DONE.value, transfers.c.finished_at >= _LAST_DELETION)
+        back = archives.c.id.in_(done.where(*since))
         gone = archives.c.original == Original.DELETED.value
         here = archives.c.original_location == _TARGET_OF_RESTORE
 
         async def put(connection: AsyncConnection) -> None:
             await connection.execute(update(archives).where(back, gone, here).values(original=Original.KEPT.value))
 
-        await self._store.write(put)
+        found = select(archives.c.id).where(back, gone, here).limit(1)
+        if await self._store.query(lambda c: c.execute(found).first()) is not None:
+            await self._store.write(put)
 
     def scratch(self, location: str) -> tuple[str, str]:
         """Return a folder of a location that every scan looks at, and its root: what a kill leaves there is swept."""
