@@ -102,7 +102,7 @@ class NodesScreen(ListScreen):
     def show_state(self, state: ConsoleState) -> None:
         """Follow the engine; the rescues go on between its revisions."""
         super().show_state(state)
-        if state.view is not None:
+        if state.view is not None and not state.error:
             self.load(self._load_rescues, "rescues")
 
     async def _load_rescues(self) -> None:
