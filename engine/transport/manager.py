@@ -192,7 +192,8 @@ class TransportManager:
             if outcome is not None or last.error is None:
                 return outcome
             gained = walk.meter.furthest - before >= LEAST_GAIN_BYTES
-            network = last.error.error_class is ErrorClass.TRANSIENT_NETWORK and last.reached
+            # A connection that is cut may take its last reports with it; what arrived shows that it had stood.
+            network = last.error.error_class is ErrorClass.TRANSIENT_NETWORK and (last.reached or gained)
             if not (network and gained and adapter.capabilities.resume):
                 return None
             longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(breaks, 10))

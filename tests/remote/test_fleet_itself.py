@@ -44,7 +44,15 @@ def test_no_process_survives_the_fleet(tmp_path: Path) -> None:
         assert any("sleep" in process.name() for process in started)
     client.wait()
     client.stdout.close()
-    assert not [process for process in started if process.is_running()]
+    assert not [process for process in started if _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    """A process that ended, and waits for init to take note of that, does not live."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_noisy_shell_prints_before_the_command(tmp_path: Path) -> None:
