@@ -45,6 +45,8 @@ class OnceReport:
     done: int
     failed: int
     blocked: int
+    unfinished: bool
+    """Whether more was to be moved than the queue took: it is full of what waits for its next try."""
     unreachable: tuple[str, ...]
     findings: tuple[FindingView, ...]
 
@@ -114,6 +116,8 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         if not parts.observing and not parts.paused:
             await parts.archive.worker.drain()
             await parts.runner.drain()
+            while await parts.planning.go_on(snapshot_now=True):
+                await parts.runner.drain()
             await parts.archive.restoring.note_restored()
             await parts.keeper.look_at_all()
         await parts.rescues.look()
@@ -121,7 +125,8 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         tally = await parts.queue.tally_of_run(parts.run_started_at)
         unreachable = tuple(n.node for n in status.nodes if n.state not in ("up", "unused", "unknown"))
         full = sum(refusal.code in NEEDS_A_PERSON - CONTRADICTED for refusal in parts.planning.refused)
-        return OnceReport(tally.done, tally.failed, tally.blocked + full, unreachable, status.findings)
+        unfinished = parts.planning.unfinished
+        return OnceReport(tally.done, tally.failed, tally.blocked + full, unfinished, unreachable, status.findings)
 
     async def close(self) -> None:
         """Stop the loops and let go of everything; queued work goes on at the next start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.values import Place, Places
@@ -23,6 +24,10 @@ from engine.routing.router import Router
 PAGE_ENTRIES = 500
 MOST_QUEUED = 5_000
 """The queue is a buffer, not a copy of the plan: what does not fit is planned again when it has drained."""
+MOST_URGENT = 5_000
+"""Room of their own for transfers that are more urgent than most, however long the queue is."""
+MOST_LIVE = 50_000
+"""With those that wait for a node or for a person. These hold up no others, up to this number."""
 KEPT_REFUSALS = 2_000
 
 PlanPage = Callable[[Sequence[DataEntry], PlanContext], PlanResult]
@@ -54,7 +59,34 @@ class ReconcileReport:
     queued: int
     refused: tuple[Refusal, ...]
     sequence: int
-    complete: bool
+    rest_after: int | None = None
+    """Where the queue was full: the entries after this row id are still to be planned. None when all were."""
+
+
+class Page(NamedTuple):
+    """Entries that follow the row id ``after``."""
+
+    after: int
+    entries: list[DataEntry]
+
+
+class QueueRoom:
+    """How much one pass may put into the queue: what is urgent has room of its own."""
+
+    def __init__(self, ordinary: int, most: int) -> None:
+        self._ordinary = min(ordinary, most)
+        self._urgent = min(max(ordinary, 0) + MOST_URGENT, most)
+
+    def fitting(self, wanted: Sequence[NewTransfer]) -> list[NewTransfer]:
+        """Return what of ``wanted`` may be queued, and count it."""
+        fitting = []
+        for new in wanted:
+            urgent = new.priority >= SyncPriority.HIGH
+            if (self._urgent if urgent else self._ordinary) > 0:
+                self._ordinary -= 1
+                self._urgent -= 1
+                fitting.append(new)
+        return fitting
 
 
 class Reconciler:
@@ -102,15 +134,11 @@ class Reconciler:
         """Return every location as planned with."""
         return dict(self._fleet.location_views(self.failing()))
 
-    async def pages(self, changed_since: int | None = None) -> AsyncIterator[list[DataEntry]]:
-        """Yield the entries (those changed since a sequence number) in pages."""
-        after = 0
-        while True:
-            page = await self._catalog.iter_entries(after, PAGE_ENTRIES, changed_since)
-            if not page:
-                return
-            after = page[-1][0]
-            yield [entry for _, entry in page]
+    async def pages(self, changed_since: int | None = None, after: int = 0) -> AsyncIterator[Page]:
+        """Yield the entries after a row id (those changed since a sequence number) in pages."""
+        while found := await self._catalog.iter_entries(after, PAGE_ENTRIES, changed_since):
+            before, after = after, found[-1][0]
+            yield Page(before, [entry for _, entry in found])
 
     async def results(
         self, plan: PlanPage, first: Sequence[int] = (), others: bool = True
@@ -137,35 +165,40 @@ class Reconciler:
             after = page[-1][0]
             yield [entry for entry_id, entry in page if entry_id not in planned]
 
-    async def reconcile(self, changed_since: int | None, snapshot_now: bool = False) -> ReconcileReport:
-        """Plan and queue; what must be hashed first is handed to the settler. Stops early when the queue is full.
+    async def room(self) -> int:
+        """Return how many transfers the queue would take; 0 or less when it is full."""
+        return MOST_QUEUED - await self._queue.on_their_way()
 
-        ``snapshot_now`` sends changed databases although their snapshot interval is not over.
+    async def reconcile(
+        self, changed_since: int | None, snapshot_now: bool = False, after: int = 0, look_on: bool = True
+    ) -> ReconcileReport:
+        """Plan and queue; what must be hashed first is handed to the settler.
+
+        ``snapshot_now`` sends changed databases although their snapshot interval is not over. ``after`` goes on where
+        an earlier pass found the queue full; where this one does, it ends, or looks on for what is urgent.
         """
         sequence = await self._catalog.sequence()
-        entries, queued, complete = 0, 0, True
+        entries, queued, rest_after = 0, 0, None
         refused: list[Refusal] = []
         context = replace(await self.context(), snapshot_now=snapshot_now)
-        room = MOST_QUEUED - len(context.live)
-        async for page in self.pages(changed_since):
-            entries += len(page)
-            self._newest.see(page)
-            await self._note_wanted(page, context)
-            settled, result = await self._plan(page, context)
+        room = QueueRoom(await self.room(), MOST_LIVE - len(context.live))
+        async for page in self.pages(changed_since, after):
+            entries += len(page.entries)
+            self._newest.see(page.entries)
+            await self._note_wanted(page.entries, context)
+            settled, result = await self._plan(page.entries, context)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             await self._stand_refused(settled, result.refused)
-            new = self.transfers(result)
-            if len(new) > room:
-                complete = False
-                new = new[: max(room, 0)]
-            if new:
-                accepted = await self._queue.enqueue(new)
-                queued += len(accepted)
-                room -= len(accepted)
+            wanted = self.transfers(result)
+            fitting = room.fitting(wanted)
+            if fitting:
+                queued += len(await self._queue.enqueue(fitting))
                 context = context.after(result)
-            if not complete:
+            if len(fitting) < len(wanted) and rest_after is None:
+                rest_after = page.after
+            if rest_after is not None and not look_on:
                 break
-        return ReconcileReport(entries, queued, tuple(refused), sequence, complete)
+        return ReconcileReport(entries, queued, tuple(refused), sequence, rest_after)
 
     async def survey(self) -> ReconcileReport:
         """Plan everything and queue nothing: what an observing engine would do."""
@@ -173,12 +206,12 @@ class Reconciler:
         refused: list[Refusal] = []
         context = await self.context()
         async for page in self.pages():
-            entries += len(page)
-            _, result = await self._plan(page, context)
+            entries += len(page.entries)
+            _, result = await self._plan(page.entries, context)
             context = context.after(result)
             wanted += len(self.transfers(result))
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
-        return ReconcileReport(entries, wanted, tuple(refused), await self._catalog.sequence(), True)
+        return ReconcileReport(entries, wanted, tuple(refused), await self._catalog.sequence())
 
     async def _plan(self, page: Sequence[DataEntry], context: PlanContext) -> tuple[list[DataEntry], PlanResult]:
         """Return what could be planned of a page, and the plan; what must be hashed first is handed to the settler.
@@ -192,7 +225,7 @@ class Reconciler:
         """Yield what the next pass would decide, page by page; what is being hashed is left out, as it will be then."""
         context = await self.context()
         async for page in self.pages():
-            settled = [entry for entry in page if not self._settler.settling(entry)]
+            settled = [entry for entry in page.entries if not self._settler.settling(entry)]
             result = await asyncio.to_thread(self._planner.plan_replication, settled, context)
             context = context.after(result)
             yield result

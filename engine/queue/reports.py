@@ -20,6 +20,7 @@ from engine.store.schema import attempts, edges, transfers
 _LIVE = transfers.c.state.in_([state.value for state in LIVE_STATES])
 _OVER = transfers.c.state.in_([s.value for s in TransferState if s not in LIVE_STATES])
 _RUNNING = [state.value for state in RUNNING_STATES]
+_ON_THEIR_WAY = [TransferState.QUEUED.value, TransferState.RETRY_AT.value, *_RUNNING]
 _HELD = [TransferState.WAITING.value, TransferState.RETRY_AT.value]
 _DONE = TransferState.DONE.value
 _BLOCKED = TransferState.BLOCKED.value
@@ -55,6 +56,12 @@ class Reports(QueuePart):
             return {row[0]: row[1] for row in connection.execute(statement)}
 
         return await self._store.query(count)
+
+    async def on_their_way(self) -> int:
+        """Return how many transfers run, or will without anybody's doing: they neither wait for a node nor for a
+        person."""
+        statement = select(func.count()).where(transfers.c.state.in_(_ON_THEIR_WAY))
+        return await self._store.query(lambda c: int(c.execute(statement).scalar_one()))
 
     async def waiting_reasons(self) -> list[tuple[str, int]]:
         """Return why transfers wait, and how many for each reason, the commonest first.

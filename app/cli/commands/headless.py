@@ -85,7 +85,7 @@ async def _once(engine: UnifiedDataPlane, lock: StateLock, json_output: bool) ->
             await server.close()
             await engine.close()
     _print(report, json_output)
-    return ExitCode.BAD_ANSWER if report.failed or report.blocked else ExitCode.DONE
+    return ExitCode.BAD_ANSWER if report.failed or report.blocked or report.unfinished else ExitCode.DONE
 
 
 def _print(report: OnceReport, json_output: bool) -> None:
@@ -93,6 +93,8 @@ def _print(report: OnceReport, json_output: bool) -> None:
         output.json_value(_as_json(report))
         return
     output.text(f"{human.count(report.done, 'transfer')} done, {report.failed} failed, {report.blocked} blocked")
+    if report.unfinished:
+        output.text("more is to be moved, but the queue is full of what waits to be tried again: run this again later")
     for node in report.unreachable:
         output.text(f"unreachable: {node}")
     for finding in report.findings:
@@ -104,6 +106,7 @@ def _as_json(report: OnceReport) -> dict[str, Any]:
         "done": report.done,
         "failed": report.failed,
         "blocked": report.blocked,
+        "unfinished": report.unfinished,
         "unreachable": list(report.unreachable),
         "findings": [json_views.plain(finding) for finding in report.findings],
     }
