@@ -40,7 +40,11 @@ class Settler:
         self._most_waiting = most_waiting
 
     def offer(self, entry: DataEntry) -> bool:
-        """Start settling an entry unless that is under way, need not be, or failed a moment ago."""
+        """Start settling an entry; return whether it is not to be planned yet.
+
+        That is so while it is being settled, and where there is no room for it: it is offered again. It is not so for
+        what need not be settled, or failed to be a moment ago.
+        """
         key = str(entry.key)
         if key in self._busy:
             return True
@@ -49,7 +53,7 @@ class Settler:
             return False
         if len(self._busy) >= self._most_waiting:
             self._turned_away = True
-            return False
+            return True
         self._taken = True
         self._busy[key] = asyncio.get_running_loop().create_task(self._settle(entry), name=f"hash {key}")
         return True
