@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from app.cli.engine_access import engine_for
 from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, settings_of
 from app.cli.table import Column
+from engine.client import EngineClient
 from engine.views_archive import ArchiveRow, CandidateRow, UsageRow
 
 _ARCHIVES = (
@@ -42,7 +45,7 @@ _USAGE = (
     Column("LEFT OVER", right=True),
     Column("OTHER", right=True),
 )
-MOST_ROWS = 500
+PAGE_ROWS = 500
 
 LocationOption = Annotated[str | None, typer.Option("--location", metavar="L", help="Only of this location.")]
 TextOption = Annotated[str, typer.Option("--text", metavar="T", help="Only keys that hold this text.")]
@@ -61,12 +64,21 @@ def archive_list(
 
 async def _list(settings: Settings, text: str, json_output: bool) -> int:
     async with engine_for(settings) as engine:
-        page = await engine.archives(0, MOST_ROWS, text)
-    if json_output:
-        output.json_value([json_views.plain(row) for row in page.rows])
-    else:
-        output.table(_ARCHIVES, map(_archive, page.rows))
+        rows = _archives(engine, text)
+        if json_output:
+            await output.json_array(json_views.plain(row) async for row in rows)
+        else:
+            output.table(_ARCHIVES, [_archive(row) async for row in rows])
     return ExitCode.DONE
+
+
+async def _archives(engine: EngineClient, text: str) -> AsyncIterator[ArchiveRow]:
+    """Yield every archive; one that is added meanwhile may show one row twice, but hides none."""
+    offset = 0
+    while rows := (await engine.archives(offset, PAGE_ROWS, text)).rows:
+        offset += len(rows)
+        for row in rows:
+            yield row
 
 
 def archive_candidates(
@@ -83,11 +95,16 @@ def archive_candidates(
 
 async def _candidates(settings: Settings, location: str | None, text: str, json_output: bool) -> int:
     async with engine_for(settings) as engine:
-        page = await engine.candidates(location, 0, MOST_ROWS, text)
+        page = await engine.candidates(location, 0, PAGE_ROWS, text)
+        rows = page.rows
+        while more := (await engine.candidates(location, len(rows), PAGE_ROWS, text)).rows:
+            rows += more
     if json_output:
-        output.json_value(json_views.plain(page))
-    else:
-        output.table(_CANDIDATES, map(_candidate, page.rows))
+        output.json_value(json_views.plain(replace(page, rows=rows)))
+        return ExitCode.DONE
+    output.table(_CANDIDATES, map(_candidate, rows))
+    if page.total > len(rows):
+        output.note(f"{page.total - len(rows):,} smaller ones are not listed: narrow it by --location or --text")
     return ExitCode.DONE
 
 
