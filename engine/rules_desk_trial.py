@@ -21,6 +21,7 @@ from engine.reconcile import Reconciler
 from engine.routing.simulate import Simulation
 from engine.routing.simulate_groups import Touched, touched_alone, touched_by
 from engine.routing.simulate_image import CatalogImage
+from engine.routing.simulate_memory import ChoiceMemory
 from engine.views_rules import SimulationView
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class Trials:
         self._fleet = fleet
         self._clock = clock
         self._image = CatalogImage()
+        self._memories = ChoiceMemory(), ChoiceMemory()
         self._sequence: int | None = None
         self._lock = asyncio.Lock()
         self._newest = 0
@@ -66,7 +68,7 @@ class Trials:
             old = await self._reconciler.context()
             old = replace(old, newest=old.newest or frozenset())
             new = replace(old, policy=policy, locations=self._views(policy))
-            simulation = Simulation(self._image, old, new, pause)
+            simulation = Simulation(self._image, old, new, pause, self._memories)
             try:
                 view = await self._tried(simulation)
             except Superseded:
@@ -78,7 +80,7 @@ class Trials:
     async def _tried(self, simulation: Simulation) -> SimulationView:
         alone = await asyncio.to_thread(_without_frames, simulation.groups)
         for start in range(0, len(alone), PAGE_ODD):
-            found = [entry for _, entry in await self._catalog.by_ids(alone[start : start + PAGE_ODD])]
+            found = await self._catalog.by_ids(alone[start : start + PAGE_ODD])
             await asyncio.to_thread(_without_frames, partial(simulation.alone, found))
         return await asyncio.to_thread(_without_frames, partial(simulation.view, 0.0))
 

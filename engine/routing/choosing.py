@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterable, Set
+from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from hashlib import blake2b
 
 _UNMEASURED_BYTES = 10**9
 """The weight of a location whose free space is not known yet."""
@@ -44,27 +44,31 @@ class Choice:
         self.options = tuple(sorted(options, key=lambda option: option.location))
         self.count = count
         self._providers = frozenset(providers)
-        self._best: dict[tuple[str, ...], tuple[tuple[Option, bytes, float], ...]] = {}
+        self._best: dict[tuple[str, ...], _Equals] = {}
 
     @property
     def missing(self) -> int:
         """How many locations there are too few of."""
         return max(self.count - len(self.options), 0)
 
+    @property
+    def outcome_depends_on(self) -> Hashable:
+        """Return what, with the key, decides the outcome: choices that agree in it are the same choice."""
+        told = tuple((option.location, self._rank(option, self._providers), _weight(option)) for option in self.options)
+        return self.count, self._providers, tuple(option.provider for option in self.options), told
+
     def made_for(self, key: str) -> list[str]:
         """Return up to ``count`` locations for a key, best first."""
         chosen: tuple[str, ...] = ()
-        written = key.encode()
+        digests = _Digests(key)
         while len(chosen) < self.count:
-            best = self._best.get(chosen)
-            if best is None:
-                best = self._best[chosen] = self._equals(chosen)
-            if not best:
+            best = self._equals(chosen)
+            if best.location is not None:
+                chosen = (*chosen, best.location)
+            elif best.by_weight:
+                chosen = (*chosen, digests.winner(best.by_weight))
+            else:
                 break
-            if len(best) == 1:
-                chosen = (*chosen, best[0][0].location)
-                continue
-            chosen = (*chosen, max(best, key=lambda entry: _score(written + entry[1], entry[2]))[0].location)
         return list(chosen)
 
     def depends_on_key(self) -> bool:
@@ -72,23 +76,81 @@ class Choice:
         chosen: tuple[str, ...] = ()
         while len(chosen) < self.count:
             best = self._equals(chosen)
-            if len(best) > 1:
-                return True
-            if not best:
-                return False
-            chosen = (*chosen, best[0][0].location)
+            if best.location is None:
+                return bool(best.by_weight)
+            chosen = (*chosen, best.location)
         return False
 
-    def _equals(self, chosen: tuple[str, ...]) -> tuple[tuple[Option, bytes, float], ...]:
-        """Return the options, by location, between which only the score decides once some are chosen."""
-        left = [option for option in self.options if option.location not in chosen]
-        seen = self._providers | {option.provider for option in self.options if option.location in chosen}
+    def _equals(self, chosen: tuple[str, ...]) -> _Equals:
+        """Return the options between which only the score decides once some are chosen."""
+        found = self._best.get(chosen)
+        if found is None:
+            left = [option for option in self.options if option.location not in chosen]
+            seen = self._providers | {option.provider for option in self.options if option.location in chosen}
+            ranks = [self._rank(option, seen) for option in left]
+            best = min(ranks, default=None)
+            found = self._best[chosen] = _equals([o for o, rank in zip(left, ranks, strict=True) if rank == best])
+        return found
 
-        def rank(o: Option) -> tuple[bool, bool, bool, bool, bool]:
-            return (not o.settled, not o.usable, not o.known, o.provider in seen, not o.priority)
+    @staticmethod
+    def _rank(o: Option, seen: Set[str]) -> tuple[bool, bool, bool, bool, bool]:
+        return (not o.settled, not o.usable, not o.known, o.provider in seen, not o.priority)
 
-        best = min(map(rank, left), default=None)
-        return tuple((o, f"\0{o.location}".encode(), _weight(o)) for o in left if rank(o) == best)
+
+_ByWeight = tuple[tuple[float, tuple[tuple[str, bytes], ...]], ...]
+"""Weights; of each the locations, in their order, and as they are written after a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Equals:
+    """Options that are equally good: none, one ``location``, or several, told apart by their scores."""
+
+    location: str | None
+    by_weight: _ByWeight
+
+
+def _equals(options: list[Option]) -> _Equals:
+    if len(options) == 1:
+        return _Equals(options[0].location, ())
+    by_weight: dict[float, list[tuple[str, bytes]]] = {}
+    for option in options:
+        by_weight.setdefault(_weight(option), []).append((option.location, f"\0{option.location}".encode()))
+    return _Equals(None, tuple((weight, tuple(found)) for weight, found in by_weight.items()))
+
+
+class _Digests:
+    """Scores of the locations for one key; each is worked out once however often it decides."""
+
+    __slots__ = ("_begun", "_known")
+
+    def __init__(self, key: str) -> None:
+        # Copying a hash that was begun costs a quarter of beginning one, and a choice takes about ten.
+        self._begun = blake2b(key.encode(), digest_size=8).copy
+        self._known: dict[str, bytes] = {}
+
+    def winner(self, by_weight: _ByWeight) -> str:
+        """Return the location with the highest score.
+
+        Of two with the same weight that is the one with the higher digest, so scores are computed only across weights.
+        """
+        if len(by_weight) == 1:
+            return self._highest(by_weight[0][1])
+        firsts = [(weight, self._highest(locations)) for weight, locations in by_weight]
+        return max(firsts, key=lambda first: _score(self._known[first[1]], first[0]))[1]
+
+    def _highest(self, locations: Sequence[tuple[str, bytes]]) -> str:
+        known, begun = self._known, self._begun
+        highest, winner = b"", ""
+        for location, written in locations:
+            if location in known:
+                digest = known[location]
+            else:
+                hashing = begun()
+                hashing.update(written)
+                digest = known[location] = hashing.digest()
+            if digest > highest:
+                highest, winner = digest, location
+        return winner
 
 
 def _weight(option: Option) -> float:
@@ -97,12 +159,11 @@ def _weight(option: Option) -> float:
     return 2.0 ** (free.bit_length() - 1)
 
 
-def _score(key_and_location: bytes, weight: float) -> float:
-    """Return the weighted rendezvous score of a location for a key.
+def _score(digest: bytes, weight: float) -> float:
+    """Return the weighted rendezvous score of a location for a key, from the digest of both.
 
     Highest random weight (Thaler and Ravishankar, 1998) with weights by -w/ln(u) (Schindelhauer and Schomaker,
     2005).
     """
-    digest = hashlib.blake2b(key_and_location, digest_size=8).digest()
     uniform = (int.from_bytes(digest, "big") + 0.5) / 2.0**64
     return -weight / math.log(uniform)

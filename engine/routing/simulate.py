@@ -6,16 +6,17 @@ itself decides (which of several equal places gets a copy) is each key asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from engine.model import DataEntry
 from engine.planner.context import PlanContext
-from engine.planner.moves import Demand
 from engine.planner.obstacles import Obstacle
 from engine.routing.placement import Placement
+from engine.routing.simulate_asks import Asks
 from engine.routing.simulate_groups import Grouped, grouped
 from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulate_memory import ChoiceMemory
 from engine.routing.simulate_side import Routed, Side, same_but_rules, same_rule
 from engine.views_rules import NodeEffect, SimulationView, Unplaced
 
@@ -37,15 +38,6 @@ class _Missing:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Copies for one location: the files as (key, size); ``new``: the policy in force does not want them there."""
-
-    demand: Demand
-    files: Sequence[tuple[str, int]]
-    new: bool
-
-
 @dataclass
 class Simulation:
     """Run ``groups``, give ``alone`` what it names, then take the ``view``."""
@@ -54,47 +46,51 @@ class Simulation:
     old: PlanContext
     new: PlanContext
     pause: Pause = lambda: None
+    memories: tuple[ChoiceMemory, ChoiceMemory] = field(default_factory=lambda: (ChoiceMemory(), ChoiceMemory()))
+    """What was chosen before under the policy in force, and under the one tried: kept from one draft to the next."""
     _effects: dict[str, _Effect] = field(default_factory=dict)
     _missing: dict[str, _Missing] = field(default_factory=dict)
-    _asked: dict[str, list[_Asked]] = field(default_factory=dict)
+    _unchanged: list[Sequence[int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for memory in self.memories:
+            memory.begin(self.image)
+        self._before, self._after = (
+            Side(context, memory, self.pause)
+            for context, memory in zip((self.old, self.new), self.memories, strict=True)
+        )
+        self._asks = Asks(self.image, self.pause)
 
     def groups(self) -> tuple[int, ...]:
         """Compare all entries that are like others; return the row ids of those that are not."""
-        self._before, self._after = Side(self.old, self.pause), Side(self.new, self.pause)
-        self._only_rules = same_but_rules(self.old.policy, self.new.policy)
+        only_rules = same_but_rules(self.old.policy, self.new.policy)
         known = self._grouped()
-        unchanged: list[Sequence[int]] = []
         for number, members in enumerate(known.groups):
             if number % _PAUSE_EVERY == 0:
                 self.pause()
             entry = self.image.entry(members[0])
-            if self._only_rules and same_rule(self._before.rule(entry), self._after.rule(entry)):
-                unchanged.append(members)
+            if only_rules and same_rule(self._before.rule(entry), self._after.rule(entry)):
+                self._unchanged.append(members)
             else:
                 self._compare(members)
-        if self._asked or known.alone:
-            for number, members in enumerate(unchanged):
-                if number % _PAUSE_EVERY == 0:
-                    self.pause()
-                self._ask_again(members)
         return known.alone
 
-    def alone(self, entries: Iterable[DataEntry]) -> None:
-        """Compare entries that are like no others."""
-        for number, entry in enumerate(entries):
+    def alone(self, entries: Iterable[tuple[int, DataEntry]]) -> None:
+        """Compare entries that are like no others, given with their row ids."""
+        for number, (row_id, entry) in enumerate(entries):
             if number % _PAUSE_EVERY == 0:
                 self.pause()
             old, old_missing = self._before.place(entry)
             new, new_missing = self._after.place(entry)
-            files = ((str(entry.key), entry.size_bytes),)
-            self._note(entry, files, old, new)
-            self._note_missing(new, new_missing - old_missing, files)
+            self._note(row_id, entry, old, new)
+            self._note_missing(new, new_missing - old_missing, (row_id,), entry.size_bytes)
 
     def view(self, seconds: float) -> SimulationView:
         """Return what it comes to; ``seconds`` is how long it took."""
-        for location, asked in sorted(self._asked.items()):
+        self._ask_again()
+        for location in sorted(self._asks.new_at):
             self.pause()
-            self._admit(location, asked)
+            self._admit(location)
         nodes = tuple(self._node(location, effect) for location, effect in sorted(self._effects.items()))
         missing = sorted(self._missing.items(), key=lambda item: (-item[1].copies, item[0]))
         return SimulationView(
@@ -107,9 +103,9 @@ class Simulation:
         )
 
     def forget(self) -> None:
-        """Free everything, where this is called: it takes a tenth of a second for a hundred thousand entries."""
-        self._effects, self._missing, self._asked = {}, {}, {}
-        self._before, self._after = Side(self.old, self.pause), Side(self.new, self.pause)
+        """Free everything, where this is called: on the event loop it would hold others up."""
+        self._effects, self._missing, self._unchanged = {}, {}, []
+        self._asks = Asks(self.image, self.pause)
 
     def _grouped(self) -> Grouped:
         rules = (*self.old.policy.rules, *self.new.policy.rules)
@@ -138,100 +134,93 @@ class Simulation:
                 effect.surplus_bytes += self.image.bytes_of(gone)
         for location, row_ids, demand, source in self._after.answers(self.image, after):
             new = _without(row_ids, before.at(location))
+            size = self.image.bytes_of(new)
             if isinstance(source, Obstacle):
                 if new:
-                    self._refuse(source.reason, self._files(new))
+                    self._refuse(source.reason, new, size)
                 continue
-            asked = self._asked.setdefault(location, [])
             if new:
-                asked.append(_Asked(demand, self._files(new), True))
+                self._asks.add(location, demand, new, True, size)
             if len(new) < len(row_ids):
-                asked.append(_Asked(demand, self._files(_without(row_ids, new)), False))
-        self._note_missing(after.placement, after.missing - before.missing, self._files(after.row_ids))
+                known = _without(row_ids, new)
+                self._asks.add(location, demand, known, False, self.image.bytes_of(known))
+        missing = after.missing - before.missing
+        if missing > 0:
+            self._note_missing(after.placement, missing, after.row_ids, self.image.bytes_of(after.row_ids))
 
-    def _ask_again(self, members: Sequence[int]) -> None:
-        """Let what is wanted already take its share of the space."""
+    def _ask_again(self) -> None:
+        """Let what is wanted already take its share of the space, where that is too little for everything."""
+        more: dict[str, int] = {}
+        askers: list[tuple[Sequence[int], frozenset[str]]] = []
+        for number, members in enumerate(self._unchanged if self._asks.new_at else ()):
+            if number % _PAUSE_EVERY == 0:
+                self.pause()
+            places = self._after.could_ask(self.image, members[0]) & self._asks.new_at
+            if places:
+                askers.append((members, places))
+                size = self.image.bytes_of(members)
+                for location in places:
+                    more[location] = more.get(location, 0) + size
+        short = {location for location, size in more.items() if self._is_short(location, size)}
+        for members, places in askers:
+            if not places.isdisjoint(short):
+                self._ask_for(members, short)
+
+    def _is_short(self, location: str, more_bytes: int) -> bool:
+        room = self._after.room(location)
+        return room is not None and self._asks.bytes_at(location) + more_bytes > room
+
+    def _ask_for(self, members: Sequence[int], where: Set[str]) -> None:
         for after in self._after.routed(self.image, members):
             if not after.chosen and not after.placement.missing:
                 continue
             for location, row_ids, demand, source in self._after.answers(self.image, after):
-                if not isinstance(source, Obstacle):
-                    self._asked.setdefault(location, []).append(_Asked(demand, self._files(row_ids), False))
+                if location in where and not isinstance(source, Obstacle):
+                    self._asks.add(location, demand, row_ids, False, self.image.bytes_of(row_ids))
 
-    def _files(self, row_ids: Sequence[int]) -> Sequence[tuple[str, int]]:
-        keys, sizes = self.image.keys, self.image.sizes
-        return [(keys[row_id], sizes[row_id]) for row_id in row_ids]
-
-    def _note(self, entry: DataEntry, files: Sequence[tuple[str, int]], old: Placement, new: Placement) -> None:
+    def _note(self, row_id: int, entry: DataEntry, old: Placement, new: Placement) -> None:
         wanted_before = {slot.location for slot in old.wanted}
         wanted_after = {slot.location for slot in new.wanted}
-        surplus = {slot.location for slot in old.wanted if slot.held} - wanted_after
-        if surplus:
-            total = sum(size for _, size in files)
-            for location in surplus:
-                effect = self._effects.setdefault(location, _Effect())
-                effect.surplus_files += len(files)
-                effect.surplus_bytes += total
-        self._ask(entry, files, new, wanted_before)
-
-    def _ask(
-        self, entry: DataEntry, files: Sequence[tuple[str, int]], placement: Placement, known: set[str] | None
-    ) -> None:
-        """Ask for the copies that are missing; ``known`` are the locations that want them already (None: all)."""
-        for demand, source in self._after.demands(entry, placement):
+        for location in {slot.location for slot in old.wanted if slot.held} - wanted_after:
+            effect = self._effects.setdefault(location, _Effect())
+            effect.surplus_files += 1
+            effect.surplus_bytes += entry.size_bytes
+        for demand, source in self._after.demands(entry, new):
             target = demand.targets[0]
-            new = known is not None and target not in known
-            if isinstance(source, Obstacle):
-                if new:
-                    self._refuse(source.reason, files)
-                continue
-            asked = files if len(files) > 1 else ((files[0][0], source.size_bytes),)
-            self._asked.setdefault(target, []).append(_Asked(demand, asked, new))
+            is_new = target not in wanted_before
+            if not isinstance(source, Obstacle):
+                self._asks.add(target, demand, (row_id,), is_new, source.size_bytes)
+            elif is_new:
+                self._refuse(source.reason, (row_id,), entry.size_bytes)
 
-    def _admit(self, location: str, asked: Sequence[_Asked]) -> None:
+    def _admit(self, location: str) -> None:
         room = self._after.room(location)
-        if not any(item.new for item in asked):
-            return
         if room is None:
-            for item in asked:
-                if item.new:
-                    self._refuse(f"the free space of {location} is not known yet", item.files)
+            every = self._asks.new_files(location)
+            reason = f"the free space of {location} is not known yet"
+            self._refuse_some(reason, every.files, every.bytes, every.example)
             return
-        if sum(size for item in asked for _, size in item.files) <= room:
-            for item in asked:
-                if item.new:
-                    self._add(location, len(item.files), sum(size for _, size in item.files))
-            return
-        self._admit_in_order(location, asked, room)
+        admitted = self._asks.admit(location, room)
+        if admitted.files:
+            effect = self._effects.setdefault(location, _Effect())
+            effect.added_files += admitted.files
+            effect.added_bytes += admitted.bytes
+        if admitted.refused_files:
+            reason = f"{location} would be fuller than {self._after.percent:.0f} %"
+            self._refuse_some(reason, admitted.refused_files, admitted.refused_bytes, admitted.example)
 
-    def _admit_in_order(self, location: str, asked: Sequence[_Asked], room: int) -> None:
-        """Fill what room there is in the planner's order of urgency."""
-        queue = sorted((*item.demand.order[:3], key, size, item.new) for item in asked for key, size in item.files)
-        reason = f"{location} would be fuller than {self._after.percent:.0f} %"
-        for number, (_, _, _, key, size, new) in enumerate(queue):
-            if number % _PAUSE_EVERY == 0:
-                self.pause()
-            if size <= room:
-                room -= size
-                if new:
-                    self._add(location, 1, size)
-            elif new:
-                self._refuse(reason, ((key, size),))
-
-    def _add(self, location: str, files: int, size_bytes: int) -> None:
-        effect = self._effects.setdefault(location, _Effect())
-        effect.added_files += files
-        effect.added_bytes += size_bytes
-
-    def _note_missing(self, placement: Placement, copies: int, files: Sequence[tuple[str, int]]) -> None:
+    def _note_missing(self, placement: Placement, copies: int, row_ids: Sequence[int], size_bytes: int) -> None:
         for _ in range(copies):
-            self._refuse(f"rule {placement.rule} wants more copies than places can receive", files)
+            self._refuse(f"rule {placement.rule} wants more copies than places can receive", row_ids, size_bytes)
 
-    def _refuse(self, reason: str, files: Sequence[tuple[str, int]]) -> None:
+    def _refuse(self, reason: str, row_ids: Sequence[int], size_bytes: int) -> None:
+        self._refuse_some(reason, len(row_ids), size_bytes, self.image.keys[row_ids[0]])
+
+    def _refuse_some(self, reason: str, files: int, size_bytes: int, example: str) -> None:
         found = self._missing.setdefault(reason, _Missing())
-        found.copies += len(files)
-        found.bytes += sum(size for _, size in files)
-        found.example = min(found.example, files[0][0]) if found.example else files[0][0]
+        found.copies += files
+        found.bytes += size_bytes
+        found.example = min(found.example, example) if found.example else example
 
     def _node(self, location: str, effect: _Effect) -> NodeEffect:
         view = self.new.locations.get(location) or self.old.locations.get(location)

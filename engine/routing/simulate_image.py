@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
@@ -42,18 +42,26 @@ class CatalogImage:
         self.mtimes = array("d")
         self.keys: list[str] = []
         self.count = 0
+        self.largest = 0
+        """No entry was ever larger, in bytes."""
         self.odd_ids: set[int] = set()
+        self.renamed = 0
+        """How often another key came where one was: what is remembered by row id holds no more."""
+        self._members: list[array[int]] | None = None
         self._numbers: dict[tuple[str, str | None, str, bool, str | None], int] = {}
 
     def put(self, rows: Sequence[Row], locations: Mapping[int, str], pause: Pause = lambda: None) -> None:
         """Take rows in, new ones and ones that changed."""
+        self._members = None
         for number, (row_id, key, data_type, origin, config_key, size, mtime, places, odd) in enumerate(rows):
             if number % _PAUSE_EVERY == 0:
                 pause()
             self._grow(row_id)
             self.count += self.kind_of[row_id] == ABSENT
+            self.renamed += self.keys[row_id] not in ("", key)
             self.keys[row_id] = key
             self.sizes[row_id] = size or 0
+            self.largest = max(self.largest, size or 0)
             self.mtimes[row_id] = mtime or 0.0
             if odd or size is None:
                 self.kind_of[row_id] = ODD
@@ -70,9 +78,18 @@ class CatalogImage:
                 self.kinds.append(Kind(DataType(data_type), config_key, origin, special, names))
             self.kind_of[row_id] = kind
 
-    def ids(self) -> Iterator[int]:
-        """Yield the row ids of all entries."""
-        return (row_id for row_id, kind in enumerate(self.kind_of) if kind != ABSENT)
+    def members(self, pause: Pause = lambda: None) -> Sequence[array[int]]:
+        """Return the row ids of each kind, in order; kept until rows are taken in. Those of ABSENT are left out."""
+        if self._members is None:
+            found = [array("i") for _ in self.kinds]
+            add = [rows.append for rows in found]
+            for start in range(0, len(self.kind_of), _PAUSE_EVERY):
+                pause()
+                for row_id, kind in enumerate(self.kind_of[start : start + _PAUSE_EVERY], start):
+                    add[kind](row_id)
+            found[ABSENT] = array("i")
+            self._members = found
+        return self._members
 
     def entry(self, row_id: int) -> DataEntry:
         """Return an entry that is not odd, as far as routing and planning can tell it from the real one."""
@@ -100,8 +117,7 @@ class CatalogImage:
 
     def bytes_of(self, row_ids: Iterable[int]) -> int:
         """Return the size of some entries together."""
-        sizes = self.sizes
-        return sum(sizes[row_id] for row_id in row_ids)
+        return sum(map(self.sizes.__getitem__, row_ids))
 
     def _grow(self, row_id: int) -> None:
         missing = row_id + 1 - len(self.keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,9 +20,8 @@ from engine.routing.matching import deciding_rule
 from engine.routing.placement import Placement
 from engine.routing.router import Router
 from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulate_memory import ChoiceMemory
 from engine.routing.space import limit_percent, room_bytes
-
-_PAUSE_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,9 @@ Answer = tuple[str, Sequence[int], Demand, Source | Obstacle]
 class Side:
     """A policy at one moment of the fleet."""
 
-    def __init__(self, context: PlanContext, pause: Pause) -> None:
+    def __init__(self, context: PlanContext, memory: ChoiceMemory, pause: Pause) -> None:
         self.context = context
+        self._memory = memory
         self._pause = pause
         self._choices: list[Choice] = []
         self._closed: dict[tuple[DataType, str], Obstacle | None] = {}
@@ -81,17 +82,24 @@ class Side:
         placement, choices, missing = self._probe(image.entry(row_ids[0]))
         wanted = frozenset(slot.location for slot in placement.wanted)
         for number in range(depth, len(choices)):
-            choice = choices[number]
+            choice = self._memory.known(choices[number])
             if len(row_ids) == 1 or not choice.depends_on_key():
                 continue
             if _last(placement):
                 fixed = wanted.difference(choice.made_for(image.keys[row_ids[0]]))
-                yield Routed(row_ids, placement, fixed, self._by_location(image, row_ids, choice), missing)
+                yield Routed(row_ids, placement, fixed, self._by_location(image, row_ids, choice, number), missing)
                 return
-            for part in self._split(image, row_ids, choice):
+            for part in self._memory.made(choice, number, image, row_ids, self._pause).values():
                 yield from self.routed(image, part, number + 1)
             return
         yield Routed(row_ids, placement, wanted, {}, missing)
+
+    def could_ask(self, image: CatalogImage, row_id: int) -> frozenset[str]:
+        """Return where an entry, or one that differs from it in nothing but its key, could be wanted and is not."""
+        placement, choices, _ = self._probe(image.entry(row_id))
+        found = {slot.location for slot in placement.missing}
+        found.update(option.location for choice in choices for option in choice.options)
+        return frozenset(found.difference(image.locations(row_id)))
 
     def answers(self, image: CatalogImage, routed: Routed) -> Iterator[Answer]:
         """Yield what the planner asks for a group, by location."""
@@ -160,24 +168,14 @@ class Side:
         placement = self._router.route(entry, self.context.now, live)
         return placement, tuple(self._choices), sum(choice.missing for choice in self._choices)
 
-    def _by_location(self, image: CatalogImage, row_ids: Sequence[int], choice: Choice) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        keys, made_for = image.keys, choice.made_for
-        for number, row_id in enumerate(row_ids):
-            if number % _PAUSE_EVERY == 0:
-                self._pause()
-            for location in made_for(keys[row_id]):
-                found.setdefault(location, []).append(row_id)
-        return found
-
-    def _split(self, image: CatalogImage, row_ids: Sequence[int], choice: Choice) -> list[list[int]]:
-        parts: dict[tuple[str, ...], list[int]] = {}
-        keys, made_for = image.keys, choice.made_for
-        for number, row_id in enumerate(row_ids):
-            if number % _PAUSE_EVERY == 0:
-                self._pause()
-            parts.setdefault(tuple(made_for(keys[row_id])), []).append(row_id)
-        return list(parts.values())
+    def _by_location(
+        self, image: CatalogImage, row_ids: Sequence[int], choice: Choice, turn: int
+    ) -> dict[str, Sequence[int]]:
+        found: dict[str, array[int]] = {}
+        for outcome, rows in self._memory.made(choice, turn, image, row_ids, self._pause).items():
+            for location in outcome:
+                found.setdefault(location, array("i")).extend(rows)
+        return dict(found)
 
 
 def _last(placement: Placement) -> bool:

@@ -13,11 +13,13 @@ def image_of(entries: Sequence[DataEntry]) -> CatalogImage:
     names = sorted({replica.location for entry in entries for replica in entry.replicas})
     numbers = {name: number for number, name in enumerate(names, start=1)}
     image = CatalogImage()
-    image.put(
-        [_row(number, entry, numbers) for number, entry in enumerate(entries, start=1)],
-        {number: name for name, number in numbers.items()},
-    )
+    image.put(rows_of(entries, numbers), {number: name for name, number in numbers.items()})
     return image
+
+
+def rows_of(entries: Sequence[DataEntry], numbers: dict[str, int]) -> list[Row]:
+    """Return the outlines of entries, numbered from 1 on; ``numbers`` are those of the locations."""
+    return [_row(number, entry, numbers) for number, entry in enumerate(entries, start=1)]
 
 
 def _row(row_id: int, entry: DataEntry, numbers: dict[str, int]) -> Row:

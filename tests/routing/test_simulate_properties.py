@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,14 +15,16 @@ from config.rules import built_in_rules
 from config.types import DataType, Policy, RuleMatch, RulePlace, RuleSpec
 from engine.model import DataEntry
 from engine.planner.planner import PlanContext, SyncPlanner
+from engine.routing import simulate_asks, simulate_groups, simulate_memory
 from engine.routing.matching import deciding_rule
 from engine.routing.router import Router
 from engine.routing.simulate import Simulation
 from engine.routing.simulate_groups import touched_alone, touched_by
+from engine.routing.simulate_memory import ChoiceMemory
 from engine.views_rules import SimulationView
 from tests.planner.test_planner_properties import NAMES, fleets
 from tests.planner.worlds import GB, NOW, entry, replica
-from tests.routing.image_rows import image_of
+from tests.routing.image_rows import image_of, rows_of
 
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 SELECTORS = ["durable", "gpu", "training", "external", "durable & !gpu"]
@@ -75,6 +80,16 @@ def catalogs(draw: st.DrawFn, locations: list[str]) -> list[DataEntry]:
 
 def with_rules(fleet: Policy, rules: list[RuleSpec]) -> Policy:
     return dataclasses.replace(fleet, rules=(*rules, *built_in_rules(fleet.replication_target)))
+
+
+@contextlib.contextmanager
+def portions_of(rows: int) -> Iterator[None]:
+    """Cut the work into portions of so many rows: small catalogs show no cut otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate_groups, "_BLOCK", rows)
+        patch.setattr(simulate_asks, "_BUCKET", rows)
+        patch.setattr(simulate_memory, "_PAUSE_EVERY", rows)
+        yield
 
 
 def plainly(entries: list[DataEntry], old: PlanContext, new: PlanContext) -> dict[str, object]:
@@ -134,15 +149,18 @@ def test_a_simulation_equals_the_plain_planner(data: st.DataObject) -> None:
         reserved_bytes=data.draw(st.dictionaries(places, st.integers(0, 500 * GB), max_size=3)),
         newest=frozenset(data.draw(st.sets(keys, max_size=2))),
     )
-    new = dataclasses.replace(old, policy=with_rules(fleet, data.draw(RULES)))
     image = image_of(entries)
-    simulation = Simulation(image, old, new)
-    simulation.alone([entries[row_id - 1] for row_id in simulation.groups()])
-    view = simulation.view(0.0)
-    expected = plainly(entries, old, new)
-    assert simulated(view) == expected
-    assert view.files_to_move == sum(expected["added"].values())
-    assert view.entries == len(entries)
+    memories = ChoiceMemory(), ChoiceMemory()
+    with portions_of(data.draw(st.sampled_from([2, 4096]))):
+        for _ in range(data.draw(st.integers(1, 3))):
+            new = dataclasses.replace(old, policy=with_rules(fleet, data.draw(RULES)))
+            simulation = Simulation(image, old, new, memories=memories)
+            simulation.alone([(row_id, entries[row_id - 1]) for row_id in simulation.groups()])
+            view = simulation.view(0.0)
+            expected = plainly(entries, old, new)
+            assert simulated(view) == expected
+            assert view.files_to_move == sum(expected["added"].values())
+            assert view.entries == len(entries)
 
 
 @given(st.data())
@@ -178,3 +196,19 @@ def test_a_policy_of_other_nodes_is_compared_too() -> None:
     view = simulation.view(0.0)
     assert [(n.location, n.added_files, n.added_bytes) for n in view.nodes] == [("beta-1", 5, 5000)]
     assert view.unplaced == ()
+
+
+def test_what_was_chosen_before_is_forgotten_when_a_row_gets_another_key() -> None:
+    from tests.planner.worlds import node, policy, views
+
+    nodes = [node(f"{name}-1") for name in ("alpha", "beta", "gamma", "delta")]
+    before, after = policy(nodes, target=1), policy(nodes, target=2)
+    memories = ChoiceMemory(), ChoiceMemory()
+    image = image_of([])
+    for batch in range(3):
+        entries = [entry(f"{batch}{n}", replica("alpha-1", sha=str(n) * 64), sha=str(n) * 64) for n in range(9)]
+        image.put(rows_of(entries, {"alpha-1": 1}), {1: "alpha-1"})
+        contexts = PlanContext(before, views(before), NOW), PlanContext(after, views(after), NOW)
+        simulation = Simulation(image, *contexts, memories=memories)
+        assert simulation.groups() == ()
+        assert simulated(simulation.view(0.0)) == plainly(entries, *contexts)
