@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.games.setfile import DRAFT_SUFFIX, HASH_BYTES, HASH_TYPE, Hashes, file_name, publish, write_head
+from engine.games.mapped import MappedArray
+from engine.games.setfile import DRAFT_SUFFIX, HASH_BYTES, HASH_TYPE, Hashes, file_name, head_of, publish
 from engine.games.values import CountedSet
 
 RUN_IDS = 1 << 20
@@ -38,22 +39,20 @@ class Gathering:
         self._spool.flush()
         path = folder / file_name(counted.name)
         draft = path.with_suffix(DRAFT_SUFFIX)
-        unique_path = self._spool_path.with_suffix(f".unique{DRAFT_SUFFIX}")
         try:
-            unique = 0
-            with unique_path.open("w+b") as hashes:
+            with draft.open("wb") as file:
+                # How many hashes are left once each is there only once is known at the end: room for the largest head.
+                head = head_of(replace(counted, unique=sum(self._runs), path=str(path)))
+                file.write(head)
+                unique = 0
                 for part in self._parts():
                     unique += len(part)
-                    hashes.write(part.tobytes())
+                    file.write(part.data)
                 done = replace(counted, unique=unique, path=str(path))
-                hashes.seek(0)
-                with draft.open("wb") as file:
-                    write_head(file, done)
-                    while piece := hashes.read(RUN_IDS * HASH_BYTES):
-                        file.write(piece)
+                file.seek(0)
+                file.write(head_of(done, len(head)))
             publish(draft, path)
         finally:
-            unique_path.unlink(missing_ok=True)
             draft.unlink(missing_ok=True)
         return done
 
@@ -65,28 +64,31 @@ class Gathering:
     def _end_run(self) -> None:
         if not self._waiting_ids:
             return
-        run = np.frombuffer(b"".join(self._waiting), HASH_TYPE).copy()
-        run.sort()
-        self._spool.write(run.tobytes())
-        self._runs.append(len(run))
+        run = np.empty(self._waiting_ids, HASH_TYPE)
+        end = 0
+        for block in self._waiting:
+            start, end = end, end + len(block) // HASH_BYTES
+            run[start:end] = np.frombuffer(block, HASH_TYPE)
         self._waiting, self._waiting_ids = [], 0
+        run.sort()
+        self._spool.write(run.data)
+        self._runs.append(len(run))
 
     def _parts(self) -> Iterator[Hashes]:
         """Yield the set in order, a range of values at a time, each hash once."""
-        runs = self._mapped_runs()
-        count = max(1, len(runs))
+        if not self._runs:
+            return
+        spool = MappedArray(self._spool_path, HASH_TYPE)
+        ends = np.cumsum(self._runs).tolist()
+        runs = [spool.array[end - length : end] for end, length in zip(ends, self._runs, strict=True)]
+        count = len(runs)
         bounds = np.array([(1 << 64) * part // count for part in range(1, count)], HASH_TYPE)
         cuts = [[0, *np.searchsorted(run, bounds).tolist(), len(run)] for run in runs]
         for part in range(count):
             pieces = [run[cut[part] : cut[part + 1]] for run, cut in zip(runs, cuts, strict=True)]
-            yield _sorted_once(np.concatenate(pieces)) if pieces else np.empty(0, HASH_TYPE)
-
-    def _mapped_runs(self) -> list[Hashes]:
-        if not self._runs:
-            return []
-        whole = np.asarray(np.memmap(self._spool_path, HASH_TYPE, "r"))
-        ends = np.cumsum(self._runs).tolist()
-        return [whole[end - length : end] for end, length in zip(ends, self._runs, strict=True)]
+            ranged = np.concatenate(pieces)
+            spool.rest()
+            yield _sorted_once(ranged)
 
 
 def _sorted_once(hashes: Hashes) -> Hashes:

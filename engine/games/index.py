@@ -7,7 +7,7 @@ nowhere else, is a sum over classes; and where a copy is, or how safe it is, nev
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +44,14 @@ class GameIndex:
             if count and members:
                 yield members - self._dead if self._dead else members, count
 
-    def add(self, content: int, hashes: Hashes) -> None:
-        """Take a content with its sorted unique hashes, under a number that was never used before."""
+    def add(self, content: int, parts: Iterable[Hashes], at_most: int) -> None:
+        """Take a content under a number that was never used before, with its sorted unique hashes in parts.
+
+        ``at_most`` is an upper bound of their number.
+        """
         self._living.add(content)
         alone = self._class_of(frozenset((content,)))
-        new = self._maker.make(self._unknown(content, hashes, alone), len(hashes))
+        new = self._maker.make(self._unknown(content, parts, alone), at_most)
         if len(new.hashes):
             self._counts[alone] += len(new.hashes)
             self._segments.append(new)
@@ -62,15 +65,16 @@ class GameIndex:
             if len(self._dead) > max(DEAD_BEFORE_TIDYING, len(self._living)):
                 self._tidy()
 
-    def _unknown(self, content: int, hashes: Hashes, alone: int) -> Iterator[tuple[Hashes, Classes]]:
+    def _unknown(self, content: int, parts: Iterable[Hashes], alone: int) -> Iterator[tuple[Hashes, Classes]]:
         """Move known games into their new classes on the way; yield those that are not known, in order."""
-        for start in range(0, len(hashes), CHUNK_GAMES):
-            left = hashes[start : start + CHUNK_GAMES]
+        for part in parts:
+            left = part
             for segment in self._segments:
                 at = np.searchsorted(segment.hashes, left)
                 at[at == len(segment.hashes)] = 0
                 known = segment.hashes[at] == left
                 self._reclass(segment, at[known], content)
+                segment.rest()
                 left = left[~known]
             if len(left):
                 yield left, np.full(len(left), alone, CLASS_TYPE)
@@ -117,4 +121,5 @@ class GameIndex:
             for start in range(0, len(segment.classes), CHUNK_GAMES):
                 part = segment.classes[start : start + CHUNK_GAMES]
                 part[:] = target[part]
+                segment.rest()
         self._dead = set()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.games.index import GameIndex
 from engine.games.judging import judge, place
-from engine.games.setfile import DRAFT_SUFFIX, SUFFIX, hashes_of, read_head
+from engine.games.setfile import DRAFT_SUFFIX, SUFFIX, parts_of, read_head
 from engine.games.values import Content, ContentName, CountedSet, Standing
 
 INDEX_FOLDER = "index"
@@ -56,7 +56,7 @@ class Library:
             self._index.remove(self._numbers[counted.path])
         number = self._numbers[counted.path] = next(self._next)
         self._sets[counted.name] = counted
-        self._index.add(number, hashes_of(counted))
+        self._index.add(number, parts_of(counted), counted.unique)
 
     def settle(self, contents: Iterable[Content], now: float) -> Settled:
         """Return what follows from the sets and the contents that there are; forget sets that nothing needs."""

@@ -9,8 +9,9 @@ import hashlib
 import json
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ HEAD = struct.Struct("<16sQ")
 """The magic, and the length of the JSON in bytes, padded to whole hashes."""
 HASH_BYTES = 8
 HASH_TYPE = np.dtype("<u8")
+PART_HASHES = 1 << 19
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -36,8 +38,8 @@ def file_name(name: ContentName) -> str:
     return f"{key[:24]}-{content[:24]}{SUFFIX}"
 
 
-def write_head(file: BinaryIO, counted: CountedSet) -> None:
-    """Write what comes before the hashes."""
+def head_of(counted: CountedSet, length: int = 0) -> bytes:
+    """Return what comes before the hashes; ``length`` is the least number of bytes that it is to have."""
     stat = counted.stat
     facts = {
         "key": counted.name.key,
@@ -51,8 +53,9 @@ def write_head(file: BinaryIO, counted: CountedSet) -> None:
         "not_games": counted.not_games,
     }
     text = json.dumps(facts, separators=(",", ":")).encode("ascii")
+    text = text.ljust(length - HEAD.size)
     text += b" " * (-len(text) % HASH_BYTES)
-    file.write(HEAD.pack(MAGIC, len(text)) + text)
+    return HEAD.pack(MAGIC, len(text)) + text
 
 
 def publish(draft: Path, path: Path) -> None:
@@ -92,10 +95,11 @@ def read_head(path: Path) -> CountedSet | None:
         return None
 
 
-def hashes_of(counted: CountedSet) -> Hashes:
-    """Return the hashes of a set, mapped from its file. Raises OSError when it is gone."""
+def parts_of(counted: CountedSet, at_once: int = PART_HASHES) -> Iterator[Hashes]:
+    """Yield the hashes of a set in order, up to ``at_once`` at a time. Raises OSError when its file is gone."""
     if counted.unique == 0:
-        return np.empty(0, HASH_TYPE)
-    size = os.stat(counted.path).st_size
-    mapped = np.memmap(counted.path, HASH_TYPE, "r", size - counted.unique * HASH_BYTES, (counted.unique,))
-    return np.asarray(mapped)
+        return
+    with open(counted.path, "rb") as file:
+        file.seek(-counted.unique * HASH_BYTES, os.SEEK_END)
+        while len(part := np.fromfile(file, HASH_TYPE, at_once)):
+            yield part

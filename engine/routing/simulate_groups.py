@@ -109,9 +109,7 @@ def _rows_of(image: CatalogImage, keys: Set[str], pause: Pause) -> set[int]:
 class _Told:
     """What tells kinds and entries apart: the matches that could hold for them, and the free space."""
 
-    def __init__(
-        self, image: CatalogImage, matches: Sequence[RuleMatch], rooms: Collection[int], now: float
-    ) -> None:
+    def __init__(self, image: CatalogImage, matches: Sequence[RuleMatch], rooms: Collection[int], now: float) -> None:
         self._image = image
         self._matches = matches
         self._rooms = rooms

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import psutil
 from engine.games.gathering import Gathering
 from engine.games.index import GameIndex
 from engine.games.judging import judge
-from engine.games.setfile import HASH_TYPE, hashes_of
+from engine.games.setfile import HASH_TYPE, parts_of
 from engine.games.values import ContentName, CountedSet, Placed
 from engine.model import FileStat
 from engine.remote.connect import open_session
@@ -99,35 +101,45 @@ def _make(path: Path, games: int) -> Path:
     return path
 
 
+def _blocks(number: int, games: int, sets: list[CountedSet]) -> Iterator[bytes]:
+    """Yield the hashes of a database as its node sends them; half of the second one's games are those of the first."""
+    left = games
+    at_once = BLOCK_BYTES // HASH_TYPE.itemsize
+    if number == 1:
+        for part in itertools.islice(parts_of(sets[0], at_once), games // 2 // at_once):
+            left -= len(part)
+            yield part.tobytes()
+    rng = np.random.default_rng(number)
+    while left > 0:
+        some = min(left, at_once)
+        left -= some
+        yield rng.integers(0, 1 << 64, some, dtype=np.uint64).astype(HASH_TYPE).tobytes()
+
+
 def _in_the_engine(folder: Path, games: int) -> list[Row]:
-    rng = np.random.default_rng(1)
     before = psutil.Process().memory_info().rss
     rows: list[Row] = []
     with PeakMemory(descendants=False) as peak:
-        sets = []
+        sets: list[CountedSet] = []
         for number in range(2):
             gathering = Gathering(folder, "spool")
-            # Half of the second database's games are those of the first.
-            rng = np.random.default_rng(1) if number == 0 else np.random.default_rng([1, 2])
-            started = time.monotonic()
-            left = games
-            if number == 1:
-                gathering.add(hashes_of(sets[0])[: games // 2].tobytes())
-                left -= games // 2
-            while left > 0:
-                some = min(left, BLOCK_BYTES // HASH_TYPE.itemsize)
-                gathering.add(rng.integers(0, 1 << 64, some, dtype=np.uint64).astype(HASH_TYPE).tobytes())
-                left -= some
+            seconds = 0.0
+            for block in _blocks(number, games, sets):
+                started = time.monotonic()
+                gathering.add(block)
+                seconds += time.monotonic() - started
             name = ContentName(f"games:{number}.db@node", "ab" * 32)
             counted = CountedSet(name, games, 0, 0, 0, 1.0, FileStat(1, 1), "", "")
+            started = time.monotonic()
             sets.append(gathering.finish(counted, folder))
+            seconds += time.monotonic() - started
             gathering.close()
             if number == 0:
-                rows.append(figure(f"{games:,} ids gathered into a sorted set", [time.monotonic() - started], "s"))
+                rows.append(figure(f"{games:,} ids gathered into a sorted set", [seconds], "s"))
         index = GameIndex(folder / "index")
         for number, counted in enumerate(sets, 1):
             started = time.monotonic()
-            index.add(number, hashes_of(counted))
+            index.add(number, parts_of(counted), counted.unique)
             rows.append(
                 figure(f"set {number} of {games:,} games taken into the index", [time.monotonic() - started], "s")
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from engine.games import index as index_module
 from engine.games import segments as segments_module
 from engine.games.index import GameIndex
+from engine.games.segments import CLASS_TYPE
 from engine.games.setfile import HASH_TYPE
 
 
@@ -50,7 +52,8 @@ def test_classes_are_those_of_plain_sets(tmp_path: Path, monkeypatch: pytest.Mon
         if sets and chance.random() < 0.3:
             games |= sets[chance.choice(sorted(sets))]
         sets[number] = games
-        index.add(number, np.array(sorted(games), HASH_TYPE))
+        hashes, at_once = np.array(sorted(games), HASH_TYPE), [1 << 19, 11][seed % 2]
+        index.add(number, (hashes[at : at + at_once] for at in range(0, len(hashes), at_once)), len(hashes))
         assert indexed(index) == plain(sets)
     assert index.games == len(set().union(*sets.values()))
 
@@ -59,6 +62,24 @@ def test_what_large_segments_need_on_disk_goes_with_them(tmp_path: Path, monkeyp
     monkeypatch.setattr(segments_module, "SPILL_GAMES", 10)
     index = GameIndex(tmp_path / "index")
     for number in range(1, 20):
-        index.add(number, np.arange(number * 100, number * 100 + 50, dtype=HASH_TYPE))
+        index.add(number, [np.arange(number * 100, number * 100 + 50, dtype=HASH_TYPE)], 50)
     on_disk = sum(path.stat().st_size for path in (tmp_path / "index").iterdir())
-    assert on_disk == index.games * 8
+    assert on_disk == index.games * (HASH_TYPE.itemsize + CLASS_TYPE.itemsize)
+
+
+def test_memory_does_not_grow_with_the_games(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments_module, "SPILL_GAMES", 1 << 16)
+    games, at_once = 2_000_000, 1 << 14
+    values = np.random.default_rng(1).integers(0, 1 << 64, games, dtype=np.uint64).astype(HASH_TYPE)
+    sets = [np.unique(values[games // 4 * start :][: games // 2]) for start in (0, 1)]
+    index = GameIndex(tmp_path / "index")
+    tracemalloc.start()
+    for number, hashes in enumerate(sets):
+        index.add(number, (hashes[at : at + at_once] for at in range(0, len(hashes), at_once)), len(hashes))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    shared = len(np.intersect1d(*sets))
+    assert indexed(index) == {
+        frozenset({0}): len(sets[0]) - shared, frozenset({1}): len(sets[1]) - shared, frozenset({0, 1}): shared
+    }  # fmt: skip
+    assert peak < games * CLASS_TYPE.itemsize
