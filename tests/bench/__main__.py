@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import (
+    archive,
     console,
     delta,
     every_transport,
@@ -29,6 +30,7 @@ SECTIONS = {
     "delta": delta.run,
     "fanout": fanout.run,
     "games": games.run,
+    "archive": archive.run,
     "scan": scan.run,
     "engine": whole_engine.run,
     "console": console.run,

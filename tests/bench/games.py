@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,39 +21,12 @@ from engine.games.values import ContentName, CountedSet, Placed
 from engine.model import FileStat
 from engine.remote.connect import open_session
 from engine.remote.types import Endpoint, SshOptions
+from tests.bench.memory import PeakMemory
 from tests.bench.report import Row, figure
 
 GAMES = 10_000_000
 MOVES = 2
-WATCH_SECONDS = 0.05
 BLOCK_BYTES = 1 << 16
-
-
-class PeakMemory:
-    """The largest resident memory of this process, or of all its descendants, while it is watched."""
-
-    def __init__(self, descendants: bool) -> None:
-        self._descendants = descendants
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self.bytes = 0
-
-    def __enter__(self) -> PeakMemory:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        own = psutil.Process()
-        while not self._over.wait(WATCH_SECONDS):
-            for process in own.children(recursive=True) if self._descendants else [own]:
-                try:
-                    self.bytes = max(self.bytes, process.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
 
 
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:
