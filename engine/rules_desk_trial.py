@@ -93,7 +93,7 @@ class Trials:
             if self._touched is not None and self._touched[0] == state:
                 return self._touched[1]
             now = self._clock.now()
-            found, alone = await asyncio.to_thread(touched_by, self._image, policy, now, _breathe)
+            found, alone = await asyncio.to_thread(touched_by, self._image, policy, now, breathe)
             for start in range(0, len(alone), PAGE_ODD):
                 page = [entry for _, entry in await self._catalog.by_ids(alone[start : start + PAGE_ODD])]
                 await asyncio.to_thread(touched_alone, found, page, policy, now)
@@ -117,7 +117,7 @@ class Trials:
             page = await self._outlines.outlines(after, PAGE_ROWS, since)
             if not page.rows:
                 return
-            await asyncio.to_thread(self._image.put, page.rows, page.locations, _breathe)
+            await asyncio.to_thread(self._image.put, page.rows, page.locations, breathe)
             after = page.rows[-1][0]
 
     def _views(self, policy: Policy) -> dict[str, LocationView]:
@@ -130,7 +130,7 @@ class Trials:
         def pause() -> None:
             if number != self._newest:
                 raise Superseded()
-            _breathe()
+            breathe()
 
         return pause
 
@@ -143,6 +143,6 @@ def _without_frames(work: Callable[[], T]) -> T:
     raise Superseded()
 
 
-def _breathe() -> None:
+def breathe() -> None:
     """Let other threads run: the event loop waits for the interpreter's lock otherwise."""
     time.sleep(_BREATH_SECONDS)

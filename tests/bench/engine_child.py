@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.data_plane import UnifiedDataPlane
@@ -15,12 +16,14 @@ LOOK_SECONDS = 0.001
 
 
 class LagMeter:
-    """The longest time for which the event loop ran nothing of ours; and how much of that it computed itself.
+    """The longest time for which the event loop ran nothing of ours; and how much of that was computed by us.
 
-    On a busy machine the first is also what others took; the second is ours alone.
+    On a busy machine the first is also what others took; the second is ours alone: of the loop's own thread, or with
+    ``time.process_time`` of all threads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, computed: Callable[[], float] = time.thread_time) -> None:
+        self._computed = computed
         self.forget()
 
     def forget(self) -> None:
@@ -32,10 +35,10 @@ class LagMeter:
     async def run(self) -> None:
         """Measure for ever."""
         while True:
-            started, computed = time.perf_counter(), time.thread_time()
+            started, computed = time.perf_counter(), self._computed()
             await asyncio.sleep(LOOK_SECONDS)
             lag = time.perf_counter() - started - LOOK_SECONDS
-            own = min(lag, time.thread_time() - computed)
+            own = min(lag, self._computed() - computed)
             self.worst, self.own_worst = max(self.worst, lag), max(self.own_worst, own)
             self.over_5_ms += own > 0.005
 
