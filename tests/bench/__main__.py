@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench import (
     archive,
+    at_risk,
     console,
     delta,
     every_transport,
@@ -35,6 +36,7 @@ SECTIONS = {
     "engine": whole_engine.run,
     "console": console.run,
     "simulation": simulation.run,
+    "at_risk": at_risk.run,
 }
 
 
