@@ -22,6 +22,7 @@ from tests.bench import (
     transfers,
     whole_engine,
 )
+from tests.bench.peers import not_installed
 from tests.bench.report import Row, table, write
 
 SECTIONS = {
@@ -53,6 +54,8 @@ def main() -> int:
             rows += asyncio.run(SECTIONS[name](Path(folder), options.runs, options.scale))
         print(table(rows), file=sys.stderr)
     print(table(rows))
+    for name in not_installed():
+        print(f"left out: {name} is not installed here")
     write(rows, Path(".bench/results.json"))
     return 0
 

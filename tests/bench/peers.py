@@ -10,12 +10,18 @@ from pathlib import Path
 
 from tests.fleet import Fleet, FleetNode
 
+PROGRAMS = ("rsync", "scp", "rclone", "curl", "zstd", "gzip")
 Peer = Callable[[Path, Path], None]
 """Copies a source path on the node to a path here; flushes and verifies nothing by itself."""
 
 
+def not_installed() -> list[str]:
+    """Return the peers that are left out because this machine has them not."""
+    return [name for name in PROGRAMS if shutil.which(name) is None]
+
+
 def ssh_peers(fleet: Fleet, node: FleetNode) -> Mapping[str, Peer]:
-    """Return what goes over ssh, by the words that are shown. A program that is not installed is left out."""
+    """Return what copies one file over ssh, by the words that are shown. What is not installed is left out."""
     config = str(fleet.ssh_config)
 
     def rsync(source: Path, final: Path) -> None:
@@ -25,12 +31,39 @@ def ssh_peers(fleet: Fleet, node: FleetNode) -> Mapping[str, Peer]:
         _run("scp", "-q", "-F", config, f"{node.name}:{source}", str(final))
 
     def rclone(source: Path, final: Path) -> None:
-        where = f":sftp,host=127.0.0.1,port={node.port},user={node.endpoint.user},key_file='{fleet.identity}',"
-        where += f"known_hosts_file='{fleet.known_hosts}':{source}"
-        _run("rclone", "copyto", "--config", os.devnull, "--ignore-times", where, str(final))
+        _rclone("copyto", fleet, node, source, final)
 
-    known = {"rsync -a --fsync -e ssh": rsync, "scp": scp, "rclone copyto (sftp)": rclone}
-    return {name: peer for name, peer in known.items() if shutil.which(name.split()[0])}
+    return _installed({"rsync -a --fsync -e ssh": rsync, "scp": scp, "rclone copyto (sftp)": rclone})
+
+
+def ssh_folder_peers(fleet: Fleet, node: FleetNode) -> Mapping[str, Peer]:
+    """Return what copies a folder over ssh to a name that is not there yet; see ``ssh_peers``."""
+    shell = f"ssh -F {fleet.ssh_config}"
+
+    def durable(source: Path, final: Path) -> None:
+        _run("rsync", "-a", "--fsync", "-e", shell, f"{node.name}:{source}/", f"{final}/")
+
+    def bare(source: Path, final: Path) -> None:
+        _run("rsync", "-a", "-e", shell, f"{node.name}:{source}/", f"{final}/")
+
+    def scp(source: Path, final: Path) -> None:
+        _run("scp", "-q", "-r", "-p", "-F", str(fleet.ssh_config), f"{node.name}:{source}", str(final))
+
+    def rclone(source: Path, final: Path) -> None:
+        _rclone("copy", fleet, node, source, final)
+
+    known = {"rsync -a --fsync -e ssh": durable, "rsync -a -e ssh": bare, "scp -r": scp, "rclone copy (sftp)": rclone}
+    return _installed(known)
+
+
+def _installed(peers: Mapping[str, Peer]) -> Mapping[str, Peer]:
+    return {name: peer for name, peer in peers.items() if shutil.which(name.split()[0])}
+
+
+def _rclone(operation: str, fleet: Fleet, node: FleetNode, source: Path, final: Path) -> None:
+    where = f":sftp,host=127.0.0.1,port={node.port},user={node.endpoint.user},key_file='{fleet.identity}',"
+    where += f"known_hosts_file='{fleet.known_hosts}':{source}"
+    _run("rclone", operation, "--config", os.devnull, "--ignore-times", where, str(final))
 
 
 def curl(url: str, final: Path) -> None:

@@ -1,11 +1,10 @@
-"""Moving many small files over ssh: ours in batches (each verified, published, durable) against one rsync for all."""
+"""Moving many small files over ssh: ours in batches (each verified, published, durable) against one command for all."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import random
-import subprocess
 import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine.remote.types import Endpoint, PublishRequest, PublishResult, StreamO
 from engine.transport.agent import AgentTransport
 from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
+from tests.bench.peers import ssh_folder_peers
 from tests.bench.report import Row, faster, figure
 from tests.fleet import Fleet, FleetNode, openssh_fleet
 
@@ -25,6 +25,7 @@ NAMES = TemporaryNames("b" * 8, "c" * 8)
 KIB = 1024
 FILES_PER_BATCH, BYTES_PER_BATCH = 2_000, 256 << 20
 AT_ONCE = 2
+DURABLE = "rsync -a --fsync -e ssh"
 
 
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:
@@ -55,21 +56,23 @@ async def _compare(
     folder: Path, fleet: Fleet, node: FleetNode, pool: SessionPool, source: Path, runs: int
 ) -> list[Row]:
     agent = AgentTransport(pool.get, fleet.options(), pool.links)
-    ours, durable, bare = [], [], []
+    peers = ssh_folder_peers(fleet, node)
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {name: [] for name in peers}
     files = list(source.rglob("*.pth"))
     label = f"{len(files):,} files of {files[0].stat().st_size // KIB} KiB"
     for number in range(runs):
         # Nothing is removed in between: ext4 passes over inodes that were freed a moment ago, one by one.
-        one, two, three = (folder / f"{source.name}-{number}-{way}" for way in ("durable", "bare", "ours"))
-        durable.append(await _timed(asyncio.to_thread(_rsync, fleet, node, source, one, "--fsync")))
-        bare.append(await _timed(asyncio.to_thread(_rsync, fleet, node, source, two)))
-        ours.append(await _timed(move(pool, agent, node, source, files, three)))
-        await asyncio.to_thread(_ensure_same, files, source, three)
-    return [
-        faster(f"{label}, batches", ours, "rsync -a --fsync -e ssh", durable),
-        faster(f"{label}, batches vs not durable", ours, "rsync -a -e ssh", bare),
-        figure(f"{label}, batches", [len(files) / seconds for seconds in ours], "files/s"),
+        for place, (name, peer) in enumerate(peers.items()):
+            final = folder / f"{source.name}-{number}-{place}"
+            theirs[name].append(await _timed(asyncio.to_thread(peer, source, final)))
+        final = folder / f"{source.name}-{number}-ours"
+        ours.append(await _timed(move(pool, agent, node, source, files, final)))
+        await asyncio.to_thread(_ensure_same, files, source, final)
+    rows = [
+        faster(f"{label}, batches{' vs not durable' * (name != DURABLE)}", ours, name, theirs[name]) for name in peers
     ]
+    return [*rows, figure(f"{label}, batches", [len(files) / seconds for seconds in ours], "files/s")]
 
 
 async def move(
@@ -135,11 +138,6 @@ async def _timed(work: Awaitable[None]) -> float:
     started = time.perf_counter()
     await work
     return time.perf_counter() - started
-
-
-def _rsync(fleet: Fleet, node: FleetNode, source: Path, final: Path, *options: str) -> None:
-    shell = f"ssh -F {fleet.ssh_config}"
-    subprocess.run(["rsync", "-a", *options, "-e", shell, f"{node.name}:{source}/", f"{final}/"], check=True)
 
 
 def _ensure_same(files: Sequence[Path], source: Path, final: Path) -> None:

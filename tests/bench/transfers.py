@@ -7,25 +7,39 @@ import hashlib
 import resource
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from config.load import load
 from engine.clock import SystemClock
 from engine.integrity.temporary import TemporaryNames
-from engine.model import FileKind
+from engine.model import FileKind, Transport
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, PublishRequest
-from engine.transport.agent import AgentTransport
 from engine.transport.rates import RateCap
-from engine.transport.rsync import RsyncTransport
+from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransferJob, TransportAdapter
 from tests.bench.data import MIB, games_database, live_writer, random_file
+from tests.bench.peers import Peer, ssh_peers
 from tests.bench.report import Row, faster, figure
 from tests.fleet import Fleet, FleetNode, openssh_fleet
 
 HERE = Endpoint("here", local=True)
 NAMES = TemporaryNames("b" * 8, "c" * 8)
+RSYNC = "rsync -a --fsync -e ssh"
+HASHED = "rsync, then sha256sum on both ends"
+OVER_SSH = (Transport.RSYNC, Transport.AGENT)
+SHOWN = {
+    Transport.RSYNC: "rsync transport",
+    Transport.AGENT: "agent stream",
+    Transport.BASE64: "base64",
+    Transport.HTTP: "http",
+    Transport.P2P: "p2p",
+}
 
 
 class Mover:
@@ -61,6 +75,7 @@ class Mover:
             stall_timeout_seconds=60.0,
             check_source=kind is FileKind.SQLITE,
             target_root=str(final.parent),
+            source_root=str(self._node.root),
         )
         outcome = await self._adapter.copy(job, lambda done, wire: None)
         published = await here.publish(
@@ -93,43 +108,53 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
             endpoints = {node.name: node.endpoint, HERE.node_id: HERE}
             pool = SessionPool(endpoints.__getitem__, fleet.options())
             sessions.push_async_callback(pool.close)
-            rsync = Mover(node, pool, RsyncTransport(pool.get, fleet.options(), pool.links, SystemClock()))
-            agent = Mover(node, pool, AgentTransport(pool.get, fleet.options(), pool.links))
-            rows += await _compare(folder, fleet, node, big, FileKind.PLAIN, "1 GiB random", rsync, agent, runs)
+            policy = load(fleet.write_hosts(folder / "hosts.yaml")).policy
+            clock = SystemClock()
+            servers = NodeDataServers(pool.get, fleet.options(), pool.links, lambda: policy, clock)
+            sessions.push_async_callback(servers.close)
+            adapters = build_transports(pool.get, fleet.options(), pool.links, clock, servers)
+            movers = {adapter.name: Mover(node, pool, adapter) for adapter in adapters}
+            peers, hashed = dict(ssh_peers(fleet, node)), partial(_hashed_rsync, fleet, node)
+            only_rsync = Contest(folder / "arrived", {RSYNC: peers[RSYNC], HASHED: hashed})
+            over_ssh = {name: movers[name] for name in OVER_SSH}
+            of_size = "" if scale == 1 else f" (x {scale:g})"
+            rows += await only_rsync.hold(f"1 GiB random{of_size}", big, FileKind.PLAIN, over_ssh, runs)
+            every_peer = Contest(folder / "arrived", {**peers, HASHED: hashed})
             with live_writer(database):
-                rows += await _compare(
-                    folder, fleet, node, database, FileKind.SQLITE, "350 MB live database", rsync, agent, runs
-                )
+                label = f"350 MB live database{of_size}"
+                rows += await every_peer.hold(label, database, FileKind.SQLITE, movers, runs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows.append(figure("peak memory of the engine process, transfers", [peak], "MiB"))
     return rows
 
 
-async def _compare(
-    folder: Path,
-    fleet: Fleet,
-    node: FleetNode,
-    source: Path,
-    kind: FileKind,
-    label: str,
-    rsync: Mover,
-    agent: Mover,
-    runs: int,
-) -> list[Row]:
-    times: dict[str, list[float]] = {name: [] for name in ("bare", "hashed", "rsync", "agent")}
-    final = folder / "arrived"
-    for _ in range(runs):
-        await _timed(times["bare"], final, lambda: asyncio.to_thread(_bare_rsync, fleet, node, source, final))
-        await _timed(times["hashed"], final, lambda: asyncio.to_thread(_hashed_rsync, fleet, node, source, final))
-        await _timed(times["rsync"], final, lambda: rsync.move(source, final, kind))
-        await _timed(times["agent"], final, lambda: agent.move(source, final, kind))
-    bare, hashed = "rsync -a --fsync -e ssh", "rsync, then sha256sum on both ends"
-    return [
-        faster(f"{label}, rsync transport", times["rsync"], bare, times["bare"]),
-        faster(f"{label}, rsync transport vs hashed", times["rsync"], hashed, times["hashed"]),
-        faster(f"{label}, agent stream", times["agent"], bare, times["bare"]),
-        faster(f"{label}, agent stream vs hashed", times["agent"], hashed, times["hashed"]),
-    ]
+@dataclass(frozen=True)
+class Contest:
+    """Peers' command lines, each bringing one file to ``final``; ``HASHED`` is rsync with a hash at both ends.
+
+    Of a live database they bring whatever they happen to read; ours bring a snapshot.
+    """
+
+    final: Path
+    peers: Mapping[str, Peer]
+
+    async def hold(
+        self, label: str, source: Path, kind: FileKind, movers: Mapping[Transport, Mover], runs: int
+    ) -> list[Row]:
+        """Return the rows of each transport against each peer, run after run in turn."""
+        theirs: dict[str, list[float]] = {name: [] for name in self.peers}
+        ours: dict[Transport, list[float]] = {name: [] for name in movers}
+        for _ in range(runs):
+            for name, peer in self.peers.items():
+                await _timed(theirs[name], self.final, partial(asyncio.to_thread, peer, source, self.final))
+            for transport, mover in movers.items():
+                await _timed(ours[transport], self.final, partial(mover.move, source, self.final, kind))
+        return [
+            faster(f"{label}, {SHOWN[name]}{' vs hashed' * (peer == HASHED)}", ours[name], peer, theirs[peer])
+            for name in SHOWN
+            if name in ours
+            for peer in self.peers
+        ]
 
 
 async def _timed(times: list[float], final: Path, work: Callable[[], Awaitable[None]]) -> None:
@@ -139,13 +164,8 @@ async def _timed(times: list[float], final: Path, work: Callable[[], Awaitable[N
     times.append(time.perf_counter() - started)
 
 
-def _bare_rsync(fleet: Fleet, node: FleetNode, source: Path, final: Path) -> None:
-    shell = f"ssh -F {fleet.ssh_config}"
-    subprocess.run(["rsync", "-a", "--fsync", "-e", shell, f"{node.name}:{source}", str(final)], check=True)
-
-
 def _hashed_rsync(fleet: Fleet, node: FleetNode, source: Path, final: Path) -> None:
-    _bare_rsync(fleet, node, source, final)
+    ssh_peers(fleet, node)[RSYNC](source, final)
     remote = ["ssh", "-F", str(fleet.ssh_config), node.name, "sha256sum", str(source)]
     there = subprocess.run(remote, check=True, capture_output=True, text=True).stdout.split()[0]
     here = subprocess.run(["sha256sum", str(final)], check=True, capture_output=True, text=True).stdout.split()[0]
