@@ -11,8 +11,9 @@ MOST_FILES, MOST_BYTES = 2_000, 256 << 20
 LEAST_FILES, LEAST_BYTES = 25, 2 << 20
 SHORT_SECONDS, LONG_SECONDS = 2.0, 5.0
 """A full batch that takes less makes the next one larger, one that takes more smaller: nothing urgent waits longer."""
-BATCHES_PER_NODE = 2
-"""One starts while another ends; the node's other places stay free for single files."""
+BATCHES_PER_NODE = 3
+"""One starts and one ends while another moves; of the five transfers that a node carries unless told otherwise, the
+other places stay free for single files."""
 
 Link = tuple[str, str]
 Size = tuple[int, int]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
+from engine.execution.batch_sizes import BATCHES_PER_NODE, MOST_BYTES, MOST_FILES
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind
 from engine.remote.pool import SessionPool
@@ -23,8 +24,6 @@ from tests.fleet import Fleet, FleetNode, openssh_fleet
 HERE = Endpoint("here", local=True)
 NAMES = TemporaryNames("b" * 8, "c" * 8)
 KIB = 1024
-FILES_PER_BATCH, BYTES_PER_BATCH = 2_000, 256 << 20
-AT_ONCE = 2
 DURABLE = "rsync -a --fsync -e ssh"
 
 
@@ -81,9 +80,9 @@ async def move(
     """Move all files in batches, a few at once: look, copy, verify, publish."""
     here = await pool.get(HERE.node_id)
     there = await pool.get(node.name)
-    most = max(1, min(FILES_PER_BATCH, BYTES_PER_BATCH // files[0].stat().st_size))
+    most = max(1, min(MOST_FILES, MOST_BYTES // files[0].stat().st_size))
     batches = [files[start : start + most] for start in range(0, len(files), most)]
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(BATCHES_PER_NODE)
 
     async def one(batch: Sequence[Path]) -> None:
         async with slots:
