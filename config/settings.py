@@ -13,7 +13,7 @@ from config.archive import build_archive
 from config.http import build_http
 from config.landing import DEFAULT_LANDING
 from config.schema.cluster import ClusterFile
-from config.schema.data_plane import Landing, ThresholdSection
+from config.schema.data_plane import Landing, Ssh, ThresholdSection
 from config.types import DataType, EngineSettings, OnFinding, SshSettings, Thresholds
 
 MEGABYTE = 1_000_000
@@ -67,7 +67,7 @@ def build_engine_settings(cluster: ClusterFile) -> EngineSettings:
             plane.ephemeral_snapshot_interval, default.ephemeral_snapshot_interval_seconds
         ),
         s3_bucket=_bucket(cluster),
-        ssh=SshSettings(plane.ssh.known_hosts, plane.ssh.config) if plane.ssh else default.ssh,
+        ssh=_ssh(plane.ssh),
         on_finding=_on_finding(cluster),
         landing=_landing(plane.landing),
         auto_sync_enabled=first(sync.enabled, default.auto_sync_enabled),
@@ -140,6 +140,14 @@ def _bucket(cluster: ClusterFile) -> str | None:
     if section is not None and (section.enabled is False or section.bucket):
         return None if section.enabled is False else section.bucket
     return None if plane.s3_enabled is False else plane.s3_bucket or None
+
+
+def _ssh(section: Ssh | None) -> SshSettings:
+    """Forwarding to every host is one pattern; it is off unless the file says otherwise."""
+    if section is None:
+        return SshSettings()
+    forward = section.forward_agent or []
+    return SshSettings(section.known_hosts, section.config, ("*",) if forward is True else tuple(forward))
 
 
 def _on_finding(cluster: ClusterFile) -> OnFinding | None:

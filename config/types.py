@@ -184,10 +184,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class SshSettings:
-    """Which known_hosts and ssh_config files count; ``None`` means the user's own."""
+    """Which known_hosts and ssh_config files count; ``None`` means the user's own.
+
+    ``forward_agent``: patterns of the hosts that may use the operator's ssh-agent while they stream to another host.
+    """
 
     known_hosts: str | None = None
     config: str | None = None
+    forward_agent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from config.lint import (
     keys,
     names,
     routing_rules,
+    ssh,
     status,
     storage,
 )
@@ -29,4 +30,5 @@ RULES: tuple[LintRule, ...] = (
     *routing_rules.RULES,
     *engine_settings.RULES,
     *http.RULES,
+    *ssh.RULES,
 )

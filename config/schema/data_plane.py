@@ -17,10 +17,11 @@ from config.types import DataType
 
 
 class Ssh(Section):
-    """Which known_hosts and ssh_config files count instead of the user's own."""
+    """Which known_hosts and ssh_config files count instead of the user's own; whom the ssh-agent is forwarded to."""
 
     known_hosts: str | None = None
     config: str | None = None
+    forward_agent: bool | list[Annotated[str, Field(min_length=1)]] | None = None
 
 
 class OnFinding(Section):

@@ -221,6 +221,7 @@ class Executor:
     async def _verify_and_publish(self, work: Work, landing: Landing, content: Content, outcome: StreamOutcome) -> None:
         tools, transfer, source = self._tools, work.transfer, work.source
         evidence = f"sha256 {outcome.sha256} of {outcome.size_bytes} bytes read back at the target"
+        evidence += f"; they came {outcome.way}" if outcome.way else ""
         await self._outcomes.enter(
             transfer, TransferState.VERIFYING, "may it replace what is there?", evidence, sha256=outcome.sha256
         )

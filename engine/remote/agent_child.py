@@ -16,12 +16,23 @@ from engine.remote.types import Endpoint, SshOptions
 
 
 def agent_command(
-    endpoint: Endpoint, address: Address | None, options: SshOptions, source: bytes, slot: int = 0
+    endpoint: Endpoint,
+    address: Address | None,
+    options: SshOptions,
+    source: bytes,
+    slot: int = 0,
+    forward_agent: bool = False,
 ) -> list[str]:
     """Return the argv that runs ``source`` as an agent on a node; without an address on this machine."""
     if address is None:
         return agent_argv(sys.executable, source)
-    return ssh_argv(endpoint, address, options, shlex.join(agent_argv("python3", source)), slot=slot)
+    command = remote_command(source)
+    return ssh_argv(endpoint, address, options, command, slot=slot, forward_agent=forward_agent)
+
+
+def remote_command(source: bytes) -> str:
+    """Return what ssh is told to run on a node, so that ``source`` may follow on stdin."""
+    return shlex.join(agent_argv("python3", source))
 
 
 def text_agent_command(endpoint: Endpoint, address: Address | None, options: SshOptions, slot: int = 0) -> list[str]:

@@ -22,14 +22,22 @@ DESTINATION_NAME_CHARS = 16
 
 
 def ssh_argv(
-    endpoint: Endpoint, address: Address, options: SshOptions, command: str | None = None, *, slot: int = 0
+    endpoint: Endpoint,
+    address: Address,
+    options: SshOptions,
+    command: str | None = None,
+    *,
+    slot: int = 0,
+    forward_agent: bool = False,
 ) -> list[str]:
     """Return the argv that runs ``command`` on the node, reached at ``address``.
 
     ``slot`` chooses the master connection (see ``engine.remote.links``). Without a command the argv ends with
-    the destination, for callers that append their own.
+    the destination, for callers that append their own. ``forward_agent`` lets the command use the operator's
+    ssh-agent while it runs.
     """
-    argv = ["ssh", *ssh_options(endpoint, address, options, slot=slot), "--", destination(endpoint, address)]
+    chosen = ssh_options(endpoint, address, options, slot=slot, forward_agent=forward_agent)
+    argv = ["ssh", *chosen, "--", destination(endpoint, address)]
     return argv if command is None else [*argv, command]
 
 
@@ -38,24 +46,16 @@ def destination(endpoint: Endpoint, address: Address) -> str:
     return f"{endpoint.user}@{address.host}" if endpoint.user else address.host
 
 
-def ssh_options(endpoint: Endpoint, address: Address, options: SshOptions, *, slot: int = 0) -> list[str]:
-    """Return every option for one connection: strict host keys, no questions, no forwarding, one master."""
+def ssh_options(
+    endpoint: Endpoint, address: Address, options: SshOptions, *, slot: int = 0, forward_agent: bool = False
+) -> list[str]:
+    """Return every option for one connection: strict host keys, no questions, no forwarding, one master.
+
+    One that forwards the agent is a connection of its own, which ends with its command: a shared one would go on
+    forwarding for all others.
+    """
     argv = ["-F", options.config_file] if options.config_file else []
-    argv += ["-p", str(address.port)]
-    argv += _set(
-        BatchMode="yes",
-        StrictHostKeyChecking="yes",
-        UpdateHostKeys="no",
-        ForwardAgent="no",
-        ForwardX11="no",
-        ClearAllForwardings="yes",
-        PermitLocalCommand="no",
-        RequestTTY="no",
-        LogLevel="ERROR",
-        ConnectTimeout=options.connect_timeout_seconds,
-        ServerAliveInterval=SERVER_ALIVE_INTERVAL_SECONDS,
-        ServerAliveCountMax=SERVER_ALIVE_COUNT_MAX,
-    )
+    argv += ["-p", str(address.port), *_strict(options, "yes" if forward_agent else "no")]
     if options.known_hosts:
         argv += _set(UserKnownHostsFile=_quoted(options.known_hosts), GlobalKnownHostsFile="/dev/null")
     if endpoint.identity_file:
@@ -64,11 +64,21 @@ def ssh_options(endpoint: Endpoint, address: Address, options: SshOptions, *, sl
     ciphers = usable_ciphers(options.ciphers)
     if ciphers:
         argv += ["-c", ciphers]
-    if options.multiplex:
+    if options.multiplex and not forward_agent:
         path = control_path(endpoint, address, options, slot)
         argv += _set(ControlMaster="auto", ControlPersist=CONTROL_PERSIST_SECONDS, ControlPath=_quoted(str(path)))
     else:
         argv += _set(ControlMaster="no", ControlPath="none")
+    return argv
+
+
+def onward_options(address: Address, options: SshOptions) -> list[str]:
+    """Return the options of an ssh that a node runs to reach another one, with nothing of that node's own set-up.
+
+    The node adds UserKnownHostsFile, with the keys that the engine trusts for this address and no others.
+    """
+    argv = ["-F", "/dev/null", "-p", str(address.port), *_strict(options, "no")]
+    argv += _set(GlobalKnownHostsFile="/dev/null", CheckHostIP="no", ControlMaster="no", ControlPath="none")
     return argv
 
 
@@ -129,6 +139,23 @@ def usable_ciphers(wanted: str | None) -> str | None:
         return None
     known = known_ciphers()
     return ",".join(cipher for cipher in wanted.split(",") if cipher in known) or None
+
+
+def _strict(options: SshOptions, forward_agent: str) -> list[str]:
+    return _set(
+        BatchMode="yes",
+        StrictHostKeyChecking="yes",
+        UpdateHostKeys="no",
+        ForwardAgent=forward_agent,
+        ForwardX11="no",
+        ClearAllForwardings="yes",
+        PermitLocalCommand="no",
+        RequestTTY="no",
+        LogLevel="ERROR",
+        ConnectTimeout=options.connect_timeout_seconds,
+        ServerAliveInterval=SERVER_ALIVE_INTERVAL_SECONDS,
+        ServerAliveCountMax=SERVER_ALIVE_COUNT_MAX,
+    )
 
 
 def _set(**settings: str | int) -> list[str]:

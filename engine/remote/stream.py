@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import product
 
 from config.types import Address
@@ -15,6 +16,9 @@ from engine.remote.ssh import known_ciphers
 from engine.remote.stream_run import StreamRun
 from engine.remote.stream_verdict import EndUnreached, Way
 from engine.remote.types import Endpoint, Progress, RateChanges, SshOptions, StreamJob, StreamOutcome
+
+Attempt = Callable[[Way, Way], Awaitable[StreamOutcome]]
+"""Tries once, by one way to the source and one to the target; raises EndUnreached where one of them is silent."""
 
 
 async def run_stream(
@@ -35,6 +39,27 @@ async def run_stream(
     """
     links = links or Links()
     await asyncio.to_thread(_prepare)
+
+    async def attempt(source_way: Way, target_way: Way) -> StreamOutcome:
+        return await StreamRun(source_way, target_way, job, options, progress, rate_changes).run()
+
+    try:
+        return await over_addresses(source, target, links, attempt)
+    except Unreached as unreached:
+        raise most_telling(unreached.failures) from None
+
+
+class Unreached(Exception):
+    """No pair of addresses served; ``failures`` holds why, one for each address that did not answer."""
+
+    def __init__(self, failures: list[NodeUnreachable]) -> None:
+        super().__init__(str(failures))
+        self.failures = failures
+
+
+async def over_addresses(source: Endpoint, target: Endpoint, links: Links, attempt: Attempt) -> StreamOutcome:
+    """Return the outcome of the first pair of addresses at which both ends said a word; raises Unreached, and whatever
+    else the attempt does."""
     failures: list[NodeUnreachable] = []
     silent: set[tuple[str, Address | None]] = set()
     for source_at, target_at in product(_addresses(source, links), _addresses(target, links)):
@@ -44,7 +69,7 @@ async def run_stream(
         with links.slot(source.node_id) as source_slot, links.slot(target.node_id) as target_slot:
             ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
             try:
-                outcome = await StreamRun(*ways, job, options, progress, rate_changes).run()
+                outcome = await attempt(*ways)
             except EndUnreached as unreached:
                 failures.append(unreached.failure)
                 silent.add((unreached.way.endpoint.node_id, unreached.way.address))
@@ -53,7 +78,7 @@ async def run_stream(
             if way.address is not None:
                 links.answered(way.endpoint.node_id, way.address)
         return outcome
-    raise most_telling(failures)
+    raise Unreached(failures)
 
 
 def _prepare() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from config.types import Address
@@ -18,10 +18,19 @@ LAST_WORDS = ("done", "sent", "error")
 
 
 class StreamEnd:
-    """A running sender or receiver. ``said`` holds the last line of each kind; ``news`` is told of every line."""
+    """A running sender or receiver. ``said`` holds the last line of each kind; ``news`` is told of every line.
+
+    ``heard``: on what it speaks, where that is not all that the child writes.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, child: Child, mode: str, news: Callable[[Line], None], text: bool = False
+        self,
+        endpoint: Endpoint,
+        child: Child,
+        mode: str,
+        news: Callable[[Line], None],
+        text: bool = False,
+        heard: Sequence[asyncio.StreamReader | None] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.said: Line = {}
@@ -33,7 +42,7 @@ class StreamEnd:
         self._last_word = asyncio.Event()
         self._readers = [
             asyncio.create_task(self._read(reader), name=f"{mode} at {endpoint.node_id}")
-            for reader in (child.stdout, child.stderr)
+            for reader in (heard if heard is not None else (child.stdout, child.stderr))
             if reader is not None
         ]
 

@@ -180,6 +180,8 @@ class StreamOutcome:
     """Of a database, where the transport computed it: see ``ContentInfo.fingerprint``."""
     games_count: int | None = None
     """Where the transport counted: of a live database the games in the version that was sent, of a log its lines."""
+    way: str = ""
+    """Which way the bytes took, where a transport has several, in an operator's words."""
 
 
 @dataclass(frozen=True, slots=True)

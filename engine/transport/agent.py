@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from engine.errors import ErrorClass, SyncdeckError, TransferError
 from engine.model import Transport
@@ -10,6 +11,7 @@ from engine.remote.links import Links
 from engine.remote.stream import run_stream
 from engine.remote.types import Endpoint, Progress, SshOptions, StreamJob, StreamOutcome
 from engine.transport.batching import copy_by_agents
+from engine.transport.direct import DirectStreams, Relayed
 from engine.transport.errors import bad_source
 from engine.transport.types import AgentFor, BatchProgress, Capabilities, TransferJob
 
@@ -19,10 +21,18 @@ BASE64_COST = 13
 
 
 class AgentTransport:
-    """Moves a file as a stream from the source's agent to the target's."""
+    """Moves a file as a stream from the source's agent to the target's: through the engine, or past it (``direct``)."""
 
-    def __init__(self, agent_for: AgentFor, options: SshOptions, links: Links, base64: bool = False) -> None:
+    def __init__(
+        self,
+        agent_for: AgentFor,
+        options: SshOptions,
+        links: Links,
+        base64: bool = False,
+        direct: DirectStreams | None = None,
+    ) -> None:
         self._agent_for = agent_for
+        self._direct = direct
         self._options = options
         self._links = links
         self._base64 = base64
@@ -60,11 +70,8 @@ class AgentTransport:
             sha256=job.sha256,
             live=job.live,
         )
-        rate_changes = job.rate.subscribe
         try:
-            outcome = await run_stream(
-                job.source, job.target, stream, self._options, progress, links=self._links, rate_changes=rate_changes
-            )
+            outcome = await self._stream(job, stream, progress)
         except TransferError as error:
             if stream.check_source and error.error_class is ErrorClass.CHECKSUM_MISMATCH:
                 await self._blame_source_if_damaged(job)
@@ -79,6 +86,19 @@ class AgentTransport:
         """Move many small files in one stream; see ``BatchTransport``."""
         encoding = "base64" if self._base64 else "binary"
         return await copy_by_agents(jobs, progress, self._options, self._links, encoding)
+
+    async def _stream(self, job: TransferJob, stream: StreamJob, progress: Progress) -> StreamOutcome:
+        """Go straight where that may be and works, else through the engine; what arrived either way is resumed."""
+        way, changes = Relayed(), job.rate.subscribe
+        if self._direct is not None:
+            found = await self._direct.stream(job.source, job.target, stream, progress, changes)
+            if isinstance(found, StreamOutcome):
+                return found
+            way = found
+        outcome = await run_stream(
+            job.source, job.target, stream, self._options, progress, links=self._links, rate_changes=changes
+        )
+        return replace(outcome, way=way.words)
 
     async def _check_arrived(self, job: TransferJob) -> None:
         """What was read in place is checked where it arrived: at its source it does not lie as one file."""

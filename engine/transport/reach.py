@@ -36,8 +36,11 @@ def forbidden(server: Ways, reader: Ways, settings: HttpSettings) -> str | None:
     """Return why these two must not talk directly whatever their addresses, or None."""
     if not settings.enabled:
         return "it is switched off (data_plane.http.enabled)"
-    if server.node_id == reader.node_id:
-        return None
+    return None if server.node_id == reader.node_id else apart(server, reader)
+
+
+def apart(server: Ways, reader: Ways) -> str | None:
+    """Return why one node must not connect to another, as the configuration has it, or None."""
     for ways in (server, reader):
         if ways.relay_only:
             return f"{ways.node_id} is in force_relay_mode: nothing goes to or from it directly"

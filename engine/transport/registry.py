@@ -6,6 +6,7 @@ from engine.clock import Clock
 from engine.remote.links import Links
 from engine.remote.types import SshOptions
 from engine.transport.agent import AgentTransport
+from engine.transport.direct import DirectStreams
 from engine.transport.fetching import AgentFetching
 from engine.transport.http import HttpTransport
 from engine.transport.p2p import P2PTransport
@@ -21,7 +22,9 @@ def build_transports(
     fetching = AgentFetching(options, links)
     return (
         RsyncTransport(agent_for, options, links, clock),
-        AgentTransport(agent_for, options, links),
+        AgentTransport(
+            agent_for, options, links, direct=DirectStreams(agent_for, servers.policy, options, links, clock)
+        ),
         AgentTransport(agent_for, options, links, base64=True),
         HttpTransport(agent_for, servers, fetching, clock),
         P2PTransport(agent_for, fetching, servers, clock),

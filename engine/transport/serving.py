@@ -45,10 +45,10 @@ class NodeDataServers:
     ) -> None:
         self.reach = Reach(agent_for, policy, clock)
         self.url_seconds = url_seconds
+        self.policy = policy
         self._agent_for = agent_for
         self._options = options
         self._links = links
-        self._policy = policy
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._servers: dict[str, tuple[ServerJob, ServingChild]] = {}
@@ -171,7 +171,7 @@ class NodeDataServers:
         return ServerJob(tuple(dict.fromkeys([LOOPBACK, *addresses])), settings.port, rate)
 
     def _rate(self, node_id: str) -> int | None:
-        written = self._policy().engine.node_bandwidth_bytes_per_second.get(node_id)
+        written = self.policy().engine.node_bandwidth_bytes_per_second.get(node_id)
         ordered = self._limits.get(node_id)
         return ordered if ordered is not None else written
 

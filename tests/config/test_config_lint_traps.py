@@ -4,6 +4,7 @@ import lint_cases_hosts
 import lint_cases_http
 import lint_cases_intent
 import lint_cases_sections
+import lint_cases_ssh
 import pytest
 from cluster_text import cluster, host, rule_ids, rules_at
 
@@ -11,7 +12,13 @@ from config.lint import lint
 from config.lint.registry import RULES
 from config.types import Severity
 
-CASES = [*lint_cases_intent.CASES, *lint_cases_hosts.CASES, *lint_cases_http.CASES, *lint_cases_sections.CASES]
+CASES = [
+    *lint_cases_intent.CASES,
+    *lint_cases_hosts.CASES,
+    *lint_cases_http.CASES,
+    *lint_cases_sections.CASES,
+    *lint_cases_ssh.CASES,
+]
 
 
 @pytest.mark.parametrize(("rule", "text", "blamed"), CASES)

@@ -15,26 +15,30 @@ import pytest
 import pytest_asyncio
 
 from config.load import load
-from config.types import Address
+from config.types import Address, Policy
 from engine.clock import SystemClock
 from engine.remote.links import Links
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, SshOptions
+from engine.transport.agent import AgentTransport
 from engine.transport.conformance.bench import Bench
 from engine.transport.conformance.scratch import ScratchFolder, scratch_folder
+from engine.transport.direct import DirectStreams
 from engine.transport.fetch_types import Served
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransferJob, TransportAdapter
 from tests.faults.proxy import Proxy
 from tests.fleet import Fleet, FleetNode, openssh_fleet
+from tests.fleet_agent import ssh_agent
 
 ENGINE = "engine"
 PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
-OVER_SSH = ("rsync", "agent", "base64")
+DIRECT = "agent, from node to node"
+"""The agent's stream where the source's own ssh reaches the target, with the operator's ssh-agent."""
+OVER_SSH = ("rsync", "agent", "base64", DIRECT)
 """Their bytes go through sshd; those of all others through a data server."""
 CONNECT_SECONDS = 2
-STALL_SECONDS = 1.5
 
 
 @dataclass
@@ -48,13 +52,8 @@ class Ground:
     by_ssh: bool
 
     def through(self, job: TransferJob) -> TransferJob:
-        """Return the job with the node at the proxy's port, and a small limit: a fault shows soon."""
-        return replace(
-            job,
-            source=self._behind(job.source),
-            target=self._behind(job.target),
-            stall_timeout_seconds=STALL_SECONDS,
-        )
+        """Return the job with the node at the proxy's port."""
+        return replace(job, source=self._behind(job.source), target=self._behind(job.target))
 
     def _behind(self, endpoint: Endpoint) -> Endpoint:
         if endpoint.node_id != self.node.name or not self.by_ssh:
@@ -87,6 +86,14 @@ class Ends:
     pool: SessionPool
     places: dict[str, ScratchFolder]
     servers: ServersBehind
+    forwarding: Policy
+
+    @property
+    def direct(self) -> AgentTransport:
+        """One that has refused nothing yet."""
+        links = Links()
+        ways = DirectStreams(self.pool.get, lambda: self.forwarding, self.options, links, SystemClock())
+        return AgentTransport(self.pool.get, self.options, links, direct=ways)
 
     @asynccontextmanager
     async def ground(self, seed: str, transport: str, pair: tuple[str, str] = PUT) -> AsyncIterator[Ground]:
@@ -99,7 +106,7 @@ class Ends:
             self.known_hosts.write_text(self.known_hosts.read_text() + key)
             self.servers.proxy = proxy
             adapters = build_transports(self.pool.get, self.options, Links(), SystemClock(), self.servers)
-            chosen = next(a for a in adapters if a.name.value == transport)
+            chosen = self.direct if transport == DIRECT else next(a for a in adapters if a.name.value == transport)
             chance = random.Random(number)
             bench = Bench(chosen, self.places[source], self.places[target], self.pool.get, chance)
             try:
@@ -138,6 +145,10 @@ async def ends(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
             for name, endpoint in endpoints.items()
         }
         policy = load(fleet.write_hosts()).policy
+        ssh = {"ssh": {"known_hosts": str(known), "forward_agent": True}}
+        forwarding = load(fleet.write_hosts(folder / "forwarding.yaml", extra={"data_plane": ssh})).policy
+        agent = stack.enter_context(ssh_agent(fleet.identity))
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("SSH_AUTH_SOCK", agent)
         servers = ServersBehind(pool.get, options, Links(), lambda: policy, SystemClock())
         stack.push_async_callback(servers.close)
-        yield Ends(fleet, known, options, pool, places, servers)
+        yield Ends(fleet, known, options, pool, places, servers, forwarding)

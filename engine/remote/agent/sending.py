@@ -195,7 +195,8 @@ def _feed(source: Any, zstd: compression.Compressor, reporter: Reporter) -> None
         zstd.fed()
 
 
-def _quiet(job: Dict[str, Any], news: Callable[[], None]) -> QuietFile:
+def quiet(job: Dict[str, Any], news: Callable[[], None]) -> QuietFile:
+    """Open a file that nobody writes."""
     return QuietFile(job)
 
 
@@ -204,9 +205,13 @@ def run(
     next_order: Callable[[], Optional[Order]],
     wire: Wire,
     reporter: Reporter,
-    open_source: OpenSource = _quiet,
+    open_source: OpenSource = quiet,
+    let_go: Callable[[], None] = lambda: None,
 ) -> None:
-    """Be a sender until the end of this process; ``next_order`` returns None when the engine is gone."""
+    """Be a sender until the end of this process; ``next_order`` returns None when the engine is gone.
+
+    ``let_go`` is called when all is sent or failed, and may take its time.
+    """
     orders: "queue.Queue[Order]" = queue.Queue()
 
     def obey() -> None:
@@ -228,6 +233,7 @@ def run(
     except Exception as error:  # noqa: BLE001 - every failure travels to the engine
         reporter.write({"error": from_exception(error, job["source_path"]).as_json()})
         code = 1
+    let_go()
     os._exit(code)
 
 
