@@ -63,7 +63,7 @@ class Comparison:
         in_place = await self._look()
         copying = self._little_differs
         if copying:
-            self._copy(paths)
+            self._copy(paths, in_place)
         groups = await self._old.hear("groups")
         await self._hand_on(groups["groups"])
         self._new.tell("groups", {"groups": groups["groups"], "count": groups["count"], "in_place": in_place})
@@ -75,7 +75,7 @@ class Comparison:
         if not worth_sending(differing, self._new_size, self._arrived_bytes, self._hash_bytes):
             raise NotWorthIt(f"{_percent(differing, self._new_size)} of the file differ")
         if not copying:
-            self._copy(paths)
+            self._copy(paths, in_place)
         self._new.tell("write", {"path": paths.at_source, "zstd": zstd})
         written = (await self._new.hear("written"))["written"]
         return WrittenDelta(wire.stat_from(written["stat"]), written["sha256"], differing)
@@ -89,8 +89,8 @@ class Comparison:
         self._old.tell("apply", {"delta_path": paths.at_target, "temp_path": temp_path, "sha256": sha256})
         return wire.stat_from((await self._old.result())["stat"])
 
-    def _copy(self, paths: DeltaPaths) -> None:
-        self._old.tell("copy", {"path": paths.rebuilt, "size": self._new_size})
+    def _copy(self, paths: DeltaPaths, stays: bool) -> None:
+        self._old.tell("copy", {"path": paths.rebuilt, "size": self._new_size, "stays": stays})
 
     async def _look(self) -> bool:
         """Compare page sizes; return whether a sample shows that something at least is where it was.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.remote.agent import pages, pages_copy, pages_delta, pages_moved
+from engine.remote.agent import pages, pages_copy, pages_delta, pages_moved, pages_old
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.stats import stat_file
 
@@ -239,6 +239,33 @@ def moves_past_the_end(made: pages_delta.Delta) -> pages_delta.Delta:
     moves = pages_moved.Moves()
     moves.add(made.size // made.page_bytes - 1, 0, 2)
     return made._replace(moves=moves)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_what_is_hashed_is_what_stays_in_the_file(tmp_path: Path, stays: bool) -> None:
+    """A delta that writes twice to one place would have the first hashed: it is refused."""
+    old = database(tmp_path / "old.db", rows=20_000)
+    new = changed(old, tmp_path / "new.db", CHANGES["vacuumed"])
+    made, _ = compared(new, old)
+    first = next(iter(made.runs.spans(made.size)))[0] // made.page_bytes
+    twice = pages_moved.Moves()
+    twice.add(first, 1)
+    for name, delta in (("sound", made), ("twice", made._replace(moves=twice))):
+        path = tmp_path / f".{name}.syncdeck-01234567-89abcdef-1-0123456789abd.part"
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        pages_delta.write_delta(fd, quiet(new), delta, pages_delta.ZSTD, nothing)
+        os.close(fd)
+        order = {"path": f"{tmp_path}/.{name}.syncdeck-01234567-89abcdef-1-0123456789abr.part"}
+        rebuild = pages_old.Rebuild(quiet(old), {**order, "size": made.size, "stays": stays}, str(tmp_path), nothing)
+        if name == "twice":
+            with pytest.raises(Failure, match="twice"):
+                rebuild.finish(str(path))
+            continue
+        copy, whole = rebuild.finish(str(path))
+        hashed = whole.result(lambda: None)
+        os.close(copy)
+        content = Path(rebuild.path).read_bytes()
+        assert content == new.read_bytes() and hashed == hashlib.sha256(content).hexdigest()
 
 
 def test_pages_that_only_moved_do_not_travel_and_none_is_mistaken_for_another(tmp_path: Path) -> None:

@@ -84,12 +84,16 @@ def block_checksums(file: Quiet, page_bytes: int, pages: "array[int]", start: in
     return found
 
 
-def read_blocks(fd: int, size: int) -> Iterator[memoryview]:
-    """Yield a file's bytes in order, in full blocks but for the last, each valid until the next."""
+def read_blocks(fd: int, size: int, ready: Callable[[], object] = lambda: None) -> Iterator[memoryview]:
+    """Yield a file's bytes in order, in full blocks but for the last, each valid until the next.
+
+    ``ready`` is called before each block is read, and may wait until it can be.
+    """
     buffer = memoryview(bytearray(BLOCK_BYTES))
     os.lseek(fd, 0, os.SEEK_SET)
     done = 0
     while done < size:
+        ready()
         filled = 0
         wanted = min(BLOCK_BYTES, size - done)
         while filled < wanted:

@@ -2,58 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
-import threading
 from array import array
 from typing import Any, Dict, Tuple
 
 from engine.remote.agent import pages, pages_moved
-from engine.remote.agent.background import Task
 from engine.remote.agent.failures import Failure
+from engine.remote.agent.pages_behind import HashBehind
 from engine.remote.agent.pages_delta import ZLIB, ZSTD, Delta, write_delta
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary
 from engine.remote.agent.programs import find_tool
 from engine.remote.agent.stats import stat_file, usage
 
-# How far the checksums may run ahead of the SHA-256 behind them, so that a large file is read from disk once.
-AHEAD_BLOCKS = 256
-# Python's own 5 ms would let the SHA-256 wait that long before every block.
-SWITCH_SECONDS = 0.0005
 ROOM_SLACK_BYTES = 8 << 20
-
-
-class WholeHash:
-    """SHA-256 of all of a file, in a thread that follows the page checksums through the page cache."""
-
-    def __init__(self, file: pages.Quiet) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
-        self._ready = threading.Semaphore(0)
-        self._room = threading.Semaphore(AHEAD_BLOCKS)
-        self._task = Task(self._hash)
-
-    def follow(self, done: int) -> None:
-        """Let the hash take one more block; waits while it lags too far behind."""
-        self._ready.release()
-        while not self._room.acquire(timeout=1.0):
-            if self._task.ended(0.0):
-                self._task.result()
-
-    def result(self, talk: Talk) -> str:
-        """Return the hash; ``talk`` shows meanwhile that work goes on."""
-        while not self._task.ended(1.0):
-            talk.moved(0)
-        self._task.result()
-        return self._digest.hexdigest()
-
-    def _hash(self) -> None:
-        for block in pages.read_blocks(self._file.fd, self._file.size):
-            self._ready.acquire()
-            self._digest.update(block)
-            self._room.release()
 
 
 def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
@@ -62,14 +24,14 @@ def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     Orders: ``groups`` (the old version's), ``crcs`` (of the pages, the runs that seem to have moved, and
     the blocks that were asked for), ``write`` (the delta, to a path).
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
     file = pages.Quiet(job["path"], job["root"], job["stat"])
     page_bytes = file.page_bytes()
     talk.say({"page": page_bytes, "sample": pages.to_text(pages.sample(file, page_bytes, job["other_size"]))})
-    whole = WholeHash(pages.Quiet(job["path"], job["root"], job["stat"]))
+    again = pages.Quiet(job["path"], job["root"], job["stat"])
+    whole = HashBehind(again.fd, again.size)
 
     def moved(done: int) -> None:
-        whole.follow(done)
+        whole.reached(done)
         talk.moved(done)
 
     ours = pages.checksums(file, page_bytes, moved)
@@ -79,7 +41,7 @@ def tell_new(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     _, order = talk.hear()
     delta = Delta(file.size, page_bytes, moves, differing)
     talk.say({"written": _write(file, delta, size, order, job["root"], talk)})
-    sha256 = whole.result(talk)
+    sha256 = whole.result(lambda: talk.moved(0))
     file.ensure_unchanged()
     return {"sha256": sha256, "size": file.size}
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import heapq
 import os
 from array import array
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from engine.remote.agent import pages
 from engine.remote.agent.background import Task
 from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
+from engine.remote.agent.pages_behind import HashBehind
 from engine.remote.agent.pages_copy import clone
-from engine.remote.agent.pages_delta import DeltaReader
+from engine.remote.agent.pages_delta import DeltaReader, damaged
 from engine.remote.agent.pages_moved import HASH_BYTES, moves_from, run_hashes
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import confined, is_temporary, make_parents
@@ -27,37 +28,49 @@ PART_BYTES = 128 << 10
 class Rebuild:
     """The copy that becomes the new version: under a name of its own until it is proven to be that."""
 
-    def __init__(self, file: pages.Quiet, order: Dict[str, Any], root: str, talk: Talk) -> None:
+    def __init__(self, file: pages.Quiet, order: Dict[str, Any], root: str, moved: pages.Moved) -> None:
         self.path = _temporary(order["path"], root)
         self._file = file
         self._size: int = order["size"]
-        self._talk = talk
+        self._stays: bool = order["stays"]
+        self._moved = moved
         make_parents(self.path, root)
         self._copying = Task(self._copy)
 
     def _copy(self) -> int:
-        """Copy, and have the copy flushed while the delta travels, so that the last flush is short."""
-        fd = clone(self._file.fd, self._file.size, self.path, self._size, self._talk.moved)
+        """Copy, and have the copy flushed while the delta travels, so that the last flush is short.
+
+        Where hardly a page stays in its place it is all written over, so that a flush would be for nothing.
+        """
+        fd = clone(self._file.fd, self._file.size, self.path, self._size, self._moved)
         self._file.ensure_unchanged()
-        getattr(os, "fdatasync", os.fsync)(fd)
+        if self._stays:
+            getattr(os, "fdatasync", os.fsync)(fd)
         return fd
 
-    def finish(self, delta_path: str) -> int:
-        """Put the delta's blocks into the copy; return its descriptor."""
+    def finish(self, delta_path: str) -> Tuple[int, HashBehind]:
+        """Put into the copy what differs; return its descriptor, and the hash of it that is on its way."""
         fd: int = self._copying.result()
         delta_fd = os.open(delta_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             delta = DeltaReader(delta_fd, self._size, self._file.size)
-            for new, old, count in delta.moves:
-                content = os.pread(self._file.fd, count * delta.page_bytes, old * delta.page_bytes)
-                store(fd, memoryview(content), new * delta.page_bytes)
-                self._talk.moved(new * delta.page_bytes)
-            for start, data in delta.parts():
-                store(fd, memoryview(data), start)
-                self._talk.moved(start)
+            whole, end = HashBehind(fd, self._size), 0
+            for start, data in heapq.merge(self._moved_pages(delta), delta.parts(), key=lambda part: part[0]):
+                if start < end:
+                    raise damaged("it writes twice to one place")  # The first would be hashed, the second stay.
+                whole.reached(start)
+                end = store(fd, memoryview(data), start)
+                self._moved(start)
+            whole.reached(self._size)
         finally:
             os.close(delta_fd)
-        return fd
+        return fd, whole
+
+    def _moved_pages(self, delta: DeltaReader) -> Iterator[Tuple[int, bytes]]:
+        """Yield (offset, bytes), ascending, of what is to be taken from elsewhere in the old version."""
+        page = delta.page_bytes
+        for new, old, count in delta.moves:
+            yield new * page, os.pread(self._file.fd, count * page, old * page)
 
 
 def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
@@ -75,7 +88,7 @@ def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
     def moved(done: int) -> None:
         nonlocal rebuild
         if rebuild is None and talk.pending():
-            rebuild = Rebuild(file, talk.hear()[1], job["root"], talk)
+            rebuild = Rebuild(file, talk.hear()[1], job["root"], talk.moved)
         talk.moved(done)
 
     crcs = pages.checksums(file, page_bytes, moved)
@@ -89,7 +102,7 @@ def tell_old(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
         elif word == "blocks":
             _tell_blocks(file, page_bytes, pages.numbers_of(pages.from_text(order), len(crcs)), talk)
         elif word == "copy":
-            rebuild = Rebuild(file, order, job["root"], talk)
+            rebuild = Rebuild(file, order, job["root"], talk.moved)
         elif rebuild is not None:
             return _apply(rebuild, order, job["root"], talk)
 
@@ -124,26 +137,21 @@ def _tell_blocks(file: pages.Quiet, page_bytes: int, wanted: "array[int]", talk:
 
 def _apply(rebuild: Rebuild, order: Dict[str, Any], root: str, talk: Talk) -> Dict[str, Any]:
     temp_path = _temporary(order["temp_path"], root)
-    fd = rebuild.finish(_temporary(order["delta_path"], root))
+    fd, whole = rebuild.finish(_temporary(order["delta_path"], root))
     flushing = Task(lambda: sync_file(fd))
-    sha256 = hashlib.sha256()
     size = os.fstat(fd).st_size
-    done = 0
-    for block in pages.read_blocks(fd, size):
-        sha256.update(block)
-        done += len(block)
-        talk.moved(done)
+    sha256 = whole.result(lambda: talk.moved(size))
     while not flushing.ended(1.0):
-        talk.moved(done)
+        talk.moved(size)
     synced = flushing.result()
-    if sha256.hexdigest() != order["sha256"]:
+    if sha256 != order["sha256"]:
         cause = "what was rebuilt at %s is not what the source holds" % rebuild.path
         raise Failure("checksum-mismatch", cause, "nothing: the file is sent whole")
     if os.lstat(rebuild.path).st_ino != os.fstat(fd).st_ino:
         raise Failure("transient-network", "%s was replaced" % rebuild.path, "it is tried again by itself")
     remove_with_companions(temp_path)
     os.rename(rebuild.path, temp_path)
-    return {"sha256": sha256.hexdigest(), "size": size, "stat": pack_stat(os.fstat(fd), None), "synced": synced}
+    return {"sha256": sha256, "size": size, "stat": pack_stat(os.fstat(fd), None), "synced": synced}
 
 
 def _temporary(path: str, root: str) -> str:
