@@ -181,6 +181,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         if parts is None:
             return
         if outcome is not None:
+            parts.fleet.leftovers[node_id] = parts.recovery.left_by_others(outcome.temporaries)
             await self._sweep(parts, node_id, outcome)
         came_up = await parts.note_scanned(node_id)
         parts.planning.wake(full=came_up)
@@ -191,7 +192,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
 
     async def _sweep(self, parts: Parts, node_id: str, outcome: ScanOutcome) -> None:
         try:
-            await parts.recovery.sweep(node_id, outcome.temporaries)
+            await parts.recovery.sweep(node_id, [one.path for one in outcome.temporaries])
         except SyncdeckError as error:
             # The node was lost just now; its next scan reports the same files again.
             log.warning("left-over temporary files stay on %s until its next scan: %s", node_id, error)

@@ -49,6 +49,7 @@ from engine.rules_desk_standing import StandingOf
 from engine.rules_desk_trial import Trials
 from engine.shelf import Shelf
 from engine.status_maker import EngineFacts, StatusMaker
+from engine.store.peek import ENGINE_ID, STORE_NAME
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.delta import PageDeltas
@@ -57,11 +58,9 @@ from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
 from engine.transport_desk import TransportDesk
 
-STORE_NAME = "syncdeck.db"
 EDITS = "edits"
 """Folder of the state directory with what was edited in the configuration, before and after."""
 GAMES_FOLDER = "games"
-_ENGINE_ID = "engine-id"
 
 
 @dataclass
@@ -327,10 +326,10 @@ async def assemble(
 
 async def _engine_id(store: Store) -> str:
     """Return this state directory's engine id: 8 hex digits, made once."""
-    kept = await store.meta_get(_ENGINE_ID)
+    kept = await store.meta_get(ENGINE_ID)
     if kept is None:
         kept = await asyncio.to_thread(secrets.token_hex, 4)
-        await store.meta_set(_ENGINE_ID, kept)
+        await store.meta_set(ENGINE_ID, kept)
     return kept
 
 

@@ -139,6 +139,7 @@ class StatusMaker:
                 blocked=tuple(t for t in blocked if not (refused and t.run_id == PLANNER)),
                 refused=refused,
                 unreadable=self._fleet.unreadable_folders(),
+                leftovers=self._fleet.left_by_others(),
                 doubtful=known.doubtful,
                 old_daemons={n: s.old_daemons for n, s in self._fleet.nodes.items() if s.old_daemons},
                 lint=self._facts.lint,

@@ -29,6 +29,7 @@ from app.cli.commands.lab_up import lab_up
 from app.cli.commands.nodes_at_risk import nodes_at_risk
 from app.cli.commands.nodes_drain import nodes_drain
 from app.cli.commands.nodes_enrol import nodes_enrol
+from app.cli.commands.nodes_leftovers import nodes_leftovers
 from app.cli.commands.nodes_ls import nodes_ls
 from app.cli.commands.nodes_test import nodes_test
 from app.cli.commands.pause import pause, resume
@@ -88,6 +89,7 @@ COMMANDS: dict[str, dict[str, Callable[..., int]]] = {
         "ls": nodes_ls,
         "test": nodes_test,
         "enrol": nodes_enrol,
+        "leftovers": nodes_leftovers,
         "at-risk": nodes_at_risk,
         "drain": nodes_drain,
         "pause": pause,

@@ -14,8 +14,10 @@ from engine.execution.places import find_target
 from engine.execution.sweeping import left_over
 from engine.execution.tools import Tools
 from engine.integrity.guard import Verdict
+from engine.integrity.leftovers import Leftovers, left_by_others
 from engine.inventory.fleet import location_node
 from engine.model import Transfer, TransferState, Version
+from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import PublishResult
 
 INTENTS_AT_ONCE = 4
@@ -59,6 +61,10 @@ class Recovery:
         if not unused:
             return 0
         return await (await self._tools.agent_for(node_id)).discard(unused)
+
+    def left_by_others(self, temporaries: Sequence[FoundTemporary]) -> tuple[Leftovers, ...]:
+        """Return what other engines seem to have left on a node, of which nobody would ever hear again."""
+        return left_by_others(temporaries, self._tools.names.engine_id, self._tools.clock.now())
 
     async def _follow_up(self, intent: Transfer) -> None:
         self._outcomes.start(intent)

@@ -13,7 +13,7 @@ from engine.health.inputs import HealthInputs
 from engine.health.itself import engine_findings
 from engine.health.levels import ORDER
 from engine.health.nodes import node_findings
-from engine.health.storage import storage_findings, unreadable_findings
+from engine.health.storage import leftover_findings, storage_findings, unreadable_findings
 from engine.views import FindingView
 
 __all__ = ["HealthInputs", "diff", "find"]
@@ -24,6 +24,7 @@ SOURCES: tuple[Callable[[HealthInputs], Iterator[FindingView]], ...] = (
     data_findings,
     storage_findings,
     unreadable_findings,
+    leftover_findings,
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from config.errors import ConfigError
 from config.types import LintFinding, Policy
+from engine.integrity.leftovers import Leftovers
 from engine.model import Refusal, ReplicaState, StorageSample, Transfer
 from engine.views import FreshnessView, NodeView, StorageView
 
@@ -16,8 +17,9 @@ class HealthInputs:
     """Everything that a finding may be about. ``parts_down`` is the cause by name of the part.
 
     ``blocked`` are blocked transfers, ``refused`` what planning refused, ``old_daemons`` command names by node,
-    ``unreadable`` folders by location that no scan could look at, ``doubtful`` how many copies of a location are
-    diverged or bad, ``waiting_for_go`` how many transfers an observing engine would have queued.
+    ``leftovers`` temporary files of other engines, ``unreadable`` folders by location that no scan could look at,
+    ``doubtful`` how many copies of a location are diverged or bad, ``waiting_for_go`` how many transfers an observing
+    engine would have queued.
     """
 
     policy: Policy
@@ -29,6 +31,7 @@ class HealthInputs:
     blocked: Sequence[Transfer] = ()
     refused: Sequence[Refusal] = ()
     unreadable: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    leftovers: Sequence[Leftovers] = ()
     doubtful: Sequence[tuple[str, ReplicaState, int]] = ()
     old_daemons: Mapping[str, Sequence[str]] = field(default_factory=dict)
     lint: Sequence[LintFinding] = ()

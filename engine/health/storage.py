@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from config.types import Thresholds
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_EMERGENCY, KEY_RESCAN, WARNING
+from engine.health.levels import CRITICAL, KEY_EMERGENCY, KEY_RESCAN, NOTE, WARNING
+from engine.inventory.fleet import location_node
 from engine.model import LocationState
 from engine.planner.obstacles import location_remedy
 from engine.views import FindingView, StorageView
@@ -43,6 +44,23 @@ def unreadable_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             remedy="give the ssh user access; name a folder that a symbolic link leads out to in storage_paths;"
             " take line breaks and broken characters out of file names",
             key=KEY_RESCAN,
+        )
+
+
+def leftover_findings(inputs: HealthInputs) -> Iterator[FindingView]:
+    """Yield where another engine left temporary files; whether it is gone for good, only the operator can tell."""
+    for left in inputs.leftovers:
+        age = span_text(inputs.now - left.oldest_mtime)
+        node = location_node(left.location)
+        yield FindingView(
+            id=f"leftovers:{left.location}",
+            severity=NOTE,
+            subject=left.location,
+            message=f"{left.location}: {counted(left.files, 'temporary file')} of another engine, "
+            f"{size_text(left.size_bytes)}, the oldest untouched for {age}; they are no data and are not counted",
+            remedy=f"`syncdeck nodes leftovers {node}` lists them; if that engine, or its state directory, is gone, "
+            f"`syncdeck nodes leftovers {node} --older-than 7d --remove` removes them",
+            key=None,
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from config.types import Policy
 from engine.catalog.roots import LocationRoot, roots_of
 from engine.errors import ErrorClass, NodeUnreachable
+from engine.integrity.leftovers import Leftovers
 from engine.model import LocationState, LocationView, NodeState, StorageSample
 from engine.planner.draining import policy_without
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
@@ -49,6 +50,8 @@ class Fleet:
     """(location, root as configured) -> absolute path on the node."""
     unreadable: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(location, root as configured) -> folders below it whose files the last scan could not look at."""
+    leftovers: dict[str, tuple[Leftovers, ...]] = field(default_factory=dict)
+    """Node -> what its last scan found that other engines left there."""
     paused: set[str] = field(default_factory=set)
     disk_allowed: Callable[[str], float | None] = lambda node: None
     """Returns the disk limit in percent that an operator set for a node for a time, or None."""
@@ -66,6 +69,8 @@ class Fleet:
         known = {root.location for root in self.roots()}
         for location in set(self.locations) - known:
             del self.locations[location]
+        for gone in set(self.leftovers) - set(policy.nodes):
+            del self.leftovers[gone]
         for place in [place for place in self.unreadable if place[0] not in known]:
             del self.unreadable[place]
         for node in policy.nodes.values():
@@ -136,6 +141,10 @@ class Fleet:
             paths = tuple(f"{base}/{folder}".rstrip("/") for folder in folders)
             found[location] = found.get(location, ()) + paths
         return {location: paths for location, paths in found.items() if paths}
+
+    def left_by_others(self) -> tuple[Leftovers, ...]:
+        """Return what other engines left, by node and location."""
+        return tuple(left for node in sorted(self.leftovers) for left in self.leftovers[node])
 
     def location_views(self, failing: frozenset[str] = frozenset()) -> Mapping[str, LocationView]:
         """Return the planner's view of every location of the policy."""

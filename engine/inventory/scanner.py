@@ -14,6 +14,7 @@ from engine.catalog.roots import LocationRoot
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
 from engine.model import FileKind, LocationState, StorageSample
+from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
 
 ARCHIVE_NAME = re.compile(r"\.[0-9a-f]{12}\.(zst|gz)(\.failed-\d+)?$")
@@ -26,7 +27,8 @@ class ScanOutcome:
 
     files: int
     removed: int
-    temporaries: tuple[str, ...]
+    temporaries: tuple[FoundTemporary, ...]
+    """Their paths are absolute."""
     unavailable: tuple[str, ...]
     duration_seconds: float
 
@@ -54,7 +56,8 @@ class NodeScanner:
             for s in statuses
             if s.state is LocationState.AVAILABLE
         }
-        files, removed, temporaries = 0, 0, []
+        files, removed = 0, 0
+        temporaries: list[FoundTemporary] = []
         async for batch in agent.scan(self._fleet.scan_roots(node_id)):
             files += await self._record(batch.files, roots, scans)
             temporaries += self._absolute_temporaries(batch)
@@ -99,8 +102,9 @@ class NodeScanner:
             grouped.setdefault(place, []).append(record)
         return grouped
 
-    def _absolute_temporaries(self, batch: ScanBatch) -> list[str]:
-        return [f"{self._fleet.root_paths[(loc, root)]}/{path}" for loc, root, path, _ in batch.temporaries]
+    def _absolute_temporaries(self, batch: ScanBatch) -> list[FoundTemporary]:
+        roots = self._fleet.root_paths
+        return [one._replace(path=f"{roots[(one.location, one.root)]}/{one.path}") for one in batch.temporaries]
 
     async def _finish(self, status: RootStatus, scans: dict[tuple[str, str], int]) -> int:
         scan_id = scans.get((status.location, status.root))

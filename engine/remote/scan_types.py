@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.model import FileKind, FileStat, LocationState
 
@@ -49,11 +50,20 @@ class ScannedFile:
     writing: bool = False
 
 
+class FoundTemporary(NamedTuple):
+    """A file that bears a temporary name of ours, or of another engine's; its path is relative to its root."""
+
+    location: str
+    root: str
+    path: str
+    mtime: float
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class ScanBatch:
-    """Part of a scan: files, our own temporary files (paths relative to their root), or a root's status."""
+    """Part of a scan: files, temporary files, or a root's status."""
 
     files: tuple[ScannedFile, ...] = ()
-    temporaries: tuple[tuple[str, str, str, float], ...] = ()
-    """(location, root, relative path, mtime) of files bearing our temporary name."""
+    temporaries: tuple[FoundTemporary, ...] = ()
     roots: tuple[RootStatus, ...] = ()

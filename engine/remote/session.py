@@ -197,6 +197,13 @@ class AgentSession(ArchiveCalls):
         """Remove temporary files of ours; return how many were there."""
         return int(await self._call("discard", {"paths": list(paths)}))
 
+    async def discard_old(self, paths: Sequence[str], seconds: float) -> list[str]:
+        """Remove temporary files of any engine that were not touched for so long and that no process uses.
+
+        Returns for each why it stays, "" where it was removed; raises SyncdeckError for less than a day.
+        """
+        return [str(why) for why in await self._call("discard_old", {"paths": list(paths), "seconds": seconds})]
+
     async def quarantine(self, path: str, quarantine_path: str) -> None:
         """Move a bad file aside on its own file system, never overwriting."""
         await self._call("quarantine", {"path": path, "target": quarantine_path, "root": ""})

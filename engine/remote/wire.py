@@ -9,6 +9,7 @@ from typing import Any
 from engine.errors import ErrorClass, SyncdeckError
 from engine.model import FileKind, FileStat, LocationState
 from engine.remote.game_counts import GameCounts
+from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import (
     AgentInfo,
     ChunkHashes,
@@ -92,7 +93,7 @@ def batch_from(item: dict[str, Any]) -> ScanBatch:
         ScannedFile(location, root, path, FileStat(*stat), KINDS[kind], writing)
         for path, stat, kind, writing in item["files"]
     )
-    return ScanBatch(files=files, temporaries=tuple((t[0], t[1], t[2], t[3]) for t in item["temporaries"]))
+    return ScanBatch(files=files, temporaries=tuple(FoundTemporary(*t) for t in item["temporaries"]))
 
 
 def content_from(answer: dict[str, Any]) -> ContentInfo:

@@ -10,6 +10,7 @@ from config.errors import ConfigError
 from config.types import DataType, LintFinding, Severity, Thresholds
 from engine.errors import ErrorClass
 from engine.health.findings import HealthInputs, diff, find
+from engine.integrity.leftovers import Leftovers
 from engine.model import EntryKey, Refusal, ReplicaState, SyncPriority, Transfer, TransferState
 from engine.views import FindingView, FreshnessView, NodeView, StorageView, TrainerFreshness
 from tests.planner.worlds import GB, NOW, node, policy
@@ -237,6 +238,13 @@ def test_copies_that_contradict_each_other_are_shown_even_where_no_rule_wants_on
 def test_a_folder_that_nobody_can_look_into_is_told() -> None:
     found = _found(unreadable={"alpha": ("/data/games", "/data/x")})
     assert "/data/games and 1 more" in found["unreadable:alpha"].message
+
+
+def test_what_another_engine_left_is_told_with_its_size_and_age_and_how_to_remove_it() -> None:
+    found = _found(leftovers=[Leftovers("mac:/Volumes/Drive", 3, 2_000_000_000, NOW - 9 * 86_400)])
+    finding = found["leftovers:mac:/Volumes/Drive"]
+    assert "3 temporary files" in finding.message and "2 GB" in finding.message and "9 days" in finding.message
+    assert "syncdeck nodes leftovers mac --older-than 7d --remove" in finding.remedy
 
 
 def test_what_looking_again_never_mends_names_the_command_and_no_key() -> None:

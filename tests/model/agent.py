@@ -29,6 +29,7 @@ from engine.remote.archive_types import (
 )
 from engine.remote.dialogue import Dialogue
 from engine.remote.game_counts import GameCounts
+from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import (
     AgentInfo,
     CheckResult,
@@ -117,7 +118,8 @@ class ModelAgent:
             if relative == path or not scanned or not self.node.sees(path) or self._elsewhere(root, path):
                 continue
             if parse_temporary(path) is not None:
-                temporaries.append((root.location, root.root, relative, file.mtime_ns / 1e9))
+                mtime, size = file.mtime_ns / 1e9, file.stat.size_bytes
+                temporaries.append(FoundTemporary(root.location, root.root, relative, mtime, size))
                 continue
             found = classify(relative)
             if found.data_type is not None:

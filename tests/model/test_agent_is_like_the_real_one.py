@@ -141,7 +141,7 @@ async def looking(ground: Ground) -> list[Any]:
     files, temporaries, states = set(), set(), []
     async for batch in ground.agent.scan([root]):
         files |= {(file.path, file.stat.size_bytes) for file in batch.files if "/f" in file.path}
-        temporaries |= {path for _, _, path, _ in batch.temporaries}
+        temporaries |= {(one.path, one.size_bytes) for one in batch.temporaries}
         states += [status.state for status in batch.roots]
     missing = await outcome(ground.agent.hash(ground.path("nothing.db"), FileKind.PLAIN))
     sha256 = (await ground.agent.hash(ground.path("f.db"), FileKind.PLAIN)).sha256

@@ -210,7 +210,7 @@ class ModelWorld:
                 agent = await engine.tools.agent_for(name)
                 found = await scanner.scan(name, agent)
                 engine.known.node_up(name, now)
-                await engine.recovery.sweep(name, found.temporaries)
+                await engine.recovery.sweep(name, [one.path for one in found.temporaries])
             except SyncdeckError as error:
                 assert error.error_class is not ErrorClass.BUG, error
                 engine.known.node_down(name, NodeState.LOST, error.cause, error.remedy, now)

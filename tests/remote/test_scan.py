@@ -30,7 +30,7 @@ async def scan(agent: AgentSession, *roots: ScanRoot) -> tuple[dict[str, Scanned
     async for batch in agent.scan(roots):
         assert len(batch.files) <= 1000
         files.update({file.path: file for file in batch.files})
-        temporaries += [path for _, _, path, _ in batch.temporaries]
+        temporaries += [one.path for one in batch.temporaries]
         statuses += batch.roots
     return files, temporaries, statuses
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import Any, Callable, Dict, Optional
 
-from engine.remote.agent import batch_control, machine, paths, publishing, scanning, stats
+from engine.remote.agent import batch_control, leftovers, machine, paths, publishing, scanning, stats
 from engine.remote.agent.checks import check_file
 from engine.remote.agent.children import answer, run_child
 from engine.remote.agent.failures import Failure, from_exception
@@ -85,6 +85,7 @@ class Control:
             "prepare": lambda a, call: paths.prepare(a["path"], a["root"]),
             "follow": lambda a, call: follow(a["path"], a["size"], a["root"], call.check),
             "discard": lambda a, call: publishing.discard(a["paths"]),
+            "discard_old": lambda a, call: leftovers.discard_old(a["paths"], a["seconds"]),
             "quarantine": lambda a, call: publishing.quarantine(a["path"], a["target"], a["root"]),
             "manifest": lambda a, call: send_manifest(
                 a["path"], a["chunk_bytes"], self._manifests, call.emit, call.check

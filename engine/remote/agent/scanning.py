@@ -142,7 +142,7 @@ class RootScan:
         except FileNotFoundError:
             return  # It was removed while we looked.
         if ours:
-            self._temporaries.append([self.location, self.root, nfc(relative), main.st_mtime])
+            self._temporaries.append([self.location, self.root, nfc(relative), main.st_mtime, main.st_size])
         else:
             self._files.append([nfc(relative), pack_stat(main, wal), kind, locked])
         if len(self._files) + len(self._temporaries) >= BATCH_FILES:
