@@ -15,7 +15,7 @@ from engine.transport.conformance.check import Verdict
 from engine.transport.conformance.suite import ALL as CHECKS
 from engine.transport.conformance.suite import by_name, run_check
 from tests.fleet import Fleet, openssh_fleet
-from tests.transport.conformance_ground import ENGINE, FULL_BYTES, Ground, ground_on
+from tests.transport.conformance_ground import DIRECT, ENGINE, FULL_BYTES, Ground, ground_on
 from tests.transport.http_servers import nginx, python_server
 
 ALL = ["rsync", "agent", "base64", "http", "p2p"]
@@ -130,6 +130,11 @@ async def test_a_transport_keeps_its_promises_in_every_direction(
     ground: Ground, transport: str, pair: tuple[str, str], check: str
 ) -> None:
     await verdict(ground, transport, pair, check)
+
+
+@pytest.mark.parametrize("check", SHORT)
+async def test_a_stream_past_the_engine_keeps_the_same_promises(ground: Ground, check: str) -> None:
+    await verdict(ground, DIRECT, BETWEEN, check)
 
 
 @pytest.mark.parametrize("check", [name for name in SHORT if name not in NOT_OF_THE_SERVER])
