@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import psutil
 import pytest
 
 from engine.clock import SystemClock
@@ -9,7 +14,8 @@ from engine.model import Transport
 from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES
 from engine.transport.manager import TransportManager
 from tests.faults.conftest import Ends
-from tests.faults.proxy import Fault, Kind
+from tests.faults.proxy import NO_FAULT, Fault, Kind
+from tests.fleet_sshd import wait_for_the_end_of
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -49,6 +55,29 @@ async def test_what_a_server_sent_before_it_died_is_kept_by_the_stream(ends: End
         await ground.bench.arrived(job, delivery.outcome)
         assert delivery.tries[-1].transport is Transport.AGENT, delivery.tries
         assert delivery.outcome.resumed_bytes >= far - MANIFEST_CHUNK_BYTES
+
+
+async def test_an_rsync_that_a_silent_link_left_behind_is_ended_before_the_next_begins(
+    ends: Ends, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Its sshd learns nothing of the end: it would change the file that the next one brought."""
+    async with ends.ground("orphan", "rsync") as ground:
+        # So long that it cannot end by itself meanwhile.
+        job = replace(ground.through(await ground.bench.made(SIZE)), stall_timeout_seconds=600.0)
+        ground.proxy.fault = Fault(Kind.SILENT, after_bytes=4 * MIB)
+        copying = asyncio.create_task(ground.bench.copy(job))
+        await asyncio.to_thread(wait_until, lambda: ground.proxy.silenced == 1)
+        copying.cancel()
+        await asyncio.wait([copying])
+        left = [
+            process
+            for process in psutil.Process(ground.node.server.pid).children(recursive=True)
+            if process.name() == "rsync" and job.temp_path in {file.path for file in process.open_files()}
+        ]
+        assert left, "nothing was left behind"
+        ground.proxy.fault = NO_FAULT
+        await ground.bench.delivered(job)
+        wait_for_the_end_of(left)
 
 
 async def test_a_transport_that_keeps_failing_is_left_alone(ends: Ends) -> None:

@@ -19,6 +19,7 @@ from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
 from engine.remote.agent.hashing import be_polite, hash_file
 from engine.remote.agent.manifests import ManifestCache, send_manifest
+from engine.remote.agent.orphans import end_rsyncs
 from engine.remote.agent.pages_new import tell_new
 from engine.remote.agent.pages_old import tell_old
 from engine.remote.agent.pages_talk import converse, relay
@@ -59,6 +60,12 @@ class Call:
         self.credit.release()
 
 
+def _prepare(path: str, root: str) -> None:
+    """Make a temporary path ready for another program, and end those that an earlier attempt left writing there."""
+    paths.prepare(path, root)
+    end_rsyncs(path)
+
+
 class Control:
     """The dispatcher of one session."""
 
@@ -82,7 +89,7 @@ class Control:
             "publish_many": lambda a, call: batch_control.publish_many(self._publisher, a["requests"]),
             "hash_many": lambda a, call: batch_control.hash_many(a["files"], self._cache, call.check),
             "stat_many": lambda a, call: batch_control.stat_many(a["paths"]),
-            "prepare": lambda a, call: paths.prepare(a["path"], a["root"]),
+            "prepare": lambda a, call: _prepare(a["path"], a["root"]),
             "follow": lambda a, call: follow(a["path"], a["size"], a["root"], call.check),
             "discard": lambda a, call: publishing.discard(a["paths"]),
             "discard_old": lambda a, call: leftovers.discard_old(a["paths"], a["seconds"]),

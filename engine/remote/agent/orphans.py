@@ -28,6 +28,50 @@ def end_lock_holder(fd: int) -> bool:
     return True
 
 
+def end_rsyncs(path: str) -> int:
+    """End the rsync servers that have this temporary file open; return how many there were, 0 where none can be seen.
+
+    For the same reason: one that an earlier attempt left behind would write, and set the times of what another has
+    brought meanwhile, until its own timeout.
+    """
+    ended = 0
+    for process in _processes():
+        if _has_open(process, os.path.realpath(path)) and _is_rsync_server(process):
+            try:
+                os.kill(process, signal.SIGKILL)
+                ended += 1
+            except (ProcessLookupError, PermissionError):
+                continue
+    return ended
+
+
+def _processes() -> "list[int]":
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []  # Not Linux.
+
+
+def _has_open(process: int, path: str) -> bool:
+    folder = "/proc/%d/fd" % process
+    try:
+        return any(_leads_to("%s/%s" % (folder, name), path) for name in os.listdir(folder))
+    except OSError:
+        return False  # It ended, or is another user's.
+
+
+def _leads_to(link: str, path: str) -> bool:
+    try:
+        return os.readlink(link) == path
+    except OSError:
+        return False  # It was closed meanwhile.
+
+
+def _is_rsync_server(process: int) -> bool:
+    words = _words(process)
+    return os.path.basename(words[0]) == b"rsync" and b"--server" in words
+
+
 def _lock_holder(inode: int) -> "int | None":
     try:
         with open(LOCKS, encoding="ascii") as lines:
@@ -41,8 +85,13 @@ def _lock_holder(inode: int) -> "int | None":
 
 
 def _is_ours(process: int) -> bool:
+    return PROCESS_NAME.encode("ascii") in _words(process)
+
+
+def _words(process: int) -> "list[bytes]":
+    """Return a process's command line, one empty word where it cannot be seen."""
     try:
         with open("/proc/%d/cmdline" % process, "rb") as file:
-            return PROCESS_NAME.encode("ascii") in file.read().split(b"\0")
+            return file.read().split(b"\0")
     except OSError:
-        return False
+        return [b""]
