@@ -87,7 +87,9 @@ def reasons(
     age = sight.now - _written(replica)
     if age >= sight.settings.age_seconds:
         found.append(f"age: written {span_text(age)} ago")
-    if games is not None and games.complete and not games.only_here and not games.incomplete:
+    # What was written since, and any other version, may hold games that nobody counted.
+    counted = replica.state is ReplicaState.CURRENT and not replica.changed
+    if counted and games is not None and games.complete and not games.only_here and not games.incomplete:
         found.append(f"superseded: all its {games.complete} games are in other verified databases")
     if MERGED.search(entry.key.path):
         found.append("merged: its name says that it was put together from others")

@@ -47,6 +47,7 @@ from engine.remote.types import (
 )
 from engine.views_archive import UsageRow
 from tests.model.disk import EngineKilled, ModelFleet, ModelNode, StoredFile, digest
+from tests.model.games import tell_ids
 
 T = TypeVar("T")
 TOTAL_BYTES = 1 << 40
@@ -330,6 +331,14 @@ class ModelAgent:
         if not self.node.sees(path):
             raise failure(operation, path, "its drive is away", ErrorClass.NOT_FOUND)
 
+    async def game_ids(self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float) -> GameCounts:
+        await self.edge(path)
+        file = self.existing("count", path)
+        hashes, tally = tell_ids(file.data)
+        await take(hashes)
+        await self.edge(path)
+        return GameCounts(tally.complete, tally.incomplete, tally.orphan_moves, file.stat)
+
     async def close(self) -> None:
         """There is nothing to end."""
 
@@ -345,9 +354,6 @@ class ModelAgent:
         raise NotImplementedError(NOT_PLAYED)
 
     def pages(self, request: PagesRequest) -> AbstractAsyncContextManager[Dialogue]:
-        raise NotImplementedError(NOT_PLAYED)
-
-    async def game_ids(self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float) -> GameCounts:
         raise NotImplementedError(NOT_PLAYED)
 
     async def usage_tree(self, location: str, root: str, archives: str, most: int) -> Sequence[UsageRow]:

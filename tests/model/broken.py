@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import delete
 
+from config.document import Path
+from config.editing.rules import merge_rule_edit
 from engine.archive import judge
 from engine.archive.deleting import Deleter
 from engine.archive.judge import Form
 from engine.archive.proofs import Proofs
 from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveRecord, ArchiveState, Proof
+from engine.catalog.exposure import ExposedEntry
 from engine.execution import landing
 from engine.integrity.guard import Decision, Verdict, decide
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry, FileStat, LocationView, Replica, ReplicaState, Version
 from engine.planner import admission
 from engine.planner.obstacles import Obstacle
+from engine.remote.agent import gameids
+from engine.rescue.exposed import Exposed
+from engine.rules_desk_texts import Planned
 from engine.store.schema import holds
 from tests.model.agent import ModelAgent
 
 Patch = pytest.MonkeyPatch
+Take = Callable[[bytes], None]
 
 
 def counting_rented_copies(patch: Patch) -> None:
@@ -121,6 +128,36 @@ def _planning_without(patch: Patch, code: str) -> None:
     patch.setattr(admission, "guard", lenient)
 
 
+def counting_games_without_moves(patch: Patch) -> None:
+    """A row without its moves is taken for a game."""
+
+    def rows_alone(games: Iterable[gameids.Row], moves: object, tally: gameids.Tally, take: Take) -> None:
+        rows = list(games)
+        merge(rows, [(number, told) for number, told in rows], tally, take)
+
+    merge = gameids.merge
+    patch.setattr(gameids, "merge", rows_alone)
+
+
+def losing_what_others_wrote(patch: Patch) -> None:
+    """A rule is written into the file as it was when the draft was begun."""
+
+    def of_the_base(plan: Planned, base: str, theirs: str, key: Path) -> str:
+        return merge_rule_edit(base, base, plan.edit, key) if plan.edit is not None else base
+
+    patch.setattr(Planned, "merge", of_the_base)
+
+
+def calling_a_node_safe_too_early(patch: Patch) -> None:
+    """What was written since the last copy is not looked for."""
+
+    async def without_newer(exposed: Exposed, nodes: Collection[str], together: bool) -> list[ExposedEntry]:
+        return [one for one in await entries(exposed, nodes, together) if not one.newer]
+
+    entries = Exposed.entries
+    patch.setattr(Exposed, "entries", without_newer)
+
+
 BREAKAGES: dict[Callable[[Patch], None], tuple[str, ...]] = {
     counting_rented_copies: ("change_rules", "archive"),
     unlinking_before_reading_back: ("spoil_drive", "archive"),
@@ -130,5 +167,8 @@ BREAKAGES: dict[Callable[[Patch], None], tuple[str, ...]] = {
     counting_a_place_twice: ("write_new", "look", "ask_archive", "plan", "move", "work"),
     replacing_larger_by_smaller: ("sync", "shrink", "wait", "sync"),
     overwriting_diverged: ("sync", "stray", "sync", "append", "wait", "sync"),
+    counting_games_without_moves: ("write_new", "sync", "merge_games", "sync", "believe_superseded"),
+    losing_what_others_wrote: ("edit_rule",),
+    calling_a_node_safe_too_early: ("rescue", "append", "look_after"),
 }
 """Each with the acts that schedules dwell on: what it protects from must happen often enough to be seen."""

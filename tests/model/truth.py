@@ -10,13 +10,19 @@ from typing import Any
 
 from config.classify import classify
 from engine.integrity.temporary import parse_temporary
-from engine.model import ReplicaState
+from engine.inventory.fleet import location_node
+from engine.model import Replica, ReplicaState
 from tests.model.agent import unpacked
 from tests.model.disk import ModelFleet, ModelNode, digest
+from tests.model.games import complete_games
 from tests.model.world import ModelWorld
 
 ARCHIVES = "/archives/"
 Counts = Mapping[bytes, tuple[int, int]]
+Damaged = dict[tuple[str, str], bytes | None]
+"""By (node, path): what a file held before."""
+Held = tuple[str, bool, bytes]
+"""(location, durable, content)."""
 
 
 class Broken(AssertionError):
@@ -31,10 +37,12 @@ class Truth:
     world: ModelWorld
     versions: set[bytes] = field(default_factory=set)
     strays: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    rotten: set[tuple[str, str]] = field(default_factory=set)
-    """Files that were changed without a trace: nobody can know before they are read in full."""
-    tampered: set[tuple[str, str]] = field(default_factory=set)
+    rotten: Damaged = field(default_factory=dict)
+    """Archives that were changed without a trace: nobody can know before they are read in full."""
+    tampered: Damaged = field(default_factory=dict)
     """Archives that were damaged and that nobody read since."""
+    games: set[bytes] = field(default_factory=set)
+    """Games with their moves that an operator believed to be elsewhere."""
     broken: list[str] = field(default_factory=list)
     unlinked: int = 0
     replaced: int = 0
@@ -86,7 +94,7 @@ class Truth:
                 file = node.find(replica.path)
                 if file is None or not node.up or replica.sha256 is None or replica.changed:
                     continue
-                if (node.name, replica.path) in self.rotten | self.tampered:
+                if (node.name, replica.path) in self.rotten or (node.name, replica.path) in self.tampered:
                     continue
                 said = f"the catalog says of {replica.path} at {replica.location}: {replica.state.value}"
                 if replica.state is ReplicaState.ARCHIVED:
@@ -140,6 +148,42 @@ class Truth:
         for row in self._rows(twins):
             raise Broken(f"{row['n']} live transfers bring {row['key']} to {row['target']}")
 
+    async def check_superseded(self) -> None:
+        """Raise if the engine says of a database that other ones hold all its games, and they do not. For a moment
+        after a look and a count."""
+        page = await self.world.engine.tools.catalog.iter_entries(0, 500)
+        held = [*holdings(self.fleet), *self.believed()]
+        for _, entry in page:
+            said = self.world.engine.games.proof(entry.key)
+            if said is None or said.only_here or not said.complete:
+                continue
+            own = {content for content in map(self._content, entry.replicas) if content is not None}
+            for content in own:
+                foreign = [data for _, durable, data in held if durable and not data.startswith(content.split(b"\n")[0])]
+                lost = complete_games(content).difference(*map(complete_games, foreign))
+                if lost:
+                    raise Broken(f"{entry.key} is called superseded, but {sorted(lost)} are in no other database")
+
+    def removed(self, node: ModelNode, path: str) -> None:
+        """Remove a copy as an operator does who believes that its games are elsewhere."""
+        data = node.files.pop(path).data
+        self.games |= complete_games((unpacked(data) or b"") if ARCHIVES in path else data)
+
+    def check_games(self) -> None:
+        """Raise if a game that was believed to be elsewhere is nowhere safe."""
+        held = [data for _, durable, data in (*holdings(self.fleet), *self.believed()) if durable]
+        lost = self.games.difference(*map(complete_games, held))
+        if lost:
+            raise Broken(f"the games {sorted(lost)} are lost: their database was called superseded")
+        self.games.clear()
+
+    def believed(self) -> Iterator[Held]:
+        """Yield what archives held that are damaged by now without anybody having had a chance to know."""
+        for (name, path), data in (self.rotten | self.tampered).items():
+            node = self.fleet.nodes[name]
+            if data is not None and path in node.files:
+                yield node.location_of(path), node.durable, data
+
     def on_replace(self, node: ModelNode, path: str, old: bytes, new: bytes) -> None:
         """Hear that a file takes another one's place."""
         self.replaced += 1
@@ -177,6 +221,13 @@ class Truth:
         held = unpacked(file.data) if witness["archive_id"] is not None else file.data
         return None if held == data else "does not hold it"
 
+    def _content(self, replica: Replica) -> bytes | None:
+        """Return what a copy of a current version holds on its disk, as bytes."""
+        file = self.fleet.nodes[location_node(replica.location)].files.get(replica.path)
+        if file is None or replica.changed or replica.state not in (ReplicaState.CURRENT, ReplicaState.ARCHIVED):
+            return None
+        return unpacked(file.data) if replica.state is ReplicaState.ARCHIVED else file.data
+
     def _rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Return what is stored, read past the engine."""
         with closing(sqlite3.connect(self.world.engine.store.path)) as connection:
@@ -189,7 +240,7 @@ def is_data(path: str) -> bool:
     return parse_temporary(path) is None and ARCHIVES not in path and classify(path).data_type is not None
 
 
-def holdings(fleet: ModelFleet) -> Iterator[tuple[str, bool, bytes]]:
+def holdings(fleet: ModelFleet) -> Iterator[Held]:
     """Yield (location, durable, content) of every file and every archive that can be read, drives away included."""
     for node in fleet.nodes.values():
         for path, file in node.files.items():

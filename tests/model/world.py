@@ -3,63 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 from collections.abc import Coroutine
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.archive_settings import ArchiveSettings
-from config.types import Policy
-from engine.archive.parts import ArchiveParts, build_archive_parts
-from engine.catalog.catalog import DataCatalog
+from config.load import LoadedConfig
 from engine.clock import ManualClock
 from engine.errors import ErrorClass, SyncdeckError
-from engine.execution.executor import Executor
-from engine.execution.progress import ProgressBoard
-from engine.execution.recovery import Recovery
-from engine.execution.tools import Tools
-from engine.integrity.temporary import TemporaryNames
-from engine.inventory.fleet import Fleet
-from engine.inventory.hasher import Hasher
 from engine.inventory.scanner import NodeScanner
-from engine.inventory.settler import Settler
 from engine.model import EntryKey, NodeState
-from engine.queue.queue import LEASE_SECONDS, TransferQueue
-from engine.reconcile import Reconciler
+from engine.queue.queue import LEASE_SECONDS
 from engine.remote.types import NodeAgent
-from engine.store.store import Store
-from engine.transport.bandwidth.allocator import BandwidthAllocator
-from engine.transport.manager import TransportManager
+from engine.views import SyncRequest
 from tests.model.agent import ModelAgent, lost
+from tests.model.configuration import DRIVE, ROOT, Configuration
 from tests.model.disk import EngineKilled, ModelFleet, ModelNode
-from tests.model.transport import ModelTransport
-from tests.planner.worlds import node, policy
+from tests.model.engine import Engine, assemble
 
-ENGINE_ID = "0123abcd"
-ROOT = "/root/data"
-DRIVE = "/Volumes/Drive"
-DRIVE_LOCATION = f"mac-1:{DRIVE}"
 NODES = ("vast-1", "vast-2", "nas-1", "mac-1")
 DURABLE = ("nas-1", "mac-1")
 DAY_SECONDS = 86_400.0
-
-
-def policies() -> tuple[Policy, ...]:
-    """Return the configurations that an operator changes between: targets, and where archives go."""
-    nodes = [
-        node("vast-1", ephemeral=True, root=ROOT),
-        node("vast-2", ephemeral=True, root=ROOT),
-        node("nas-1", root=ROOT),
-        node("mac-1", root=ROOT, drives=(DRIVE,)),
-    ]
-    wanted = ((2, DRIVE_LOCATION), (1, "nas-1"), (3, "nas-1"), (1, "vast-2"))
-    return tuple(
-        policy(nodes, target=target, archive=ArchiveSettings(location=location, codec="gzip", max_deletions_per_run=9))
-        for target, location in wanted
-    )
 
 
 def new_fleet() -> ModelFleet:
@@ -70,27 +35,13 @@ def new_fleet() -> ModelFleet:
     return ModelFleet(clock, nodes)
 
 
-@dataclass
-class Engine:
-    """The parts of one run."""
-
-    store: Store
-    tools: Tools
-    known: Fleet
-    executor: Executor
-    recovery: Recovery
-    hasher: Hasher
-    settler: Settler
-    reconciler: Reconciler
-    archive: ArchiveParts
-
-
 class ModelWorld:
     """A fleet, and the engine that runs now."""
 
     def __init__(self, fleet: ModelFleet, folder: Path) -> None:
         self.fleet = fleet
-        self.policy = policies()[0]
+        self.configuration = Configuration(folder / "distributed_hosts.yaml")
+        self.loaded = self.configuration.read()
         self.engine: Engine
         self.refused: list[str] = []
         """What the engine said it could not do, in its own words; never a fault of its own."""
@@ -100,11 +51,14 @@ class ModelWorld:
 
     async def start(self) -> None:
         """Start an engine on what the last one stored."""
-        self.engine = await self._assemble(self._state_file)
+        self.loaded = self.configuration.read()
+        self.engine = await assemble(self, self._state_file, self._folder)
+        await self.engine.nodes.rescues.restore()
         await self.engine.recovery.start()
 
     async def close(self) -> None:
         await self.engine.settler.stop()
+        await self.engine.games.close()
         await self.engine.store.close()
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> bool:
@@ -164,41 +118,6 @@ class ModelWorld:
             raise lost(node_id, NodeState.TIMED_OUT)
         return ModelAgent(self.fleet, where)
 
-    async def _assemble(self, state_file: Path) -> Engine:
-        run, clock = self.fleet.run, self.fleet.clock
-        store = await Store.open(state_file)
-        known = Fleet(self.policy, "mac-1")
-        known.apply_policy(self.policy)
-        catalog, queue = DataCatalog(store, clock), TransferQueue(store, clock)
-
-        async def agent_for(node_id: str) -> NodeAgent:
-            if run != self.fleet.run:
-                raise EngineKilled
-            return await self.agent_for(node_id)
-
-        chance = random.Random(run)
-        tools = Tools(
-            queue=queue,
-            catalog=catalog,
-            transports=TransportManager([ModelTransport(agent_for)], clock, chance=chance),
-            agent_for=agent_for,
-            endpoint_for=known.endpoint,
-            policy=lambda: known.policy,
-            names=TemporaryNames(ENGINE_ID, f"{run:08x}"),
-            clock=clock,
-            board=ProgressBoard(clock),
-            bandwidth=BandwidthAllocator(clock, lambda: known.policy.engine),
-            chance=chance,
-        )
-        executor = Executor(tools)
-        hasher = Hasher(catalog, agent_for, tools.names, clock)
-        settler = Settler(hasher, clock, lambda room_again: None)
-        reconciler = Reconciler(catalog, queue, known, settler, clock)
-        archive = build_archive_parts(tools, store, known, reconciler.failing)
-        archive.verifier._chance = chance
-        recovery = Recovery(tools, executor, LEASE_SECONDS)
-        return Engine(store, tools, known, executor, recovery, hasher, settler, reconciler, archive)
-
     # What an engine does, one piece at a time.
 
     async def look(self) -> None:
@@ -244,10 +163,19 @@ class ModelWorld:
         if entry is not None:
             await self.engine.hasher.settle(entry)
 
-    def use(self, changed: Policy) -> None:
+    async def begin_emergency(self, request: SyncRequest) -> None:
+        """Queue what an emergency moves, and watch over it."""
+        await self.engine.requests.queue(request)
+        await self.engine.nodes.rescues.begin_emergency(request)
+
+    def follow(self) -> None:
+        """Put into force what the configuration file says by now."""
+        self.use(self.configuration.read())
+
+    def use(self, changed: LoadedConfig) -> None:
         """Put another configuration into force."""
-        self.policy = changed
-        self.engine.known.apply_policy(changed)
+        self.loaded = changed
+        self.engine.known.apply_policy(changed.policy)
 
 
 async def _end(running: list[asyncio.Task[None]]) -> None:
@@ -256,4 +184,4 @@ async def _end(running: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-__all__ = ["DAY_SECONDS", "DRIVE", "DRIVE_LOCATION", "NODES", "ROOT", "ModelWorld", "new_fleet", "policies"]
+__all__ = ["DAY_SECONDS", "DURABLE", "NODES", "ModelWorld", "new_fleet"]
