@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import SyncdeckError
+from engine.execution.archived import RestoreLanding
 from engine.execution.executor import Executor
 from engine.execution.landing import Landing
 from engine.execution.outcomes import Outcomes
@@ -17,6 +18,7 @@ from engine.integrity.guard import Verdict
 from engine.integrity.leftovers import Leftovers, left_by_others
 from engine.inventory.fleet import location_node
 from engine.model import Transfer, TransferState, Version
+from engine.queue.claims import RESTORE
 from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import PublishResult
 
@@ -76,17 +78,22 @@ class Recovery:
             self._outcomes.end(intent)
 
     async def _publish(self, intent: Transfer) -> None:
-        """Publish the verified temporary file of an intent, or see that this happened, or start it over."""
+        """Publish the verified temporary file of an intent, or see that this happened, or start it over.
+
+        A restore goes where an operator wanted it, whatever the rules receive, and over nothing else.
+        """
         tools = self._tools
+        back = intent.rule == RESTORE
         agent = await tools.agent_for(location_node(intent.target))
-        target = await find_target(tools.policy(), agent, intent.key, intent.target)
+        target = await find_target(tools.policy(), agent, intent.key, intent.target, back)
         version = await self._intended(intent)
         assert intent.temp_path is not None
         if version is None or target.path != intent.final_path:
             await agent.discard([intent.temp_path])
             await self._again(intent, "the content was superseded while the engine was down")
             return
-        landing = Landing(tools.catalog, agent, tools.clock, intent.key, target)
+        kind = RestoreLanding if back else Landing
+        landing = kind(tools.catalog, agent, tools.clock, intent.key, target)
         decision = await landing.decide(version, version.size_bytes)
         if decision.verdict is Verdict.ALREADY:
             await agent.discard([intent.temp_path])

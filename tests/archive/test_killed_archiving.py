@@ -21,11 +21,14 @@ NAMES = ("one.db", "two.db", "three.db")
 LONGEST_SECONDS = 2.5
 
 
-async def start(fleet: Fleet, state: Path, number: int) -> asyncio.subprocess.Process:
-    job = {
+async def start(
+    fleet: Fleet, state: Path, number: int, hosts: Path | None = None, **more: object
+) -> asyncio.subprocess.Process:
+    """Start an engine; it is ready when this returns. ``more`` goes into its job: see ``driver``."""
+    job = more | {
         "control": str(fleet.options().control_dir),
         "known_hosts": str(fleet.known_hosts),
-        "hosts": str(write_hosts(fleet)),
+        "hosts": str(hosts or write_hosts(fleet)),
         "state": str(state),
         "run_id": f"{number:08x}",
         "keys": [str(games(name, "node-2")) for name in NAMES],
