@@ -65,18 +65,20 @@ class Executor:
         records what the cancellation means.
         """
         self._outcomes.start(transfer)
-        self._kept.pop(transfer.id, None)
         self._keeping.discard(transfer.id)
         work: Work | None = None
         try:
             work = await self._prepare(transfer)
             self._temporaries[transfer.id] = work.temp_paths
             await self._carry_out(work)
+            self._kept.pop(transfer.id, None)
         except asyncio.CancelledError:
-            if work is not None:
+            # What an earlier try left stays spared until this one has come to it.
+            if work is not None and work.temp_paths:
                 if transfer.id in self._keeping and not work.source.live:
                     self._kept[transfer.id] = work.temp_paths
                 else:
+                    self._kept.pop(transfer.id, None)
                     await self._clean(work)
             raise
         except SyncdeckError as error:
@@ -109,11 +111,14 @@ class Executor:
 
     async def _fail(self, transfer: Transfer, work: Work | None, error: SyncdeckError) -> None:
         verdict = self._outcomes.judge(transfer, error)
-        if work is not None:
+        if work is not None and work.temp_paths:
             if verdict.ending is Ending.RETRY and _resumable(error, work):
                 self._kept[transfer.id] = work.temp_paths
             else:
+                self._kept.pop(transfer.id, None)
                 await self._clean(work)
+        elif verdict.ending not in (Ending.RETRY, Ending.BLOCK):
+            self._kept.pop(transfer.id, None)
         await self._outcomes.failed(transfer, error, work.delivery if work is not None else None, verdict)
 
     async def _prepare(self, transfer: Transfer) -> Work:

@@ -35,9 +35,11 @@ async def engine_on(group: Cluster, observe: bool = False) -> AsyncIterator[Unif
         await engine.close()
 
 
-async def until(engine: UnifiedDataPlane, true: Callable[[], Awaitable[bool]]) -> None:
+async def until(
+    engine: UnifiedDataPlane, true: Callable[[], Awaitable[bool]], patience_seconds: float = PATIENCE_SECONDS
+) -> None:
     """Return once a condition holds, looking again whenever the engine has something new; raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(patience_seconds):
         while not await true():
             await engine.wait_for_change((await engine.status()).revision, 0.2)
 
