@@ -6,6 +6,7 @@ A long window finds what a games database repeats far apart: 2**27 bytes is the 
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 from typing import Any, Callable, Iterator, Optional
 
@@ -20,6 +21,7 @@ GZIP_WINDOW = 31  # zlib.h: 15 bits, plus 16 for gzip's own header and checksum.
 CHUNK_BYTES = 1 << 20
 WAIT_SECONDS = 0.25
 WORDS_BYTES = 2000
+FULL = ("No space left", "File too large", "uota exceeded")
 
 
 class Packing:
@@ -55,7 +57,7 @@ class _Zstd(Packing):
                 view = view[self._process.stdin.write(view) :]
         except BrokenPipeError:
             self.finish(lambda: None)
-            raise _ended_early("") from None
+            raise _ended_early("", 0) from None
 
     def finish(self, waiting: Callable[[], None]) -> None:
         import subprocess
@@ -68,7 +70,7 @@ class _Zstd(Packing):
             except subprocess.TimeoutExpired:
                 waiting()
         if code != 0:
-            raise _ended_early(_words(self._process))
+            raise _ended_early(_words(self._process), code)
 
     def close(self) -> None:
         _let_go(self._process)
@@ -161,9 +163,7 @@ def _start(words: "list[str]", stdout: Any) -> Any:
     tool = find_tool("zstd")
     if tool is None:
         raise Failure("unsupported", "this node has no zstd", "install zstd on it")
-    return subprocess.Popen(
-        [tool, *words], stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, bufsize=0
-    )
+    return subprocess.Popen([tool, *words], stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, bufsize=0)
 
 
 def _words(process: Any) -> str:
@@ -183,9 +183,11 @@ def _let_go(process: Any) -> None:
                 continue
 
 
-def _ended_early(words: str) -> Failure:
-    if "No space left" in words:
-        return Failure("no-space", words, "free some space on this file system")
+def _ended_early(words: str, code: int) -> Failure:
+    if code == -signal.SIGXFSZ or any(full in words for full in FULL):
+        return Failure("no-space", words or "zstd: File too large", "free some space on this file system")
+    if code < 0:
+        words = "zstd was ended by signal %d (%s)" % (-code, signal.Signals(-code).name)
     return Failure("unsupported", words or "zstd ended early", "see the cause")
 
 
