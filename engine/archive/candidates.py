@@ -79,6 +79,13 @@ def durable(entry: DataEntry, sight: Sight) -> frozenset[str]:
     return frozenset(place for place in entry.locations if place in views and views[place].durable)
 
 
+def holding_any(entry: DataEntry, sight: Sight) -> frozenset[str]:
+    """Return the durable locations that hold some version: what several versions hold is in all of these places."""
+    known = (ReplicaState.CURRENT, ReplicaState.STALE, ReplicaState.ARCHIVED)
+    places = {replica.location for replica in entry.replicas if replica.state in known}
+    return frozenset(place for place in places if place in sight.locations and sight.locations[place].durable)
+
+
 def reasons(
     entry: DataEntry, replica: Replica, view: LocationView | None, games: GamesView | None, sight: Sight
 ) -> tuple[str, ...]:
@@ -115,8 +122,10 @@ def protection(entry: DataEntry, replica: Replica, sight: Sight) -> str | None:
     key = str(entry.key)
     if key in sight.pinned:
         return "it is pinned"
-    if replica.changed or replica.stat.wal_size_bytes:
+    if replica.changed:
         return "it is being written"
+    if replica.stat.wal_size_bytes:
+        return "it is being written, or its writer died: commits of it are in a -wal"
     lone = replica.state is ReplicaState.UNHASHED and entry.current is None and len(entry.replicas) == 1
     if replica.state is not ReplicaState.CURRENT and not lone:
         return f"the copy is {replica.state.value}"

@@ -94,7 +94,7 @@ def test_what_is_pinned_written_read_newest_or_shared_stays() -> None:
     written = replace(old(), replicas=(replica("a-1", mtime=OLD, changed=True),))
     assert kept(written, sight()) == "it is being written"
     wal = replace(old(), replicas=(replica("a-1", mtime=OLD, wal=10),))
-    assert kept(wal, sight()) == "it is being written"
+    assert "it is being written, or its writer died" in (kept(wal, sight()) or "")
     stale = replace(old(), replicas=(replica("a-1", ReplicaState.STALE, mtime=OLD),))
     assert kept(stale, sight()) == "the copy is stale"
     shared = entry("best.pt", replica("a-1", mtime=OLD), data_type=DataType.MODELS, mtime=OLD)

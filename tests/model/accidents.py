@@ -23,7 +23,6 @@ STRAY_PLACES = (
 )
 
 
-
 async def write_new(stage: Stage, picks: Sequence[int]) -> None:
     """A node begins a database, or goes on with one of that name."""
     node = stage.node(picks[0])

@@ -34,6 +34,7 @@ MOTIFS: tuple[tuple[str, ...], ...] = (
     ("set_trap", "sync", "sync"),
     ("archive", "die", "look", "restore"),
     ("archive", "restore", "archive"),
+    ("archive", "undo", "move", "archive", "wait", "verify"),
     ("write_new", "sync", "merge_games", "sync", "believe_superseded"),
     ("edit_rule", "sync", "change_rules", "undo_rules", "sync"),
     ("write_new", "rescue", "append", "look_after"),

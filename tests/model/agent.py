@@ -256,6 +256,8 @@ class ModelAgent:
 
     def _archive(self, job: ArchiveJob) -> Archived:
         self._prepared("archive", job.temp_path, job.root)
+        if job.codec == "zstd":
+            raise failure("archive", job.path, "this node has no zstd", ErrorClass.UNSUPPORTED)
         file = self.existing("archive", job.path)
         if not file.stat.same_content_as(job.stat):
             raise failure("archive", job.path, "it changed", ErrorClass.SOURCE_CHANGED)

@@ -17,6 +17,7 @@ from engine.archive.judge import Form
 from engine.archive.proofs import Proofs
 from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveRecord, ArchiveState, Proof
+from engine.archive.vouching import Vouching
 from engine.catalog.exposure import ExposedEntry
 from engine.execution import landing
 from engine.integrity.guard import Decision, Verdict, decide
@@ -87,8 +88,13 @@ def counting_failed_archives(patch: Patch) -> None:
 
 
 def counting_a_place_twice(patch: Patch) -> None:
-    """An archive takes an original's place although its location holds a copy that nobody read lately."""
-    patch.setattr(judge, "_taken", lambda case, counting: ("", ""))
+    """An archive takes an original's place although its location holds a copy: one that nobody reads is no copy."""
+
+    async def unheard(vouching: Vouching, entry: DataEntry, target: Replica, views: object) -> None:
+        return
+
+    patch.setattr(Vouching, "hear", unheard)
+    patch.setattr(judge, "_taken", lambda case, counting, forms: ("", ""))
 
 
 def replacing_larger_by_smaller(patch: Patch) -> None:

@@ -98,10 +98,7 @@ async def believe_superseded(stage: Stage, picks: Sequence[int]) -> None:
     for replica in entry.replicas:
         node = stage.world.fleet.nodes[location_node(replica.location)]
         if node.up and node.find(replica.path) is not None:
-            stage.truth.removed(node, replica.path)
-    for place in [(entry.key.origin, path) for name, path in stage.written if name == entry.key.origin]:
-        if place[1].endswith(f"/{entry.key.path}"):
-            stage.truth.versions -= set(stage.written.pop(place))
+            stage.removed(node, replica.path)
     stage.truth.check_games()
 
 

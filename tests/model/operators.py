@@ -10,7 +10,6 @@ from engine.views_archive import ArchiveRequest, RestoreRequest
 from tests.model.stage import Doing, Stage
 
 
-
 async def look(stage: Stage, picks: Sequence[int]) -> None:
     if await stage.look():
         await stage.truth.check_looked()
@@ -41,9 +40,11 @@ async def ask_archive(stage: Stage, picks: Sequence[int]) -> None:
         if replica.state is not ReplicaState.ARCHIVED
     ]
     if places:
-        key, location = places[picks[0] % len(places)]
+        # Half of the time what was found last: something else happens to it before its archive is made.
+        key, location = places[-1] if picks[0] % 2 else places[picks[0] % len(places)]
         elsewhere = (None, None, "nas-1", "mac-1", "vast-1")[picks[1] % 5]
-        request = ArchiveRequest((str(key),), location, elsewhere, delete_original=bool(picks[2] % 4), codec="gzip")
+        codec = ("zstd", "gzip")[picks[2] % 2]  # No node of the model has zstd.
+        request = ArchiveRequest((str(key),), location, elsewhere, codec, delete_original=bool(picks[2] % 4))
         await stage.world.run(stage.world.engine.archive.desk.run(request))
 
 

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.model import DataEntry
+from tests.model.agent import unpacked
 from tests.model.disk import ModelNode
+from tests.model.games import complete_games
 from tests.model.rescued import RescueTruth
 from tests.model.ruled import RulesTruth
 from tests.model.truth import ARCHIVES, Truth
@@ -69,6 +71,15 @@ class Stage:
         self.truth.versions -= {old for old in history if not data.startswith(old) and not old.startswith(data)}
         history.append(data)
         self.truth.versions.add(data)
+
+    def removed(self, node: ModelNode, path: str) -> None:
+        """Have an operator remove a copy who believes that its games are elsewhere: nobody keeps its versions then."""
+        data = node.files.pop(path).data
+        content = (unpacked(data) or b"") if ARCHIVES in path else data
+        self.truth.games |= complete_games(content)
+        name = content.splitlines(keepends=True)[:1]
+        self.truth.versions -= {version for version in self.truth.versions if name and version.startswith(name[0])}
+        self.written.pop((node.name, path), None)
 
 
 Doing = Callable[[Stage, Sequence[int]], Awaitable[None]]

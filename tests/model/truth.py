@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +44,8 @@ class Truth:
     games: set[bytes] = field(default_factory=set)
     """Games with their moves that an operator believed to be elsewhere."""
     broken: list[str] = field(default_factory=list)
+    went: set[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=set)
+    """Places (location, path) of originals that went, each with that of an archive that vouched for it."""
     unlinked: int = 0
     replaced: int = 0
 
@@ -56,13 +58,38 @@ class Truth:
         return self.world.fleet
 
     def counts(self) -> Counts:
-        """Return of each version in how many durable locations, and in how many at all, all that it holds is."""
-        held = list(holdings(self.fleet))
+        """Return of each version in how many durable locations, and in how many at all, all that it holds is.
+
+        An original that was brought back and the archive that it went for once are one: either stands for both.
+        """
+        paired = self._paired()
+        held = list(holdings(self.fleet, paired))
         found = {}
         for version in self.versions:
             places = {(location, durable) for location, durable, data in held if data.startswith(version)}
             found[version] = (sum(durable for _, durable in places), len(places))
         return found
+
+    def _paired(self) -> frozenset[tuple[str, str]]:
+        """Return (location, path) of the archives whose durable original went for them, and was restored since.
+
+        Where its location holds another form of it as well, that one counts, and the archive does beside it.
+        """
+        again = """SELECT a.path, l.name, a.original_location, a.original_path FROM archives a
+            JOIN locations l ON l.id = a.location_id JOIN restores r ON r.archive_id = a.id
+            JOIN transfers t ON t.id = r.transfer_id
+            WHERE t.state = 'done' AND t.target = a.original_location"""
+        found = set()
+        for row in self._rows(again) if self.went else ():
+            pair = (row["original_location"], row["original_path"]), (row["name"], row["path"])
+            node, other = (self.fleet.nodes[location_node(place)] for place, _ in pair)
+            file, archive = node.files.get(pair[0][1]), other.files.get(pair[1][1])
+            both = pair in self.went and node.durable and file is not None and archive is not None
+            if not both or unpacked(archive.data) != file.data:
+                continue
+            if sum(place == pair[0][0] and data == file.data for place, _, data in holdings(self.fleet)) == 1:
+                found.add(pair[1])
+        return frozenset(found)
 
     def check_kept(self, before: Counts) -> None:
         """Raise if any version has fewer durable copies than before, or none any more."""
@@ -159,15 +186,12 @@ class Truth:
                 continue
             own = {content for content in map(self._content, entry.replicas) if content is not None}
             for content in own:
-                foreign = [data for _, durable, data in held if durable and not data.startswith(content.split(b"\n")[0])]
+                foreign = [
+                    data for _, durable, data in held if durable and not data.startswith(content.split(b"\n")[0])
+                ]
                 lost = complete_games(content).difference(*map(complete_games, foreign))
                 if lost:
                     raise Broken(f"{entry.key} is called superseded, but {sorted(lost)} are in no other database")
-
-    def removed(self, node: ModelNode, path: str) -> None:
-        """Remove a copy as an operator does who believes that its games are elsewhere."""
-        data = node.files.pop(path).data
-        self.games |= complete_games((unpacked(data) or b"") if ARCHIVES in path else data)
 
     def check_games(self) -> None:
         """Raise if a game that was believed to be elsewhere is nowhere safe."""
@@ -205,6 +229,8 @@ class Truth:
             self.broken.append(f"{path} goes, and nothing holds a witness")
         if self._rows("SELECT * FROM holds WHERE location = ? AND path = ?", location, path):
             self.broken.append(f"{path} goes, and is itself a witness")
+        archives = [(one["location"], one["path"]) for one in witnesses if one["archive_id"] is not None]
+        self.went |= {((location, path), archive) for archive in archives}
         for witness in witnesses:
             problem = self._problem(witness, data)
             if problem:
@@ -240,13 +266,16 @@ def is_data(path: str) -> bool:
     return parse_temporary(path) is None and ARCHIVES not in path and classify(path).data_type is not None
 
 
-def holdings(fleet: ModelFleet) -> Iterator[Held]:
-    """Yield (location, durable, content) of every file and every archive that can be read, drives away included."""
+def holdings(fleet: ModelFleet, without: Set[tuple[str, str]] = frozenset()) -> Iterator[Held]:
+    """Yield what every file and every archive that can be read holds, drives away included.
+
+    ``without`` leaves out archives, by location and path.
+    """
     for node in fleet.nodes.values():
         for path, file in node.files.items():
             if is_data(path):
                 yield node.location_of(path), node.durable, file.data
-            elif ARCHIVES in path and parse_temporary(path) is None:
+            elif ARCHIVES in path and parse_temporary(path) is None and (node.location_of(path), path) not in without:
                 held = unpacked(file.data)
                 if held is not None:
                     yield node.location_of(path), node.durable, held
