@@ -5,8 +5,8 @@ See docs/decisions/0009-archives-proofs-and-deletion.md. Nothing else asks an ag
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 from config.classify import classify
 from config.types import Policy
@@ -14,6 +14,7 @@ from engine.archive.judge import Case, Form, Verdict, judge
 from engine.archive.proofs import Proofs, sources_in_use
 from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState, Original, Proof, Witness
+from engine.archive.vouching import Vouching
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
@@ -40,6 +41,9 @@ class Deleter:
     policy: Callable[[], Policy]
     locations: Locations
     clock: Clock
+    vouching: Vouching
+    verify: Callable[[ArchiveRecord], Awaitable[bool]]
+    """Reads an archive in full and records what it is worth; returns whether it holds what was archived."""
 
     async def assess(self, archive: ArchiveRecord, protected: str | None = None) -> tuple[Verdict, Replica, DataEntry]:
         """Return whether the original of an archive may go as things are known now, reading nothing.
@@ -76,6 +80,9 @@ class Deleter:
         """
         archive = await self._read_back(archive)
         verdict, replica, entry = await self.assess(archive, protected)
+        if verdict.allowed:
+            await self.vouching.hear(entry, replica, self.locations())
+            verdict, replica, entry = await self.assess(archive, protected)
         if not verdict.allowed:
             await self.records.change(archive.id, reason=f"the original stays: {verdict.reason}")
             raise _refused(archive, verdict.reason, verdict.remedy)
@@ -144,11 +151,8 @@ class Deleter:
             raise _refused(archive, f"its archive is {archive.state.value}", "`syncdeck archive verify` says more")
         if archive.verified_at is not None and archive.verified_at >= self.clock.now() - fresh:
             return archive
-        agent = await self.agent_for(location_node(archive.location))
-        read = await agent.verify_archive(archive.path, archive.root, archive.codec, lambda _: None)
-        if read.sha256 != archive.sha256:
-            raise _refused(archive, "its archive does not hold it", "`syncdeck archive verify`")
-        await self.records.settle(archive.id, verified_at=self.clock.now())
+        if not await self.verify(archive):
+            raise _refused(archive, "its archive does not hold it", "`syncdeck archive list` says why")
         found = await self.records.get(archive.id)
         assert found is not None
         return found
@@ -156,8 +160,12 @@ class Deleter:
     async def _ask_again(self, proof: Proof) -> None:
         """Raise ArchiveError unless every witness still looks as it did when it was read in full."""
         for witness in proof.witnesses:
-            agent = await self.agent_for(location_node(witness.location))
-            found = await agent.stat(witness.path)
+            try:
+                found = await (await self.agent_for(location_node(witness.location))).stat(witness.path)
+            except SyncdeckError as error:
+                # Nothing was asked of the file's own node yet: the proof ends, and the copy is what it was.
+                cause = f"its witness {witness.path} at {witness.location} cannot be asked: {error.cause}"
+                raise ArchiveError("delete", proof.path, cause, error.remedy, ErrorClass.SOURCE_CHANGED) from error
             if witness.archive_id is not None:
                 archive = await self.records.get(witness.archive_id)
                 same = archive is not None and found is not None and archive.stat.same_content_as(found)
@@ -183,39 +191,26 @@ class Deleter:
         for replica in entry.replicas:
             if replica.state is ReplicaState.ARCHIVED or replica.sha256 is None or replica.changed:
                 continue
-            if replica.sha256 != target.sha256 or replica.state not in (target.state, ReplicaState.DELETING):
-                continue
-            read = await self.proofs.reading(replica.location, replica.path, replica.stat)
-            doomed = replica.state is ReplicaState.DELETING
-            forms.append(
-                self._form(views, replica.location, read[1] if read and read[0] == replica.sha256 else None, doomed)
-            )
+            form = _form(views, replica.location, doomed=replica.state is ReplicaState.DELETING)
+            if replica.sha256 == target.sha256 and replica.state in (target.state, ReplicaState.DELETING):
+                read = await self.proofs.reading(replica.location, replica.path, replica.stat)
+                forms.append(replace(form, verified_at=read[1] if read and read[0] == replica.sha256 else None))
+            elif replica.state in (ReplicaState.CURRENT, ReplicaState.STALE):
+                forms.append(replace(form, other_version=True))
         for other in await self.records.of_entry(archive.entry_id):
-            if other.sha256 == archive.sha256:
-                sound = other.state is ArchiveState.VERIFIED
-                forms.append(self._form(views, other.location, other.verified_at, False, other.id, sound))
+            if other.sha256 is None:
+                continue
+            form = _form(views, other.location)
+            forms.append(
+                replace(
+                    form,
+                    verified_at=other.verified_at,
+                    archive_id=other.id,
+                    archive_sound=other.state is ArchiveState.VERIFIED,
+                    other_version=other.sha256 != archive.sha256,
+                )
+            )
         return forms
-
-    def _form(
-        self,
-        views: dict[str, LocationView],
-        location: str,
-        verified_at: float | None,
-        doomed: bool,
-        archive_id: int | None = None,
-        sound: bool = True,
-    ) -> Form:
-        view = views.get(location)
-        return Form(
-            location=location,
-            durable=view is not None and view.durable,
-            reachable=view is not None and view.node_state is NodeState.UP and view.state is LocationState.AVAILABLE,
-            failing=view is not None and view.failing,
-            verified_at=verified_at,
-            archive_id=archive_id,
-            archive_sound=sound,
-            doomed=doomed,
-        )
 
     async def _witnesses(self, verdict: Verdict, entry: DataEntry) -> list[Witness]:
         """Return the witnesses by name, one for each location."""
@@ -231,6 +226,19 @@ class Deleter:
             elif (replica := replica_at(entry, form.location)) is not None and replica.sha256 is not None:
                 found.setdefault(form.location, Witness(form.location, replica.path, replica.sha256, form.verified_at))
         return list(found.values())
+
+
+def _form(views: dict[str, LocationView], location: str, doomed: bool = False) -> Form:
+    """Return how a location stands, whatever it holds."""
+    view = views.get(location)
+    return Form(
+        location=location,
+        durable=view is not None and view.durable,
+        reachable=view is not None and view.node_state is NodeState.UP and view.state is LocationState.AVAILABLE,
+        failing=view is not None and view.failing,
+        verified_at=None,
+        doomed=doomed,
+    )
 
 
 def _refused(archive: ArchiveRecord, cause: str, remedy: str) -> ArchiveError:

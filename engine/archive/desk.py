@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from config.types import Policy
-from engine.archive.candidates import Sight, durable, row_of
+from engine.archive.candidates import Sight, durable, holding_any, row_of
 from engine.archive.cold import NodeColdStorage, cold_storage
 from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
@@ -18,7 +18,8 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.clock import Clock
 from engine.errors import ErrorClass
-from engine.model import ReplicaState
+from engine.execution.places import replica_at
+from engine.model import DataEntry, ReplicaState
 from engine.views import ActionResult
 from engine.views_archive import (
     ArchivePage,
@@ -187,6 +188,7 @@ class ArchiveDesk:
         return found
 
     async def _choose(self, request: ArchiveRequest) -> tuple[ArchivePreview, list[NewArchive]]:
+        await self._restoring.note_restored()
         cold = cold_storage(self._policy(), request.destination)
         sight = await self._surveyor.sight(request.destination)
         refused: list[tuple[str, str, str]] = []
@@ -241,14 +243,29 @@ class ArchiveDesk:
         view = sight.locations.get(row.location)
         if entry.current is None and view is not None and view.durable:
             now = now | {row.location}
+        # An undone pair is what the original alone was before: its archive takes its place once more.
+        undone = {cold.location} if await self._undone(row, entry, cold.location) else set()
         there = sight.locations.get(cold.location)
         new = {cold.location} if there is not None and there.durable else set()
-        after = (now - ({row.location} if row.location != cold.location else set())) | new
+        leaves = {row.location} - {cold.location}
+        now = now - undone
+        after = now - leaves | new
         if not after:
             return len(now), 0, f"{cold.location} is not durable: no safe copy would be left"
         if len(after) < len(now):
             return len(now), len(after), f"{cold.location} holds a copy already, and a location counts once"
+        held = now | holding_any(entry, sight) - undone
+        if len(held - leaves | new) < len(held):
+            objection = f"{cold.location} holds another version already, and a location counts once"
+            return len(now), len(after), objection
         return len(now), len(after), ""
+
+    async def _undone(self, row: CandidateRow, entry: DataEntry, cold: str) -> bool:
+        """Return whether all that the cold storage has of a copy is the archive that it was restored from."""
+        here, there = replica_at(entry, row.location), replica_at(entry, cold)
+        if here is None or there is None or there.state is not ReplicaState.ARCHIVED:
+            return False
+        return here.sha256 in await self._restoring.undone(row.entry_id, cold, (row.location, row.path))
 
     def _row(self, record: ArchiveRecord) -> ArchiveRow:
         progress = self._worker.progress

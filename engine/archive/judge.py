@@ -23,6 +23,8 @@ class Form:
     """Of an archive: it was not found damaged, and is not being written or replaced."""
     doomed: bool = False
     """It is being deleted already, or about to be by another proof."""
+    other_version: bool = False
+    """It holds an earlier or later version: it vouches for nothing, but what both versions hold is there, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Verdict:
 def counts(form: Form, now: float, fresh_seconds: float) -> bool:
     """Return whether a form is a verified durable copy: there, safe, reachable, and read in full lately."""
     fresh = form.verified_at is not None and now - fresh_seconds <= form.verified_at <= now
+    fresh = fresh and not form.other_version
     return form.durable and form.reachable and not form.failing and form.archive_sound and not form.doomed and fresh
 
 
@@ -74,23 +77,30 @@ def judge(case: Case) -> Verdict:
     staying = tuple(form for form in counting if form.location != case.target or form.archive_id is not None)
     after = {form.location for form in staying}
     # The file itself is hashed in the moment before it goes, so that it counts although nobody read it lately.
-    if any(_counts_when_read(form) for form in case.forms if form.location == case.target and form.archive_id is None):
+    if any(_counts_when_read(form) for form in case.forms if _is_target(case, form)):
         before = before | {case.target}
     reason, remedy = _objection(case, len(before), len(after))
     if not reason:
-        reason, remedy = _taken(case, counting)
+        reason, remedy = _taken(case, counting, [form for form in case.forms if not form.other_version])
+    if not reason:
+        reason, remedy = _taken(case, counting, case.forms)
     return Verdict(not reason, reason, remedy, len(before), len(after), staying)
+
+
+def _is_target(case: Case, form: Form) -> bool:
+    return form.location == case.target and form.archive_id is None and not form.other_version
 
 
 def _counts_when_read(form: Form) -> bool:
     return form.durable and not form.failing
 
 
-def _taken(case: Case, counting: Sequence[Form]) -> tuple[str, str]:
-    """Return what forbids it though nobody read all forms lately: the archive's location may hold a copy already."""
-    known = [
-        form for form in case.forms if form.durable and not form.failing and form.archive_sound and not form.doomed
-    ]
+def _taken(case: Case, counting: Sequence[Form], forms: Sequence[Form]) -> tuple[str, str]:
+    """Return what forbids it though nobody read all forms lately: the archive's location may hold a copy already.
+
+    With forms of other versions it speaks for what they all hold, which must not be in fewer places either.
+    """
+    known = [form for form in forms if form.durable and not form.failing and form.archive_sound and not form.doomed]
     before = {form.location for form in known if case.newcomer is None or form.archive_id != case.newcomer}
     staying = [form for form in known if form.archive_id != case.newcomer or form in counting]
     after = {form.location for form in staying if form.location != case.target or form.archive_id is not None}

@@ -17,6 +17,7 @@ from engine.archive.restoring import Restoring
 from engine.archive.surveying import Surveyor
 from engine.archive.usage import DriveUsage
 from engine.archive.verifying import Verifier
+from engine.archive.vouching import Vouching
 from engine.archive.worker import ArchiveWorker
 from engine.execution.tools import Tools
 from engine.inventory.fleet import Fleet
@@ -62,15 +63,26 @@ def build_archive_parts(
 
     records = ArchiveRecords(store, tools.clock)
     proofs = Proofs(store, tools.clock)
-    deleter = Deleter(store, tools.catalog, records, proofs, tools.agent_for, tools.policy, locations, tools.clock)
     restoring = Restoring(store, records, fleet, tools.policy, tools.clock)
     tools.packed.ask = restoring.packed
+    verifier = Verifier(tools, store, records, restoring, random.Random(tools.clock.now()))
+    deleter = Deleter(
+        store,
+        tools.catalog,
+        records,
+        proofs,
+        tools.agent_for,
+        tools.policy,
+        locations,
+        tools.clock,
+        Vouching(tools.catalog, proofs, tools.agent_for, tools.policy, tools.clock),
+        verifier.verify_one,
+    )
     maker = ArchiveMaker(tools, store, records)
     worker = ArchiveWorker(
         records, maker, deleter, restoring, tools.agent_for, tools.policy, tools.clock, held_back, changed
     )
     surveyor = Surveyor(tools.catalog, tools.queue, records, fleet, locations, tools.clock)
-    verifier = Verifier(tools, store, records, restoring, random.Random(tools.clock.now()))
     desk = ArchiveDesk(tools.catalog, records, surveyor, worker, restoring, verifier, tools.policy, tools.clock)
     usage = DriveUsage(fleet, tools.agent_for, tools.clock)
     allowances = DiskAllowances(store, fleet, tools.clock, audit)

@@ -85,9 +85,9 @@ class ArchiveRecords:
         return await self.some(_rows().where(archives.c.run == run).order_by(archives.c.id))
 
     async def last_run(self) -> str | None:
-        """Return the newest request that archived anything, or None."""
-        done = (ArchiveState.VERIFIED, ArchiveState.FAILED)
-        statement = select(archives.c.run).where(archives.c.state.in_(done)).order_by(archives.c.id.desc()).limit(1)
+        """Return the newest request that archived anything, or None: also one that an archive from before served."""
+        done = select(archives.c.run).where(archives.c.state.in_((ArchiveState.VERIFIED, ArchiveState.FAILED)))
+        statement = select(archives.c.run).where(archives.c.run.in_(done)).order_by(archives.c.id.desc()).limit(1)
         return await self._store.query(lambda c: c.execute(statement).scalar_one_or_none())
 
     async def page(self, offset: int, count: int, text: str) -> tuple[int, list[ArchiveRecord]]:

@@ -21,7 +21,7 @@ from engine.model import LIVE_STATES, SyncPriority, TransferState
 from engine.queue.claims import RESTORE
 from engine.queue.entrance import enqueue
 from engine.queue.values import NewTransfer
-from engine.store.schema import archives, proofs, restores, transfers, versions
+from engine.store.schema import archives, locations, proofs, restores, transfers, versions
 from engine.store.store import Store
 
 _TARGET_OF_RESTORE = (
@@ -135,6 +135,25 @@ class Restoring:
         found = select(archives.c.id).where(back, gone, here).limit(1)
         if await self._store.query(lambda c: c.execute(found).first()) is not None:
             await self._store.write(put)
+
+    async def undone(self, entry_id: int, location: str, original: tuple[str, str]) -> frozenset[str]:
+        """Return what the verified archives at a location hold whose original went for them once and is back since.
+
+        ``original`` is where that lies: location and path. Their SHA-256 are returned.
+        """
+        at, path = original
+        went = select(proofs.c.archive_id).where(proofs.c.state == USED, proofs.c.location == at, proofs.c.path == path)
+        place = select(locations.c.id).where(locations.c.name == location).scalar_subquery()
+        statement = select(archives.c.sha256).where(
+            archives.c.entry_id == entry_id,
+            archives.c.location_id == place,
+            archives.c.state == ArchiveState.VERIFIED.value,
+            archives.c.original == Original.KEPT.value,
+            archives.c.original_location == at,
+            archives.c.original_path == path,
+            archives.c.id.in_(went),
+        )
+        return await self._store.query(lambda c: frozenset(c.execute(statement).scalars()))
 
     def scratch(self, location: str) -> tuple[str, str]:
         """Return a folder of a location that every scan looks at, and its root: what a kill leaves there is swept."""

@@ -55,6 +55,9 @@ class Served:
             while not await true():
                 await self.client.wait_for_change((await self.client.status()).revision, 0.2)
 
+    async def rows(self) -> tuple[ArchiveRow, ...]:
+        return (await self.client.archives(0, 10)).rows
+
     async def row(self) -> ArchiveRow:
         return (await self.client.archives(0, 1)).rows[0]
 
@@ -123,10 +126,24 @@ async def test_what_the_command_line_archives_it_drills_and_undoes_once(served: 
     assert read_copy(file) == ("ok", 500)
     (listed,) = [row for row in await served.syncdeck("archive", "list") if row["state"] != "cancelled"]
     assert (listed["key"], listed["state"], listed["original"]) == (OLD, "verified", "kept")
-    # The place of the archive counts already: without the original there would be a copy less than there is.
-    preview = await served.client.archive_preview(ArchiveRequest((OLD,), "node-2"))
-    assert (preview.steps, ["counts once" in why for _, why, _ in preview.refused]) == ((), [True])
     assert "nothing to undo" in (await served.syncdeck("archive", "undo"))["message"]
+    # The archive that is still there takes its original's place once more: none is written anew.
+    preview = await served.client.archive_preview(ArchiveRequest((OLD,), "node-2"))
+    assert [(step.copies_before, step.copies_after) for step in preview.steps] == [(1, 1)]
+    assert (await served.syncdeck("archive", "run", OLD, "--location", "node-2", "--yes"))["accepted"] == 1
+
+    async def gone_again() -> bool:
+        return not file.exists() and not [row for row in (await served.rows()) if row.original == "deleting"]
+
+    await served.until(gone_again)
+    states = [(row.id, row.state, row.original) for row in await served.rows()]
+    assert states == [(2, "cancelled", "kept"), (1, "verified", "deleted")]
+    assert (await served.syncdeck("archive", "undo"))["message"] == "1 restore queued"
+
+    async def back_again() -> bool:
+        return file.exists() and read_copy(file) == ("ok", 500)
+
+    await served.until(back_again)
 
 
 async def test_a_pinned_file_is_neither_archived_nor_a_surprise(served: Served) -> None:

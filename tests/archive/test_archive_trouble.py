@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
 
-from config.archive_settings import ArchiveSettings
 from engine.archive.values import ArchiveError, ArchiveState, Original
 from engine.model import ReplicaState, SyncPriority
 from engine.queue.queue import NewTransfer
 from engine.views_archive import ArchiveRequest
-from tests.archive.world import ArchiveWorld, games, open_archive
+from tests.archive.world import ArchiveWorld, games
 from tests.execution.data import make_database
-from tests.fleet import Fleet
 
 OLD = games("old.db", "node-2")
 
@@ -65,6 +61,39 @@ async def test_nothing_is_deleted_for_an_archive_that_was_damaged_meanwhile(worl
     assert original.exists()
     entry = await world.world.entry(OLD)
     assert {r.state for r in entry.replicas if r.location == "node-2"} == {ReplicaState.CURRENT}
+
+
+async def copied(world: ArchiveWorld, name: str) -> Path:
+    """Have the database copied to another node; return the copy."""
+    number = await world.world.ask(OLD, "node-2", name)
+    assert (await world.world.carry_out(number)).state.value == "done"
+    return world.fleet[name].games / "synced" / "node-2" / "old.db"
+
+
+async def test_plain_copies_are_read_in_full_on_their_nodes_and_held_beside_the_archive(world: ArchiveWorld) -> None:
+    original = await database(world)
+    copies = [await copied(world, "node-0"), await copied(world, "node-3")]
+    record = await world.archive(OLD, "node-2")
+    assert (record.original, original.exists()) == (Original.DELETED, False)
+    assert all(copy.exists() for copy in copies)
+    (line,) = await world.world.catalog.audit_log()
+    assert "3 copies before, 3 after" in line.detail
+    for witness in ("node-0", "node-1", "node-3"):
+        assert f"{witness}:" in line.detail.split("witnesses ", 1)[1]
+
+
+async def test_a_copy_that_the_disk_changed_does_not_vouch_and_is_found(world: ArchiveWorld) -> None:
+    original = await database(world)
+    copy = await copied(world, "node-0")
+    before = copy.stat()
+    flip(copy)
+    os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))
+    record = await world.archive(OLD, "node-2")
+    assert (record.original, original.exists()) == (Original.DELETED, False)
+    (line,) = await world.world.catalog.audit_log()
+    assert "node-0:" not in line.detail
+    states = {r.location: r.state for r in (await world.world.entry(OLD)).replicas}
+    assert states == {"node-0": ReplicaState.BAD, "node-1": ReplicaState.ARCHIVED}
 
 
 async def test_a_damaged_archive_is_never_restored(world: ArchiveWorld) -> None:
@@ -122,43 +151,3 @@ async def test_protected_names_are_refused_with_why(world: ArchiveWorld) -> None
     key = str(games("canonical_hex8_2p.db", "node-2"))
     preview = await world.parts.desk.preview(ArchiveRequest((key,), "node-2"))
     assert [(key, why) for key, why, _ in preview.refused] == [(key, "its name is protected (canonical_*)")]
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("only root can make a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-async def test_a_full_cold_storage_blocks_and_leaves_everything_as_it_was(
-    fleet: Fleet, small: Path, tmp_path: Path
-) -> None:
-    settings = ArchiveSettings(location="node-1", path=str(small))
-    async with open_archive(fleet, tmp_path / "state.db", "00000001", settings) as world:
-        original = await database(world, 20_000)
-        record = await world.archive(OLD, "node-2")
-        assert record.state is ArchiveState.BLOCKED
-        assert "free" in record.reason
-        assert original.exists() and list(small.rglob("*.part")) == []
-        await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", str(small)], check=True)
-        make_database(fleet["node-2"].games / "other.db", 50, "delete")
-        await world.look()
-        record = await world.archive(games("other.db", "node-2"), "node-2")
-        assert record.state is ArchiveState.BLOCKED
-        assert "ead-only" in record.reason
-
-
-async def test_a_cold_storage_that_is_not_there_blocks(fleet: Fleet, tmp_path: Path) -> None:
-    settings = ArchiveSettings(location="node-1", path=str(tmp_path / "not-mounted"))
-    async with open_archive(fleet, tmp_path / "state.db", "00000001", settings) as world:
-        original = await database(world)
-        record = await world.archive(OLD, "node-2")
-        assert record.state is ArchiveState.BLOCKED
-        assert "is not there" in record.reason
-        assert original.exists()

@@ -37,6 +37,7 @@ forms = st.builds(
     archive_id=st.one_of(st.none(), st.integers(1, 9)),
     archive_sound=st.booleans(),
     doomed=st.booleans(),
+    other_version=st.booleans(),
 )
 cases = st.builds(
     Case,
@@ -116,3 +117,13 @@ def test_an_archive_where_a_copy_lies_already_takes_no_place_though_nobody_read_
     verdict = judge(case(ARCHIVED, form("cold", verified_at=None)))
     assert not verdict.allowed and "from 2 to 1" in verdict.reason
     assert judge(case(ARCHIVED, form("c", verified_at=None, reachable=False))).allowed
+
+
+def test_another_version_at_the_archives_location_vouches_for_nothing_and_makes_no_room_for_it() -> None:
+    """What both versions hold was in two places, and would be in one."""
+    verdict = judge(case(ARCHIVED, form("cold", other_version=True)))
+    assert not verdict.allowed and "from 2 to 1" in verdict.reason
+    assert judge(case(ARCHIVED, form("c", other_version=True))).allowed
+    assert not judge(case(form("c", other_version=True), newcomer=None)).allowed
+    masked = judge(case(ARCHIVED, form("cold"), form("a", archive_id=3, other_version=True)))
+    assert not masked.allowed

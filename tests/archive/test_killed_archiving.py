@@ -25,7 +25,7 @@ async def start(
     fleet: Fleet, state: Path, number: int, hosts: Path | None = None, **more: object
 ) -> asyncio.subprocess.Process:
     """Start an engine; it is ready when this returns. ``more`` goes into its job: see ``driver``."""
-    job = more | {
+    job: dict[str, object] = {
         "control": str(fleet.options().control_dir),
         "known_hosts": str(fleet.known_hosts),
         "hosts": str(hosts or write_hosts(fleet)),
@@ -34,6 +34,7 @@ async def start(
         "keys": [str(games(name, "node-2")) for name in NAMES],
         "location": "node-2",
     }
+    job |= more
     words = (sys.executable, "-m", "tests.archive.driver", json.dumps(job))
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
