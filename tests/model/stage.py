@@ -33,6 +33,8 @@ class Stage:
     rescues: RescueTruth
     written: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     """By (node, path): all that its own writer ever wrote there, in order."""
+    believed: int = 0
+    """Copies that an operator removed because all their games are elsewhere."""
 
     def node(self, pick: int) -> ModelNode:
         nodes = list(self.world.fleet.nodes.values())
@@ -74,6 +76,7 @@ class Stage:
 
     def removed(self, node: ModelNode, path: str) -> None:
         """Have an operator remove a copy who believes that its games are elsewhere: nobody keeps its versions then."""
+        self.believed += 1
         data = node.files.pop(path).data
         content = (unpacked(data) or b"") if ARCHIVES in path else data
         self.truth.games |= complete_games(content)

@@ -20,7 +20,7 @@ from engine.views import SyncRequest
 from tests.model.agent import ModelAgent, lost
 from tests.model.configuration import DRIVE, ROOT, Configuration
 from tests.model.disk import EngineKilled, ModelFleet, ModelNode
-from tests.model.engine import Engine, assemble
+from tests.model.one_run import Engine, assemble
 
 NODES = ("vast-1", "vast-2", "nas-1", "mac-1")
 DURABLE = ("nas-1", "mac-1")
