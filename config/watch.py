@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import anyio
 from watchfiles import Change, awatch
 
 from config.errors import ConfigError
@@ -32,6 +33,8 @@ async def watch(
     follower = _Follower(path, digest)
     if digest is not None and (outcome := await follower.look()) is not None:
         yield outcome
+    # The watcher's own library loads what it needs at its first use: in a thread, or this loop would stand for it.
+    await asyncio.to_thread(anyio.run, anyio.sleep, 0)
     async for changes in awatch(
         *_folders(path),
         watch_filter=_only(follower),

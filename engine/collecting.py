@@ -3,21 +3,23 @@
 A full collection walks every object that has lasted, a hundred thousand at a large catalog: tens of milliseconds in
 which nothing else runs. So each full collection puts what survived it aside (``gc.freeze``), and the next one walks
 only what came since. Frozen objects are freed as ever when the last reference goes; only rings of them stay, and
-these are looked for when the engine has nothing to do, or when too much has been put aside.
+these are looked for when memory has grown and the engine has nothing to do, or when it has grown too much.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable
 
-YOUNG, MIDDLE, FULL = 700, 10, 5
-"""A full collection every 5 middle ones: it then walks some 35,000 objects at most, about 3 ms."""
+YOUNG, MIDDLE, FULL = 700, 10, 1
+"""A full collection every second middle one: it then walks some 15,000 objects at most, about 2 ms."""
 LOOK_SECONDS = 60.0
-THAW_IDLE_OBJECTS = 100_000
-THAW_ANYWAY_OBJECTS = 1_000_000
-"""How many objects more than after the last look for rings make the next one worth its time: idle, and in any case."""
+THAW_IDLE_BLOCKS = 200_000
+THAW_ANYWAY_BLOCKS = 2_000_000
+"""How many blocks of memory (one or two an object) more than after the last look for rings make the next one worth its
+time: idle, and in any case. Blocks, because the objects put aside cannot be counted without walking them all."""
 
 
 class Collector:
@@ -55,14 +57,17 @@ class Collector:
                 self.thaw()
 
     def worth_thawing(self, idle: bool) -> bool:
-        """Return whether enough was put aside since the last look for rings."""
-        return gc.get_freeze_count() - self._thawed > (THAW_IDLE_OBJECTS if idle else THAW_ANYWAY_OBJECTS)
+        """Return whether memory has grown enough since the last look for rings."""
+        return sys.getallocatedblocks() - self._thawed > (THAW_IDLE_BLOCKS if idle else THAW_ANYWAY_BLOCKS)
 
     def thaw(self) -> None:
         """Free all rings among what was put aside. Takes a tenth of a second for half a million objects."""
         gc.unfreeze()
         gc.collect()  # Its end puts aside what is left.
-        self._thawed = gc.get_freeze_count()
+        # The interpreter puts a full collection off until a quarter of what the one before left alive has come anew.
+        # This one leaves next to nothing alive: the next ones come soon, and are short.
+        gc.collect()
+        self._thawed = sys.getallocatedblocks()
 
     def _collected(self, phase: str, info: dict[str, int]) -> None:
         if phase == "stop" and info["generation"] == 2:

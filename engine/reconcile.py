@@ -20,6 +20,7 @@ from engine.queue.queue import NewTransfer, RefusedTransfer, TransferQueue
 from engine.queue.refused import changes
 from engine.routing.matching import newest_mtime
 from engine.routing.router import Router
+from engine.turns import in_turns
 
 PAGE_ENTRIES = 500
 MOST_QUEUED = 5_000
@@ -186,7 +187,7 @@ class Reconciler:
             entries += len(page.entries)
             self._newest.see(page.entries)
             await self._note_wanted(page.entries, context)
-            settled, result = await self._plan(page.entries, context)
+            settled, result = await self._plan(page.entries, context, self._settler.offer)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             await self._stand_refused(settled, result.refused)
             wanted = self.transfers(result)
@@ -207,26 +208,27 @@ class Reconciler:
         context = await self.context()
         async for page in self.pages():
             entries += len(page.entries)
-            _, result = await self._plan(page.entries, context)
+            _, result = await self._plan(page.entries, context, self._settler.offer)
             context = context.after(result)
             wanted += len(self.transfers(result))
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
         return ReconcileReport(entries, wanted, tuple(refused), await self._catalog.sequence())
 
-    async def _plan(self, page: Sequence[DataEntry], context: PlanContext) -> tuple[list[DataEntry], PlanResult]:
-        """Return what could be planned of a page, and the plan; what must be hashed first is handed to the settler.
+    async def _plan(
+        self, page: Sequence[DataEntry], context: PlanContext, settling: Callable[[DataEntry], bool]
+    ) -> tuple[list[DataEntry], PlanResult]:
+        """Return what could be planned of a page, and the plan.
 
-        What is being settled is planned after that: until then an old version looks like the current one.
+        What is ``settling`` is planned after that: until its hash is known an old version looks like the current one.
         """
-        settled = [entry for entry in page if not self._settler.offer(entry)]
+        settled = [entry async for entry in in_turns(page) if not settling(entry)]
         return settled, await asyncio.to_thread(self._planner.plan_replication, settled, context)
 
     async def outlook(self) -> AsyncIterator[PlanResult]:
         """Yield what the next pass would decide, page by page; what is being hashed is left out, as it will be then."""
         context = await self.context()
         async for page in self.pages():
-            settled = [entry for entry in page.entries if not self._settler.settling(entry)]
-            result = await asyncio.to_thread(self._planner.plan_replication, settled, context)
+            _, result = await self._plan(page.entries, context, self._settler.settling)
             context = context.after(result)
             yield result
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.collecting import THAW_ANYWAY_OBJECTS, THAW_IDLE_OBJECTS, Collector
+from engine.collecting import THAW_ANYWAY_BLOCKS, THAW_IDLE_BLOCKS, Collector
 
 
 class Ring:
@@ -51,19 +51,38 @@ def test_young_rings_are_freed_as_ever(collector: Collector) -> None:
     assert gone() is None
 
 
-def test_a_thaw_waits_until_much_was_put_aside_and_longer_while_the_engine_works(collector: Collector) -> None:
+def test_a_thaw_waits_until_memory_has_grown_and_longer_while_the_engine_works(collector: Collector) -> None:
     collector.start()
     assert not collector.worth_thawing(idle=True)
-    kept = [[number] for number in range(THAW_IDLE_OBJECTS + 1_000)]
-    gc.collect()
+    kept = [[number] for number in range(THAW_IDLE_BLOCKS)]
     assert collector.worth_thawing(idle=True)
     assert not collector.worth_thawing(idle=False)
-    more = [[number] for number in range(THAW_ANYWAY_OBJECTS)]
-    gc.collect()
+    more = [[number] for number in range(THAW_ANYWAY_BLOCKS)]
     assert collector.worth_thawing(idle=False)
     collector.thaw()
     assert not collector.worth_thawing(idle=True)
     assert len(kept) < len(more)
+
+
+def test_what_came_and_went_is_no_reason_for_a_thaw(collector: Collector) -> None:
+    collector.start()
+    for _ in range(3):
+        passing = [[number] for number in range(THAW_IDLE_BLOCKS)]
+        gc.collect()
+        del passing
+    assert not collector.worth_thawing(idle=True)
+
+
+def test_a_full_collection_is_due_soon_after_a_thaw(collector: Collector) -> None:
+    lasting = [[number] for number in range(200_000)]
+    collector.start()
+    full: list[str] = []
+    gc.callbacks.append(lambda phase, info: full.append(phase) if info["generation"] == 2 else None)
+    try:
+        kept = [[number] for number in range(30_000)]
+    finally:
+        gc.callbacks.pop()
+    assert full and len(kept) < len(lasting)
 
 
 def test_the_settings_from_before_come_back() -> None:

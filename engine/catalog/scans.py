@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -55,12 +56,14 @@ class Scans(CatalogPart):
         ``changed``; it stays current only where its own origin writes it, anywhere else it must be hashed again.
         """
 
+        staged = await asyncio.to_thread(staging.rows, files)
+
         async def record(connection: AsyncConnection) -> int:
             await staging.ensure(connection)
             scan = await _open_scan(connection, scan_id)
             if scan is None:
                 return 0
-            await staging.fill(connection, files)
+            await staging.fill(connection, staged)
             sequence = await current_sequence(connection) + 1
             at, node = self._clock.now(), node_of(location)
             await merging.add_entries(connection, sequence, at)

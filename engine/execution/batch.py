@@ -21,6 +21,7 @@ from engine.remote.types import NodeAgent, PublishResult
 from engine.shielded import finish_anyway
 from engine.transport.batch_delivery import deliver_batch
 from engine.transport.manager import Delivery
+from engine.turns import in_turns
 
 TOLD_AT_ONCE = 50
 """Failures recorded side by side: they share commits, and no queue of hundreds builds up before the writer."""
@@ -58,9 +59,9 @@ class BatchExecutor:
         """
         leader = transfers[0].id
         batch = _Batch(leader, {transfer.id: transfer for transfer in transfers})
-        for transfer in transfers:
-            self._outcomes.start(transfer)
         try:
+            async for transfer in in_turns(transfers):
+                self._outcomes.start(transfer)
             await self._carry_out(batch, transfers)
         except SyncdeckError as error:
             await self._fail(batch, [(transfer, error) for transfer in batch.open.values()])
@@ -95,7 +96,7 @@ class BatchExecutor:
         stats = await batch.target.stat_many([item.target.path for item in prepared.items])
         moving: list[Item] = []
         already: list[tuple[Item, str, PublishResult]] = []
-        for item, found in zip(prepared.items, stats, strict=True):
+        async for item, found in in_turns(zip(prepared.items, stats, strict=True)):
             known = item.known_version
             decision = item.decide(found, known, item.stat.size_bytes)
             if decision.verdict is Verdict.REFUSE:
@@ -136,7 +137,7 @@ class BatchExecutor:
         batch.temp_paths |= {item.temp_path for item in items}
         self._executor.spare(batch.leader, batch.temp_paths)
         rate = tools.bandwidth.start(first, *ends(first))
-        jobs = [item.job(tools, rate) for item in items]
+        jobs = [item.job(tools, rate) async for item in in_turns(items)]
 
         def progress(number: int, done: int, wire: int) -> None:
             tools.board.update(items[number].transfer.id, done, done)
@@ -153,7 +154,7 @@ class BatchExecutor:
         finally:
             tools.bandwidth.end(first.id)
         failed = []
-        for item, delivery in zip(items, deliveries, strict=True):
+        async for item, delivery in in_turns(zip(items, deliveries, strict=True)):
             item.delivery = batch.delivered[item.transfer.id] = delivery
             if delivery.outcome is None:
                 assert delivery.error is not None
@@ -186,7 +187,7 @@ class BatchExecutor:
                     "bytes_total": item.stat.size_bytes,
                 },
             )
-            for item in going
+            async for item in in_turns(going)
         ]
         await self._outcomes.enter_many(TransferState.TRANSFERRING, edges)
 
@@ -197,7 +198,7 @@ class BatchExecutor:
         assert batch.target is not None
         tools = self._tools
         edges = []
-        for item in items:
+        async for item in in_turns(items):
             assert item.outcome is not None
             evidence = f"sha256 {item.outcome.sha256} of {item.outcome.size_bytes} bytes read back at the target"
             edges.append(
@@ -205,10 +206,11 @@ class BatchExecutor:
             )
         await self._outcomes.enter_many(TransferState.VERIFYING, edges)
         # Before publishing: a copy that a killed engine published is then known as a version, never as diverged.
-        states = await tools.catalog.record_contents([_found(item) for item in items], tools.clock.now())
+        contents = [_found(item) async for item in in_turns(items)]
+        states = await tools.catalog.record_contents(contents, tools.clock.now())
         failed: list[tuple[Transfer, SyncdeckError]] = []
         current = []
-        for item, state in zip(items, states, strict=True):
+        async for item, state in in_turns(zip(items, states, strict=True)):
             if state is ReplicaState.CURRENT:
                 current.append(item)
             else:
@@ -228,7 +230,7 @@ class BatchExecutor:
         entries = await tools.catalog.get_many([item.transfer.key for item in items])
         stats = await batch.target.stat_many([item.target.path for item in items])
         ready, already = [], []
-        for item, found in zip(refreshed(items, entries), stats, strict=True):
+        async for item, found in in_turns(zip(await refreshed(items, entries), stats, strict=True)):
             assert item.version is not None
             try:
                 decision = item.decide(found, item.version, item.version.size_bytes)
@@ -252,7 +254,7 @@ class BatchExecutor:
         assert batch.target is not None
         tools = self._tools
         edges = []
-        for item in items:
+        async for item in in_turns(items):
             assert item.version is not None
             evidence = f"{item.temp_path} becomes {item.target.path}, sha256 {item.version.sha256}"
             edges.append(
@@ -265,10 +267,10 @@ class BatchExecutor:
             )
         entered = await self._outcomes.enter_many(TransferState.PUBLISHING, edges)
         items = [item for item in items if item.transfer.id in entered]
-        results = await batch.target.publish_many([item.request() for item in items])
+        results = await batch.target.publish_many([item.request() async for item in in_turns(items)])
         failed: list[tuple[Transfer, SyncdeckError]] = []
         placed: list[tuple[Item, str, PublishResult]] = []
-        for item, result in zip(items, results, strict=True):
+        async for item, result in in_turns(zip(items, results, strict=True)):
             assert item.version is not None and item.outcome is not None
             try:
                 if isinstance(result, SyncdeckError):
@@ -291,7 +293,7 @@ class BatchExecutor:
         tools = self._tools
         copies, there = [], []
         failed: list[tuple[Transfer, SyncdeckError]] = []
-        for item, sha256, result in placed:
+        async for item, sha256, result in in_turns(placed):
             if result.stat is None:
                 cause = "the published file is gone"
                 error = SyncdeckError("record", item.target.path, cause, "it is tried again", ErrorClass.SOURCE_CHANGED)
@@ -301,7 +303,7 @@ class BatchExecutor:
             there.append((item, sha256, result))
         marked = await tools.catalog.mark_many_synced(copies, tools.clock.now())
         arrived = []
-        for (item, sha256, result), copy, mark in zip(there, copies, marked, strict=True):
+        async for (item, sha256, result), copy, mark in in_turns(zip(there, copies, marked, strict=True)):
             if isinstance(mark, CatalogError):
                 failed.append((item.transfer, mark))
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,9 +23,7 @@ from engine.remote.types import NodeAgent, PublishRequest, RootStatus, StreamOut
 from engine.transport.manager import Delivery
 from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
-
-PREPARED_AT_ONCE = 50
-"""Files looked up without a pause, about 2 ms."""
+from engine.turns import in_turns
 
 
 @dataclass
@@ -128,16 +125,14 @@ async def prepare(
     entries = await tools.catalog.get_many([transfer.key for transfer in transfers])
     targets = _Targets(tools.policy(), target_agent)
     found: list[tuple[Transfer, Source, Target]] = []
-    for number, transfer in enumerate(transfers):
-        await _let_others_run(number)
+    async for transfer in in_turns(transfers):
         try:
             source = find_source(entries.get(transfer.key), transfer.key, transfer.source)
             found.append((transfer, source, await targets.of(transfer.key, transfer.target)))
         except Superseded as error:
             prepared.failed.append((transfer, error))
     stats = await source_agent.stat_many([source.path for _, source, _ in found])
-    for number, ((transfer, source, target), stat) in enumerate(zip(found, stats, strict=True)):
-        await _let_others_run(number)
+    async for (transfer, source, target), stat in in_turns(zip(found, stats, strict=True)):
         if stat is None:
             cause = f"{source.path} is not on {source.node_id} any more"
             missing = Superseded("read", source.path, cause, "it is planned anew from what is there")
@@ -147,12 +142,6 @@ async def prepare(
         else:
             prepared.items.append(_item(tools, transfer, entries.get(transfer.key), source, target, stat))
     return prepared
-
-
-async def _let_others_run(number: int) -> None:
-    """Give the event loop a turn now and again, within a batch of thousands."""
-    if number % PREPARED_AT_ONCE == PREPARED_AT_ONCE - 1:
-        await asyncio.sleep(0)
 
 
 def _item(
@@ -198,9 +187,9 @@ class _Targets:
         return Target(root.node_id, location, f"{status.path.rstrip('/')}/{place(key, root)}", status)
 
 
-def refreshed(items: Sequence[Item], entries: dict[EntryKey, DataEntry]) -> list[Item]:
+async def refreshed(items: Sequence[Item], entries: dict[EntryKey, DataEntry]) -> list[Item]:
     """Return the items with what the catalog holds of their entries now."""
-    return [replace(item, entry=entries.get(item.transfer.key)) for item in items]
+    return [replace(item, entry=entries.get(item.transfer.key)) async for item in in_turns(items)]
 
 
 def ends(transfer: Transfer) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from engine.model import Attempt, Transfer, TransferState, Transport
 from engine.queue.values import NewEdge, TransferFields
 from engine.transport.errors import BadSource
 from engine.transport.manager import Delivery
+from engine.turns import in_turns
 
 _FOLDERS = re.compile(r"(?<![\w.~])~?/(?:[^\s/:'\"]+/)+")
 
@@ -96,17 +97,19 @@ class Outcomes:
     async def enter_many(self, state: TransferState, edges: Sequence[Announced]) -> frozenset[int]:
         """Record an edge to one state for many transfers; return the ids that took it (others were ended meanwhile)."""
         now = self._tools.clock.now()
-        for edge in edges:
+        moves = []
+        async for edge in in_turns(edges):
             self._timelines[edge.transfer.id].steps.append((state.value, now))
-        moves = [NewEdge(edge.transfer.id, state, edge.reason, edge.evidence, edge.fields) for edge in edges]
+            moves.append(NewEdge(edge.transfer.id, state, edge.reason, edge.evidence, edge.fields))
         return await self._tools.queue.transition_many(moves, self._tools.names.run_id)
 
     async def done_many(self, arrived: Sequence[Arrived]) -> None:
         """Do what ``done`` does for many transfers, a few transactions for all."""
         tools = self._tools
-        await tools.queue.record_attempts([self._attempt(one.transfer, one.delivery, None) for one in arrived])
+        attempts = [self._attempt(one.transfer, one.delivery, None) async for one in in_turns(arrived)]
+        await tools.queue.record_attempts(attempts)
         moves = []
-        for one in arrived:
+        async for one in in_turns(arrived):
             reason, fields = _end_of(one.sha256, one.size_bytes, one.outcome, one.delivery)
             moves.append(NewEdge(one.transfer.id, TransferState.DONE, reason, "", fields))
         await tools.queue.transition_many(moves)

@@ -17,7 +17,7 @@ from engine.store.dialect import greatest, upsert
 from engine.store.schema import attempts, transfers, transport_failures
 
 _UNIQUE = ("transfer_id", "number")
-RECORDED_AT_ONCE = 100
+RECORDED_AT_ONCE = 50
 """Rows bound per statement: binding more would hold the event loop for milliseconds."""
 _FORGET = delete(transport_failures).where(
     transport_failures.c.transfer_id == bindparam("of_id"), transport_failures.c.number == bindparam("of_number")

@@ -16,6 +16,7 @@ from engine.queue.rows import transfer
 from engine.queue.states import CLAIMABLE_STATES, RUNNING_STATES
 from engine.queue.values import Grouping, Narrow, Recovered
 from engine.store.schema import transfers
+from engine.turns import in_turns
 
 _CLAIMABLE = [state.value for state in CLAIMABLE_STATES]
 _RUNNING = [state.value for state in RUNNING_STATES]
@@ -85,7 +86,7 @@ async def _lease(
     moves = [RowMove(row, TransferState.CLAIMED, "claimed", "", columns) for row in rows]
     await move_many(connection, moves, now)
     found = await rows_of(connection, [row.id for row in rows])
-    return tuple(transfer(row) for row in found)
+    return tuple([transfer(row) async for row in in_turns(found)])
 
 
 async def void_leases(connection: AsyncConnection, run_id: str, lease_until: float, now: float) -> Recovered:
@@ -154,18 +155,20 @@ async def _with_fellows(connection: AsyncConnection, row: Any, now: float, group
     most_files, most_bytes = grouping.sizes.get((row.source, row.target), (grouping.most_files, grouping.most_bytes))
     alike = (getattr(transfers.c, name) == getattr(row, name) for name in _ALIKE)
     statement = _claimable(now).where(*alike, _small(grouping)).limit(most_files + len(grouping.alone))
-    found = [other for other in await connection.execute(statement) if other.id not in grouping.alone]
-    if row.id not in {other.id for other in found}:
+    # Two columns first: thousands of whole rows in one answer would hold the event loop.
+    narrow = await connection.execute(statement.with_only_columns(transfers.c.id, transfers.c.bytes_total))
+    found = {other: size for other, size in narrow if other not in grouping.alone}
+    if row.id not in found:
         return [row]
-    chosen, total = [row], row.bytes_total
-    for other in found:
-        if other.id == row.id:
+    chosen, total = [row.id], row.bytes_total
+    for other, size in found.items():
+        if other == row.id:
             continue
-        total += other.bytes_total
+        total += size
         if len(chosen) >= most_files or total > most_bytes:
             break
         chosen.append(other)
-    return chosen
+    return await rows_of(connection, chosen)
 
 
 def _claimable(now: float) -> Select[Any]:

@@ -14,8 +14,9 @@ from engine.model import TransferState
 from engine.queue.errors import IllegalEdge, LeaseLost, UnknownTransfer
 from engine.queue.states import FINAL_STATES, RUNNING_STATES, may
 from engine.store.schema import edges, transfers
+from engine.turns import in_turns
 
-MOVED_AT_ONCE = 100
+MOVED_AT_ONCE = 50
 """Rows bound per statement: binding more would hold the event loop for milliseconds."""
 
 
@@ -77,7 +78,7 @@ async def move(
 
 async def move_many(connection: AsyncConnection, moves: Sequence[RowMove], at: float) -> None:
     """Take one edge for each of many rows, a few statements for all. Raises IllegalEdge before any is taken."""
-    for one in moves:
+    async for one in in_turns(moves):
         _ensure_legal(one.row, one.state)
     for start in range(0, len(moves), MOVED_AT_ONCE):
         part = moves[start : start + MOVED_AT_ONCE]

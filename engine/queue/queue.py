@@ -28,6 +28,7 @@ from engine.queue.values import (
 )
 from engine.store.dialect import greatest
 from engine.store.schema import transfers
+from engine.turns import in_turns
 
 __all__ = ["Edge", "NewTransfer", "Recovered", "RefusedTransfer", "Tally", "TransferFields", "TransferQueue"]
 
@@ -159,7 +160,7 @@ class TransferQueue(Reports):
                 check_lease(row, by_run)
             legal = [
                 RowMove(row, edge.state, edge.reason, edge.evidence, rows.field_columns(edge.fields))
-                for edge in moves
+                async for edge in in_turns(moves)
                 if (row := found.get(edge.transfer_id)) is not None and may(TransferState(row.state), edge.state)
             ]
             await move_many(connection, legal, self._clock.now())
