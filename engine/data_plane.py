@@ -180,7 +180,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         parts = self._parts
         if parts is None:
             return
-        if outcome is not None:
+        if outcome is not None and outcome.whole:  # A look for changes tells of no temporary files.
             parts.fleet.leftovers[node_id] = parts.recovery.left_by_others(outcome.temporaries)
             await self._sweep(parts, node_id, outcome)
         came_up = await parts.note_scanned(node_id)

@@ -49,6 +49,14 @@ async def add_entries(connection: AsyncConnection, sequence: int, at: float) -> 
     await connection.execute(update(stage).values(entry_id=entry_of))
 
 
+async def count_outrun(connection: AsyncConnection, location: int, begun_sequence: int) -> int:
+    """Return how many staged files look different from evidence that is newer than the scan."""
+    here = and_(replicas.c.entry_id == stage.c.entry_id, replicas.c.location_id == location)
+    newer = and_(here, replicas.c.sequence > begun_sequence, _looks_different())
+    statement = select(func.count()).select_from(stage).where(exists().where(newer))
+    return int((await connection.execute(statement)).scalar_one())
+
+
 async def mark_touched(connection: AsyncConnection, location: int, begun_sequence: int) -> int:
     """Mark the staged files that are new here or look different; return how many.
 
@@ -56,11 +64,10 @@ async def mark_touched(connection: AsyncConnection, location: int, begun_sequenc
     """
     here = and_(replicas.c.entry_id == stage.c.entry_id, replicas.c.location_id == location)
     new = update(stage).where(~exists().where(here)).values(touched=NEW)
-    looks_different = or_(replicas.c.path != stage.c.path, not_(_same_stat("")))
     changed = (
         update(stage)
         .where(stage.c.touched == UNTOUCHED)
-        .where(exists().where(and_(here, replicas.c.sequence <= begun_sequence, looks_different)))
+        .where(exists().where(and_(here, replicas.c.sequence <= begun_sequence, _looks_different())))
         .values(touched=CHANGED)
     )
     return (await connection.execute(new)).rowcount + (await connection.execute(changed)).rowcount
@@ -140,6 +147,10 @@ async def note_seen(connection: AsyncConnection, scan_id: int) -> None:
     rows = select(stage.c.entry_id, literal(scan_id))
     statement = insert_or_ignore(scan_seen).from_select(["entry_id", "scan_id"], rows.where(true()))
     await connection.execute(statement.on_conflict_do_nothing())
+
+
+def _looks_different() -> ColumnElement[bool]:
+    return or_(replicas.c.path != stage.c.path, not_(_same_stat("")))
 
 
 def _same_stat(prefix: str) -> ColumnElement[bool]:

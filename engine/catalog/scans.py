@@ -14,7 +14,7 @@ from engine.catalog import merging, staging
 from engine.catalog.part import CatalogPart, current_sequence, location_id, next_sequence
 from engine.catalog.staging import open_scans, scan_prefixes, scan_seen
 from engine.catalog.standing_in import stand_in
-from engine.catalog.values import ScannedRecord, node_of
+from engine.catalog.values import Met, ScannedRecord, node_of
 from engine.model import ReplicaState
 from engine.store.schema import entries, replicas
 
@@ -49,7 +49,7 @@ class Scans(CatalogPart):
 
         return await self._store.write(begin)
 
-    async def record_scanned(self, location: str, scan_id: int, files: Sequence[ScannedRecord]) -> int:
+    async def record_scanned(self, location: str, scan_id: int, files: Sequence[ScannedRecord]) -> Met:
         """Record a batch (at most some thousand files); return how many were new or looked different.
 
         New files become unhashed copies. A copy whose stat differs from the one under which it was hashed is
@@ -58,25 +58,45 @@ class Scans(CatalogPart):
 
         staged = await asyncio.to_thread(staging.rows, files)
 
-        async def record(connection: AsyncConnection) -> int:
+        async def record(connection: AsyncConnection) -> Met:
             await staging.ensure(connection)
             scan = await _open_scan(connection, scan_id)
             if scan is None:
-                return 0
+                return Met(0, 0)
             await staging.fill(connection, staged)
-            sequence = await current_sequence(connection) + 1
-            at, node = self._clock.now(), node_of(location)
-            await merging.add_entries(connection, sequence, at)
-            touched = await merging.mark_touched(connection, scan.location_id, scan.begun_sequence)
-            if touched:
-                await next_sequence(connection)
-                await merging.add_replicas(connection, scan.location_id, sequence, at)
-                await merging.update_replicas(connection, scan.location_id, node, sequence, at)
-                await merging.update_entries(connection, node, sequence, at)
+            met = await self._merge(connection, location, scan.location_id, scan.begun_sequence)
             await merging.note_seen(connection, scan_id)
-            return touched
+            return met
 
-        return await self._store.write(record) if files else 0
+        return await self._store.write(record) if files else Met(0, 0)
+
+    async def record_changes(self, location: str, begun_sequence: int, files: Sequence[ScannedRecord]) -> Met:
+        """Record files like ``record_scanned``, met by a look that is no whole scan: it removes nothing later.
+
+        ``begun_sequence`` is what ``sequence()`` returned before the look began.
+        """
+        staged = await asyncio.to_thread(staging.rows, files)
+
+        async def record(connection: AsyncConnection) -> Met:
+            await staging.ensure(connection)
+            await staging.fill(connection, staged)
+            return await self._merge(connection, location, await location_id(connection, location), begun_sequence)
+
+        return await self._store.write(record) if files else Met(0, 0)
+
+    async def _merge(self, connection: AsyncConnection, location: str, place: int, begun_sequence: int) -> Met:
+        """Let the staged files change entries and copies."""
+        sequence = await current_sequence(connection) + 1
+        at, node = self._clock.now(), node_of(location)
+        await merging.add_entries(connection, sequence, at)
+        outrun = await merging.count_outrun(connection, place, begun_sequence)
+        touched = await merging.mark_touched(connection, place, begun_sequence)
+        if touched:
+            await next_sequence(connection)
+            await merging.add_replicas(connection, place, sequence, at)
+            await merging.update_replicas(connection, place, node, sequence, at)
+            await merging.update_entries(connection, node, sequence, at)
+        return Met(touched, outrun)
 
     async def finish_scan(
         self, location: str, scan_id: int, unreadable_prefixes: Sequence[str], root_path: str

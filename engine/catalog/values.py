@@ -28,6 +28,18 @@ class ScannedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """What a batch of scanned files came to.
+
+    ``touched`` were new or looked different. ``outrun`` looked different too, but there is evidence of them newer than
+    the scan: what the scan saw was left out, and whether it is still so only another look can tell.
+    """
+
+    touched: int
+    outrun: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Evidence: the file at ``path`` held this content when it looked like ``stat``."""
 

@@ -13,6 +13,7 @@ from engine.clock import Clock
 from engine.errors import NodeUnreachable, SyncdeckError
 from engine.identity import misplaced_loopback_nodes
 from engine.inventory.fleet import Fleet
+from engine.inventory.rhythm import Turn, next_turn
 from engine.inventory.scanner import NodeScanner, ScanOutcome
 from engine.model import NodeState
 from engine.remote.types import NodeAgent
@@ -21,9 +22,6 @@ log = logging.getLogger(__name__)
 
 OLD_DAEMONS = ("unified_data_sync", "s3_backup", "auto_sync")
 SCANS_AT_ONCE = 8
-SCAN_TIME_SHARE = 0.2
-"""A scan may take at most this share of the time between two: a node with a million files is looked at less often."""
-LONGEST_PAUSE_SECONDS = 300.0
 
 AgentFor = Callable[[str], Awaitable[NodeAgent]]
 OnScanned = Callable[[str, ScanOutcome | None], Awaitable[None]]
@@ -54,17 +52,26 @@ class InventoryKeeper:
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._random = random.Random()
+        self._looks: dict[str, tuple[NodeAgent, int | None]] = {}
+        """By node: the session of the newest look, and the number of the last one that was taken whole."""
 
-    async def look(self, node_id: str) -> ScanOutcome | None:
-        """Scan one node now; None when it could not be reached. Its state says why."""
+    async def look(self, node_id: str, for_changes: bool = False) -> ScanOutcome | None:
+        """Scan one node now; None when it could not be reached. Its state says why.
+
+        ``for_changes``: only what changed since the look before, where that is possible.
+        """
+        up_before = self._fleet.status(node_id).state is NodeState.UP
         async with self._slots:
             if node_id in misplaced_loopback_nodes(self._fleet.policy, self._fleet.own_node):
                 self._misplaced(node_id)
                 return None
             try:
                 agent = await self._agent_for(node_id)
-                outcome = await self._scanner.scan(node_id, agent)
-                await self._look_for_old_daemons(node_id, agent)
+                outcome = await self._changes(node_id, agent) if for_changes else None
+                if outcome is None:
+                    outcome = await self._scanner.scan(node_id, agent)
+                    await self._look_for_old_daemons(node_id, agent)
+                self._looks[node_id] = (agent, outcome.look)
             except NodeUnreachable as error:
                 state = NodeState(error.state)
                 self._fleet.node_down(node_id, state, error.cause, error.remedy, self._clock.now())
@@ -76,8 +83,16 @@ class InventoryKeeper:
                 outcome = None
             else:
                 self._fleet.node_up(node_id, self._clock.now())
-        await self._on_scanned(node_id, outcome)
+        if outcome is None or outcome.whole or outcome.touched or not up_before:
+            await self._on_scanned(node_id, outcome)
         return outcome
+
+    async def _changes(self, node_id: str, agent: NodeAgent) -> ScanOutcome | None:
+        """Return what changed since the look that was last taken whole; None where only a scan can tell."""
+        before, number = self._looks.get(node_id, (None, None))
+        if before is not agent or number is None:
+            return None
+        return await self._scanner.changes(node_id, agent, number)
 
     async def look_at_all(self) -> None:
         """Scan every used node once, several at a time."""
@@ -89,6 +104,7 @@ class InventoryKeeper:
         used = {node for node in self._fleet.policy.nodes if self._fleet.uses(node)}
         for gone in set(self._loops) - used:
             self._loops.pop(gone).cancel()
+            self._looks.pop(gone, None)
             self._wake.pop(gone, None)
         for node in used - set(self._loops):
             self._wake[node] = asyncio.Event()
@@ -117,31 +133,29 @@ class InventoryKeeper:
             self._on_down(task.get_name(), error)
 
     async def _keep(self, node_id: str) -> None:
-        failures = 0
+        failures, turn = 0, Turn(0.0, 0.0)
         while True:
             started = self._clock.monotonic()
-            outcome = await self.look(node_id)
+            outcome = await self.look(node_id, for_changes=started < turn.scan_at)
             failures = 0 if outcome is not None else failures + 1
-            pause = self._pause(node_id, outcome, failures, self._clock.monotonic() - started)
+            now = self._clock.monotonic()
+            turn = next_turn(turn, outcome, failures, self._interval(node_id), started, now)
             wake = self._wake[node_id]
             wake.clear()
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(turn.changes_at - now):
                     await wake.wait()
+                    turn = Turn(0.0, 0.0)  # Whoever asks for a look wants to know what is gone, too.
             except TimeoutError:
                 continue
 
-    def _pause(
-        self, node_id: str, outcome: ScanOutcome | None, failures: int, took_seconds: float
-    ) -> float:
+    def _interval(self, node_id: str) -> float:
+        """Return the seconds between two scans of a node, a little different each time so that none keep in step."""
         engine = self._fleet.policy.engine
         interval = engine.manifest_refresh_interval_seconds
         if self._fleet.policy.nodes[node_id].ephemeral:
             interval = min(interval, engine.ephemeral_snapshot_interval_seconds)
-        if outcome is None:
-            interval = min(interval * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE_SECONDS)
-        jitter = 1.0 + 0.1 * self._random.random()
-        return max(interval * jitter, took_seconds / SCAN_TIME_SHARE - took_seconds)
+        return interval * (1.0 + 0.1 * self._random.random())
 
     def _misplaced(self, node_id: str) -> None:
         self._fleet.node_down(

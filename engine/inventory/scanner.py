@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence, Set
+from dataclasses import dataclass, replace
 
 from config.classify import classify
 from engine.catalog.catalog import DataCatalog, ScannedRecord
 from engine.catalog.keys import key_of
 from engine.catalog.roots import LocationRoot
+from engine.catalog.values import Met
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
 from engine.model import FileKind, LocationState, StorageSample
@@ -20,10 +21,16 @@ from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
 ARCHIVE_NAME = re.compile(r"\.[0-9a-f]{12}\.(zst|gz)(\.failed-\d+)?$")
 """How our archives are called (``engine/archive/cold.py``): they are never data by themselves."""
 
+Place = tuple[str, str]
+"""A location, and one of its roots as it is configured."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScanOutcome:
-    """What one scan of a node did."""
+    """What one look at a node did. ``whole``: every file was told, so that what is gone was noticed too.
+
+    ``look`` is the number of a look that was taken whole into the catalog, None for one that was not.
+    """
 
     files: int
     removed: int
@@ -31,6 +38,19 @@ class ScanOutcome:
     """Their paths are absolute."""
     unavailable: tuple[str, ...]
     duration_seconds: float
+    whole: bool = True
+    look: int | None = None
+    touched: int = 0
+
+
+@dataclass
+class _Taken:
+    """What of a look came into the catalog so far."""
+
+    files: int = 0
+    touched: int = 0
+    everything: bool = True
+    look: int | None = None
 
 
 class NodeScanner:
@@ -48,25 +68,71 @@ class NodeScanner:
         Raises SyncdeckError when the node is lost midway; what was read until then stays recorded.
         """
         started = self._clock.monotonic()
-        roots = {(root.location, root.root): root for root in self._fleet.roots(node_id)}
-        statuses = await agent.usage(self._fleet.scan_roots(node_id))
-        self._take_statuses(statuses)
-        scans = {
-            (s.location, s.root): await self._catalog.begin_scan(s.location)
-            for s in statuses
-            if s.state is LocationState.AVAILABLE
-        }
-        files, removed = 0, 0
+        roots = self._roots(node_id)
+        statuses = await self._statuses(node_id, agent)
+        scans = {place: await self._catalog.begin_scan(place[0]) for place in _available(statuses)}
+
+        async def record(place: Place, records: Sequence[ScannedRecord]) -> Met:
+            return await self._catalog.record_scanned(place[0], scans[place], records)
+
+        taken, removed = _Taken(), 0
         temporaries: list[FoundTemporary] = []
         async for batch in agent.scan(self._fleet.scan_roots(node_id)):
-            files += await self._record(batch.files, roots, scans)
+            await self._record(batch, roots, scans.keys(), record, taken)
             temporaries += self._absolute_temporaries(batch)
             for status in batch.roots:
                 removed += await self._finish(status, scans)
         await self._sample(statuses)
-        unavailable = tuple(s.location for s in statuses if s.state is not LocationState.AVAILABLE)
-        duration = self._clock.monotonic() - started
-        return ScanOutcome(files, removed, tuple(temporaries), unavailable, duration)
+        return self._outcome(started, statuses, taken, removed, tuple(temporaries), whole=True)
+
+    async def changes(self, node_id: str, agent: NodeAgent, taken_look: int) -> ScanOutcome | None:
+        """Take over what changed at a node since a look; None where its agent does not know that look any more.
+
+        Nothing is forgotten, whatever was not met: only a scan tells what is gone. Raises like ``scan``.
+        """
+        started = self._clock.monotonic()
+        roots = self._roots(node_id)
+        statuses = await self._statuses(node_id, agent)
+        begun = await self._catalog.sequence()
+
+        async def record(place: Place, records: Sequence[ScannedRecord]) -> Met:
+            return await self._catalog.record_changes(place[0], begun, records)
+
+        taken = _Taken()
+        async for batch in agent.changes(self._fleet.scan_roots(node_id), taken_look):
+            await self._record(batch, roots, _available(statuses), record, taken)
+        if taken.look is None:
+            return None
+        outcome = self._outcome(started, statuses, taken, 0, (), whole=False)
+        return outcome if outcome.look is not None else replace(outcome, look=taken_look)
+
+    def _outcome(
+        self,
+        started: float,
+        statuses: Sequence[RootStatus],
+        taken: _Taken,
+        removed: int,
+        temporaries: tuple[FoundTemporary, ...],
+        whole: bool,
+    ) -> ScanOutcome:
+        return ScanOutcome(
+            taken.files,
+            removed,
+            temporaries,
+            tuple(s.location for s in statuses if s.state is not LocationState.AVAILABLE),
+            self._clock.monotonic() - started,
+            whole,
+            taken.look if taken.everything else None,
+            taken.touched,
+        )
+
+    def _roots(self, node_id: str) -> dict[Place, LocationRoot]:
+        return {(root.location, root.root): root for root in self._fleet.roots(node_id)}
+
+    async def _statuses(self, node_id: str, agent: NodeAgent) -> Sequence[RootStatus]:
+        statuses = await agent.usage(self._fleet.scan_roots(node_id))
+        self._take_statuses(statuses)
+        return statuses
 
     def _take_statuses(self, statuses: Sequence[RootStatus]) -> None:
         now = self._clock.now()
@@ -75,21 +141,28 @@ class NodeScanner:
 
     async def _record(
         self,
-        files: Sequence[ScannedFile],
-        roots: dict[tuple[str, str], LocationRoot],
-        scans: dict[tuple[str, str], int],
-    ) -> int:
-        # In a thread: naming a thousand files takes longer than the event loop may be held.
-        grouped = await asyncio.to_thread(self._named, files, roots, scans.keys())
+        batch: ScanBatch,
+        roots: dict[Place, LocationRoot],
+        places: Set[Place],
+        record: Callable[[Place, Sequence[ScannedRecord]], Awaitable[Met]],
+        taken: _Taken,
+    ) -> None:
+        # In a thread: naming hundreds of files takes longer than the event loop may be held.
+        grouped = await asyncio.to_thread(self._named, batch.files, roots, places)
         for place, records in grouped.items():
-            await self._catalog.record_scanned(place[0], scans[place], records)
-        return sum(len(records) for records in grouped.values())
+            met = await record(place, records)
+            taken.files += len(records)
+            taken.touched += met.touched
+            taken.everything = taken.everything and not met.outrun
+        left_out = any((file.location, file.root) not in places for file in batch.files)
+        taken.everything = taken.everything and not left_out
+        taken.look = batch.look if batch.look is not None else taken.look
 
     def _named(
-        self, files: Sequence[ScannedFile], roots: dict[tuple[str, str], LocationRoot], scanned: Set[tuple[str, str]]
-    ) -> dict[tuple[str, str], list[ScannedRecord]]:
+        self, files: Sequence[ScannedFile], roots: dict[Place, LocationRoot], scanned: Set[Place]
+    ) -> dict[Place, list[ScannedRecord]]:
         """Return the data files among those met as records for the catalog, by place."""
-        grouped: dict[tuple[str, str], list[ScannedRecord]] = {}
+        grouped: dict[Place, list[ScannedRecord]] = {}
         for file in files:
             place = (file.location, file.root)
             found = classify(file.path)
@@ -106,7 +179,7 @@ class NodeScanner:
         roots = self._fleet.root_paths
         return [one._replace(path=f"{roots[(one.location, one.root)]}/{one.path}") for one in batch.temporaries]
 
-    async def _finish(self, status: RootStatus, scans: dict[tuple[str, str], int]) -> int:
+    async def _finish(self, status: RootStatus, scans: dict[Place, int]) -> int:
         scan_id = scans.get((status.location, status.root))
         if scan_id is None or status.state is not LocationState.AVAILABLE:
             return 0
@@ -122,3 +195,5 @@ class NodeScanner:
         await self._catalog.add_samples(list(seen.values()))
 
 
+def _available(statuses: Sequence[RootStatus]) -> Set[Place]:
+    return {(s.location, s.root) for s in statuses if s.state is LocationState.AVAILABLE}

@@ -62,8 +62,10 @@ class FoundTemporary(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScanBatch:
-    """Part of a scan: files, temporary files, or a root's status."""
+    """Part of a scan: files, temporary files, a root's status, or its end."""
 
     files: tuple[ScannedFile, ...] = ()
     temporaries: tuple[FoundTemporary, ...] = ()
     roots: tuple[RootStatus, ...] = ()
+    look: int | None = None
+    """With the last batch: the number of this look, by which ``NodeAgent.changes`` knows it."""

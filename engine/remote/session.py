@@ -78,12 +78,24 @@ class AgentSession(ArchiveCalls):
         return self._lost is None and not self._closing
 
     async def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
-        """Yield batches of files; each root's status comes last, after all its files."""
-        arguments = {"roots": [wire.root_to(root) for root in roots], "patterns": wire.DATA_PATTERNS}
-        async with contextlib.aclosing(self._stream("scan", arguments)) as answers:
+        """Yield batches of files; each root's status comes after all its files, the look's number last."""
+        async with contextlib.aclosing(self._look("scan", roots, {})) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncIterator[ScanBatch]:
+        """Yield like ``scan``, but of the files only those that may have changed since the look number ``taken``."""
+        async with contextlib.aclosing(self._look("changes", roots, {"taken": taken})) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _look(
+        self, operation: str, roots: Sequence[ScanRoot], more: dict[str, Any]
+    ) -> AsyncGenerator[ScanBatch, None]:
+        asked = {"roots": [wire.root_to(root) for root in roots], "patterns": wire.DATA_PATTERNS, **more}
+        async with contextlib.aclosing(self._stream(operation, asked)) as answers:
             async for answer in answers:
-                if "item" in answer:
-                    yield wire.batch_from(answer["item"])
+                yield wire.batch_from(answer["item"]) if "item" in answer else ScanBatch(look=answer["result"])
 
     async def usage(self, roots: Sequence[ScanRoot]) -> list[RootStatus]:
         """Return each root's state and disk usage without walking it."""

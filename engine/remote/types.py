@@ -222,7 +222,15 @@ class NodeAgent(ArchiveAgent, Protocol):
         ...
 
     def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
-        """Yield batches of at most 1,000 files; a root's status comes last, after all its files."""
+        """Yield batches of at most 1,000 files; a root's status comes after all its files, the look's number last."""
+        ...
+
+    def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncIterator[ScanBatch]:
+        """Yield like ``scan``, but of the files only those that may have changed since the look number ``taken``.
+
+        Files that went are not told, nor are temporary ones. Without a number at the end nothing was looked at: look
+        ``taken`` is not known to this session, or was one at other roots. Then only a scan tells.
+        """
         ...
 
     async def usage(self, roots: Sequence[ScanRoot]) -> list[RootStatus]:

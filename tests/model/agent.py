@@ -111,6 +111,10 @@ class ModelAgent:
                 await self.edge(root.root)
             yield ScanBatch(roots=(status,))
 
+    async def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncIterator[ScanBatch]:
+        await self.edge("")
+        yield ScanBatch()  # It knows no look: only a scan tells.
+
     def _listing(self, root: ScanRoot) -> ScanBatch:
         files, temporaries = [], []
         for path, file in sorted(self.node.files.items()):

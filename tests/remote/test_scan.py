@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_read_is_named() -> None:
 
 UNPRIVILEGED_SCAN = """
 import os, sys
-from engine.remote.agent.scanning import scan
+from engine.remote.agent.looking import Looks
 from engine.remote.wire import DATA_PATTERNS
 if os.geteuid() == 0:
     os.setgid(65534)
@@ -204,5 +204,5 @@ def show(item):
     if "root_status" in item:
         print(item["root_status"]["state"], *item["root_status"]["unreadable"])
 root = {"location": "node", "root": sys.argv[1], "folders": ["data"], "must_be_mounted": False}
-scan([root], DATA_PATTERNS, show)
+Looks().scan([root], DATA_PATTERNS, show)
 """

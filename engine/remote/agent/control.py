@@ -18,6 +18,7 @@ from engine.remote.agent.gameids import tell_ids
 from engine.remote.agent.growing import copy_complete_lines, is_growing
 from engine.remote.agent.hashcache import HashCache, cache_folder
 from engine.remote.agent.hashing import be_polite, hash_file
+from engine.remote.agent.looking import Looks
 from engine.remote.agent.manifests import ManifestCache, send_manifest
 from engine.remote.agent.orphans import end_rsyncs
 from engine.remote.agent.pages_new import tell_new
@@ -73,11 +74,13 @@ class Control:
         self._source = source
         self._write_lock = threading.Lock()
         self._calls: Dict[int, Call] = {}
+        self._looks = Looks()
         self._cache = HashCache(cache_folder())
         self._manifests = ManifestCache(cache_folder())
         self._publisher = publishing.Publisher(self._cache)
         self._operations: Dict[str, Callable[[Dict[str, Any], Call], Any]] = {
-            "scan": lambda a, call: scanning.scan(a["roots"], a["patterns"], call.emit),
+            "scan": lambda a, call: self._looks.scan(a["roots"], a["patterns"], call.emit),
+            "changes": lambda a, call: self._looks.changes(a["roots"], a["patterns"], a["taken"], call.emit),
             "usage": lambda a, call: [scanning.root_status(root, []) for root in a["roots"]],
             "stat": lambda a, call: stats.stat_file(paths.existing(a["path"])),
             "hash": self._hash,

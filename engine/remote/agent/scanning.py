@@ -56,6 +56,10 @@ class RootScan:
         self._files: List[List[Any]] = []
         self._temporaries: List[List[Any]] = []
         self.unreadable: List[str] = []
+        self.note: Callable[[str, List[int], bool], None] = lambda relative, stat, locked: None
+        """Hears of every data file that is met: its path, its stat, and whether a writer holds it."""
+        self.wanted: Callable[[str], bool] = lambda relative: True
+        """Says of a path whether it is told at all; no other file's stat is asked for."""
 
     def run(self, folders: list[str]) -> None:
         """Walk the folders and emit batches; what cannot be read is collected in ``unreadable``."""
@@ -134,7 +138,7 @@ class RootScan:
     def _file(self, entry: os.DirEntry[str], relative: str, has_log: bool, locked: bool) -> None:
         ours = is_temporary(entry.name)
         kind = None if entry.name.startswith(".") else self._patterns.kind(entry.name)
-        if (kind is None and not ours) or not entry.is_file(follow_symlinks=False):
+        if (kind is None and not ours) or not self.wanted(relative) or not entry.is_file(follow_symlinks=False):
             return
         try:
             main = entry.stat(follow_symlinks=False)
@@ -144,7 +148,9 @@ class RootScan:
         if ours:
             self._temporaries.append([self.location, self.root, nfc(relative), main.st_mtime, main.st_size])
         else:
-            self._files.append([nfc(relative), pack_stat(main, wal), kind, locked])
+            stat = pack_stat(main, wal)
+            self.note(relative, stat, locked)
+            self._files.append([nfc(relative), stat, kind, locked])
         if len(self._files) + len(self._temporaries) >= BATCH_FILES:
             self._flush()
 
@@ -175,14 +181,3 @@ def root_status(root: dict[str, Any], unreadable: list[str]) -> dict[str, Any]:
             state, detail = "unknown", "%s: %s" % (path, error.strerror)
     return dict(status, state=state, detail=detail)
 
-
-def scan(roots: list[dict[str, Any]], patterns: dict[str, Any], emit: Emit) -> None:
-    """Emit batches of files, and after all files of a root its status."""
-    chosen = Patterns(patterns)
-    for root in roots:
-        unreadable: List[str] = []
-        if root_status(root, [])["state"] == "available":
-            walk = RootScan(root, chosen, emit)
-            walk.run(root["folders"] or [""])
-            unreadable = walk.unreadable
-        emit({"root_status": root_status(root, unreadable)})
