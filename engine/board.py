@@ -12,7 +12,7 @@ from engine.views import FindingView, StatusView
 LEAST_INTERVAL_SECONDS = 0.1
 """A console is never told more often than this."""
 RUNNING_INTERVAL_SECONDS = 0.5
-"""While transfers run their progress is shown this often."""
+"""While transfers run, or figures follow a change, what is shown is made anew this often."""
 IDLE_INTERVAL_SECONDS = 5.0
 """With nothing happening, ages and lags are looked at this often; an equal view makes no new revision."""
 
@@ -23,8 +23,12 @@ OnFindings = Callable[[tuple[FindingView, ...]], None]
 class StatusBoard:
     """Holds the newest status view and its revision."""
 
-    def __init__(self, make_view: MakeView, clock: Clock, on_findings: OnFindings) -> None:
+    def __init__(
+        self, make_view: MakeView, clock: Clock, on_findings: OnFindings, is_behind: Callable[[], bool] = lambda: False
+    ) -> None:
+        """``is_behind`` says whether the newest view shows figures that are known to be over."""
         self._make_view = make_view
+        self._is_behind = is_behind
         self._clock = clock
         self._on_findings = on_findings
         self._view: StatusView | None = None
@@ -72,7 +76,8 @@ class StatusBoard:
         while True:
             view = await self.refresh()
             await asyncio.sleep(LEAST_INTERVAL_SECONDS)
-            rest = (RUNNING_INTERVAL_SECONDS if view.running else IDLE_INTERVAL_SECONDS) - LEAST_INTERVAL_SECONDS
+            soon = view.running or self._is_behind()
+            rest = (RUNNING_INTERVAL_SECONDS if soon else IDLE_INTERVAL_SECONDS) - LEAST_INTERVAL_SECONDS
             try:
                 async with asyncio.timeout(rest):
                     await self._touched.wait()

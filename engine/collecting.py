@@ -13,8 +13,8 @@ import gc
 import sys
 from collections.abc import Callable
 
-YOUNG, MIDDLE, FULL = 700, 10, 1
-"""A full collection every second middle one: it then walks some 15,000 objects at most, about 2 ms."""
+YOUNG, MIDDLE, FULL = 700, 4, 1
+"""A full collection every second middle one: it then walks some 7,000 objects at most, about 1 ms."""
 LOOK_SECONDS = 60.0
 THAW_IDLE_BLOCKS = 200_000
 THAW_ANYWAY_BLOCKS = 2_000_000

@@ -25,6 +25,7 @@ from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
 from engine.rescue.levers import NodeLevers
 from engine.shown import Shown
 from engine.transfer_levers import TransferLevers
+from engine.turns import let_threads_switch_soon
 from engine.views import (
     ActionResult,
     FindingView,
@@ -151,6 +152,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         parts.facts.lint = parts.loaded.findings
         parts.facts.offline = False
         self._collector.start()
+        let_threads_switch_soon()
 
     async def _decide_observing(self, parts: Parts) -> bool:
         if self._observe is not None:

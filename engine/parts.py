@@ -14,6 +14,7 @@ from config.load import LoadedConfig
 from engine.archive.parts import ArchiveParts, build_archive_parts
 from engine.board import StatusBoard
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.kept_figures import KeptFigures
 from engine.catalog.outlines import Outlines
 from engine.clock import Clock
 from engine.execution.executor import Executor
@@ -205,9 +206,10 @@ async def assemble(
     settler = Settler(hasher, clock, lambda room_again: parts.planning.wake(full=room_again))
     reconciler = Reconciler(catalog, queue, fleet, settler, clock)
     facts = EngineFacts(mode, clock.now())
-    maker = StatusMaker(fleet, catalog, queue, progress, reconciler, facts, clock, bandwidth.fleet_limit)
+    figures = KeptFigures(store)
+    maker = StatusMaker(fleet, catalog, figures, queue, progress, reconciler, facts, clock, bandwidth.fleet_limit)
     notifier = FindingNotifier(clock)
-    board = StatusBoard(maker.make, clock, lambda findings: maker.announce(findings, notifier))
+    board = StatusBoard(maker.make, clock, lambda findings: maker.announce(findings, notifier), maker.is_behind)
 
     def planned(_queued: int) -> None:
         runner.wake()
@@ -243,6 +245,7 @@ async def assemble(
     nodes = assemble_nodes(
         store=store,
         catalog=catalog,
+        figures=figures,
         queue=queue,
         fleet=fleet,
         reconciler=reconciler,

@@ -1,4 +1,4 @@
-"""Makes the status view: asks every part what it knows, and keeps what is dear to compute while it still holds."""
+"""Makes the status view: asks every part what it knows, and keeps what need not be counted again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from config.errors import ConfigError
 from config.types import LintFinding
 from engine.catalog.catalog import DataCatalog
-from engine.catalog.values import FreshnessRow, HeldRow, NodeRisk, Places, Totals
+from engine.catalog.kept_figures import CountedFigures, KeptFigures
+from engine.catalog.values import Places
 from engine.clock import Clock
 from engine.execution.progress import ProgressBoard
 from engine.health.findings import HealthInputs, diff, find
@@ -28,14 +29,15 @@ from engine.transport_views import BreakerView
 from engine.version import VERSION
 from engine.views import EngineView, FindingView, StatusView, ThroughputView, TransferView
 
-AGGREGATES_SECONDS = 2.0
-"""Copies, risks and freshness are counted again at most this often, and only when the catalog changed."""
-AGGREGATES_SHARE = 0.1
-"""Counting may take this share of the time: with many entries it is done less often."""
+FIGURES_SECONDS = 1.0
+"""Copies, risks and freshness are brought up to date at most this often, and only when the catalog changed."""
+FIGURES_SHARE = 0.5
+"""Counting may take this share of the time: where very much changes it is done less often."""
 HISTORY_SECONDS = 3_600.0
 TREND_SECONDS = 6 * 3_600.0
 THROUGHPUT_STEP_SECONDS = 60.0
 BLOCKED_SHOWN = 200
+DOUBTFUL = (ReplicaState.DIVERGED, ReplicaState.BAD)
 VIEWS_AT_ONCE = 50
 """Running transfers shown without a pause, about 2 ms: batches make thousands of them, and the event loop goes on."""
 
@@ -55,18 +57,14 @@ class EngineFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Aggregates:
-    """What is dear to compute, and when it was."""
+class _Known:
+    """Figures of the catalog, for which places they are, and until when a change of the catalog is not counted."""
 
-    sequence: int
-    holds_until: float
-    """In the clock's monotonic seconds: a change of the catalog is counted after that."""
-    freshness: Sequence[FreshnessRow]
-    held: Sequence[HeldRow]
-    risks: Sequence[NodeRisk]
-    totals: Totals
+    counted: CountedFigures
     places: Places
-    doubtful: Sequence[tuple[str, ReplicaState, int]]
+    trainers: frozenset[str]
+    holds_until: float
+    """In the clock's monotonic seconds."""
 
 
 async def _none_failed() -> Sequence[tuple[int, str, str]]:
@@ -81,6 +79,7 @@ class StatusMaker:
         self,
         fleet: Fleet,
         catalog: DataCatalog,
+        figures: KeptFigures,
         queue: TransferQueue,
         progress: ProgressBoard,
         reconciler: Reconciler,
@@ -92,12 +91,14 @@ class StatusMaker:
         self._fleet_limit = fleet_limit
         self._fleet = fleet
         self._catalog = catalog
+        self._figures = figures
         self._queue = queue
         self._progress = progress
         self._reconciler = reconciler
         self._facts = facts
         self._clock = clock
-        self._aggregates: _Aggregates | None = None
+        self._known: _Known | None = None
+        self._behind = False
         self._announced: tuple[FindingView, ...] = ()
         self._first_seen: dict[str, float] = {}
         self._unsaved_since: dict[str, float] = {}
@@ -116,16 +117,17 @@ class StatusMaker:
     async def make(self, revision: int) -> StatusView:
         """Return the status as it is now."""
         now = self._clock.now()
-        known = await self._known()
+        known = await self._figures_now()
+        figures = known.counted.figures
         queue = await self._queue.counts()
         running = await self._queue.running()
         last_sync = await self._queue.last_done_by_node()
-        risks = {risk.node_id: (risk.entries, risk.bytes) for risk in known.risks}
+        risks = {risk.node_id: (risk.entries, risk.bytes) for risk in figures.risks}
         lags = self._lags(risks, last_sync, now)
         nodes = node_views(self._fleet, last_sync, lags, risks, self.tripped())
         samples = await self._catalog.samples_since(now - TREND_SECONDS)
         storage = storage_views(self._fleet, samples)
-        freshness = freshness_views(known.freshness, known.held, self._fleet.policy, known.places, now)
+        freshness = freshness_views(figures.freshness, figures.held, self._fleet.policy, known.places, now)
         blocked = await self._queue.in_state(TransferState.BLOCKED, BLOCKED_SHOWN)
         refused = self.planning.refused if self.planning is not None else ()
         findings = find(
@@ -140,7 +142,7 @@ class StatusMaker:
                 refused=refused,
                 unreadable=self._fleet.unreadable_folders(),
                 leftovers=self._fleet.left_by_others(),
-                doubtful=known.doubtful,
+                doubtful=[(c.location, c.state, c.replicas) for c in figures.counts if c.state in DOUBTFUL],
                 old_daemons={n: s.old_daemons for n, s in self._fleet.nodes.items() if s.old_daemons},
                 lint=self._facts.lint,
                 config_refused=self._facts.config_refused,
@@ -160,13 +162,13 @@ class StatusMaker:
             freshness=freshness,
             queue=tuple(sorted(queue.items())),
             findings=self._dated(findings, now),
-            at_risk_bytes=sum(row.at_risk_bytes for row in known.freshness),
+            at_risk_bytes=sum(row.at_risk_bytes for row in figures.freshness),
             running=await self._running_views(running),
             waiting_reasons=tuple(await self._queue.waiting_reasons()),
             throughput=await self._throughput(now),
             last_verified_at=await self._queue.last_verified_at(),
-            entries_total=known.totals.entries,
-            replicas_total=known.totals.replicas,
+            entries_total=figures.totals.entries,
+            replicas_total=figures.totals.replicas,
         )
 
     async def _running_views(self, running: Sequence[Transfer]) -> tuple[TransferView, ...]:
@@ -177,9 +179,9 @@ class StatusMaker:
             await asyncio.sleep(0)
         return tuple(views)
 
-    def _trainer_locations(self) -> list[str]:
+    def _trainer_locations(self, places: Places) -> frozenset[str]:
         nodes = self._fleet.policy.nodes
-        return [p.location for p in self._reconciler.places().places if nodes[p.node_id].training]
+        return frozenset(place.location for place in places.places if nodes[place.node_id].training)
 
     def _parts_down(self) -> dict[str, str]:
         down = dict(self._facts.parts_down)
@@ -187,34 +189,24 @@ class StatusMaker:
             down["planning"] = self.planning.failure
         return down
 
-    async def _known(self) -> _Aggregates:
-        """Return the figures of the whole catalog: those kept, unless they are over and the catalog changed."""
-        sequence = await self._catalog.sequence()
-        places = self._reconciler.places()
-        started, kept = self._clock.monotonic(), self._aggregates
-        if kept is not None and kept.places == places and (kept.sequence == sequence or started < kept.holds_until):
-            return kept
-        counted = await self._count(sequence, places)
-        took = self._clock.monotonic() - started
-        holds_until = started + max(AGGREGATES_SECONDS, took / AGGREGATES_SHARE)
-        self._aggregates = replace(counted, holds_until=holds_until)
-        return self._aggregates
+    def is_behind(self) -> bool:
+        """Return whether the catalog had changed since the figures of the newest view."""
+        return self._behind
 
-    async def _count(self, sequence: int, places: Places) -> _Aggregates:
-        return _Aggregates(
-            sequence,
-            0.0,
-            await self._catalog.freshness(places),
-            await self._catalog.held(self._trainer_locations()),
-            await self._catalog.node_risks(places),
-            await self._catalog.totals(),
-            places,
-            [
-                (row.location, row.state, row.replicas)
-                for row in await self._catalog.location_counts()
-                if row.state in (ReplicaState.DIVERGED, ReplicaState.BAD)
-            ],
-        )
+    async def _figures_now(self) -> _Known:
+        """Return the figures of the whole catalog: those kept, unless they are over and something changed."""
+        places = self._reconciler.places()
+        trainers = self._trainer_locations(places)
+        started, kept = self._clock.monotonic(), self._known
+        if kept is not None and (kept.places, kept.trainers) == (places, trainers):
+            self._behind = kept.counted.sequence != await self._catalog.sequence()
+            if not self._behind or started < kept.holds_until:
+                return kept
+        counted = await self._figures.current(places, trainers)
+        took = self._clock.monotonic() - started
+        self._behind = False
+        self._known = _Known(counted, places, trainers, started + max(FIGURES_SECONDS, took / FIGURES_SHARE))
+        return self._known
 
     def _engine(self, queue: Mapping[str, int]) -> EngineView:
         facts = self._facts

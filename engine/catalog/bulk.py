@@ -25,7 +25,7 @@ from engine.store.schema import entries, replicas, versions
 
 T = TypeVar("T")
 
-BOUND_AT_ONCE = 100
+BOUND_AT_ONCE = 50
 """Rows bound per statement: binding more would hold the event loop for milliseconds."""
 
 

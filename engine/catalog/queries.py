@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 from engine.catalog.part import CatalogPart
 from engine.catalog.rows import id_of, load, sequence_in
 from engine.catalog.standing import is_current
-from engine.catalog.values import EntryFilter, Totals
+from engine.catalog.values import EntryFilter
 from engine.model import DataEntry, DataType, EntryKey, ReplicaState
 from engine.store.schema import entries, locations, replicas
 
@@ -94,15 +94,6 @@ class Queries(CatalogPart):
         if entry is None:
             return 0
         return len(entry.locations if among is None else entry.locations & among)
-
-    async def totals(self) -> Totals:
-        """Return how many entries and copies there are."""
-
-        def count(connection: Connection) -> Totals:
-            of = [connection.execute(select(func.count()).select_from(t)).scalar_one() for t in (entries, replicas)]
-            return Totals(*of)
-
-        return await self._store.query(count)
 
 
 def conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:

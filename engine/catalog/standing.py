@@ -27,6 +27,17 @@ CURRENT, UNHASHED, ARCHIVED = ReplicaState.CURRENT.value, ReplicaState.UNHASHED.
 
 
 @dataclass(frozen=True)
+class Span:
+    """Row ids from the first one to one before ``beyond``: parameters, so that one statement serves every stretch."""
+
+    first: ColumnElement[int]
+    beyond: ColumnElement[int]
+
+
+Ids = Sequence[int] | Span | None
+
+
+@dataclass(frozen=True)
 class Ground:
     """The fleet's places by the row ids of their locations. Lists of ids are much faster to test than joins."""
 
@@ -79,7 +90,7 @@ def is_current() -> ColumnElement[bool]:
 
 
 def holdings(
-    land: Ground, ids: Sequence[int] | None = None, providers: bool = False, states: bool = False
+    land: Ground, ids: Ids = None, providers: bool = False, states: bool = False
 ) -> CTE:
     """Return one row per entry that has copies: how many are durable and current, and where these are.
 
@@ -111,10 +122,10 @@ def holdings(
         .join(locations, locations.c.id == here, isouter=True)
         .group_by(replicas.c.entry_id)
     )
-    return _only(statement, ids).cte("holding")
+    return within(statement, replicas.c.entry_id, ids).cte("holding")
 
 
-def exposed(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> Select[Any]:
+def exposed(land: Ground, holding: CTE, ids: Ids = None) -> Select[Any]:
     """Return (entry_id, node_id, durable, newer, bytes) of every copy whose content has no durable copy elsewhere.
 
     ``newer``: it was written after the newest content that is known by its hash.
@@ -155,10 +166,10 @@ def exposed(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> Sel
         .join(locations, locations.c.id == replicas.c.location_id)
         .where(suspect, replicas.c.location_id.in_(land.known), lost)
     )
-    return _only(statement, ids)
+    return within(statement, replicas.c.entry_id, ids)
 
 
-def unsaved(land: Ground, holding: CTE, ids: Sequence[int] | None = None) -> CTE:
+def unsaved(land: Ground, holding: CTE, ids: Ids = None) -> CTE:
     """Return (entry_id, bytes) of the entries whose newest content is at no durable place at all."""
     rows = exposed(land, holding, ids).subquery("exposed")
     # Content at its own durable origin, or not hashed yet at a durable place, is at a durable place. The one durable
@@ -201,5 +212,10 @@ def _growth(land: Ground) -> ColumnElement[int]:
     return greatest(greatest(added, 0) + written, PAGE_BYTES)
 
 
-def _only(statement: Select[Any], ids: Sequence[int] | None) -> Select[Any]:
-    return statement if ids is None else statement.where(replicas.c.entry_id.in_(list(ids)))
+def within(statement: Select[Any], entry_id: ColumnElement[int], ids: Ids) -> Select[Any]:
+    """Return the statement for the entries with these row ids; None: for all."""
+    if ids is None:
+        return statement
+    if isinstance(ids, Span):
+        return statement.where(entry_id >= ids.first, entry_id < ids.beyond)
+    return statement.where(entry_id.in_(list(ids)))

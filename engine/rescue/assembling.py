@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.kept_figures import KeptFigures
 from engine.clock import Clock
 from engine.execution.progress import ProgressBoard
 from engine.execution.runner import Runner
@@ -23,6 +24,7 @@ def assemble_nodes(
     *,
     store: Store,
     catalog: DataCatalog,
+    figures: KeptFigures,
     queue: TransferQueue,
     fleet: Fleet,
     reconciler: Reconciler,
@@ -35,7 +37,7 @@ def assemble_nodes(
     look_at: Callable[[tuple[str, ...]], object],
 ) -> NodesDesk:
     """Return the desk; see RescueTools for the callables."""
-    records, exposed = RescueRecords(store), Exposed(catalog, reconciler)
+    records, exposed = RescueRecords(store), Exposed(catalog, figures, reconciler)
     tools = RescueTools(
         records, RescueTransfers(store), exposed, catalog, queue, fleet, reconciler, runner, progress, clock,
         audit, may_move, wake, look_at,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.exposure import ExposedEntry
+from engine.catalog.kept_figures import KeptFigures
 from engine.catalog.values import NodeRisk, Places
 from engine.reconcile import Reconciler
 
@@ -25,20 +26,16 @@ class _Seen:
 class Exposed:
     """One reader of the risks of all nodes; figures are those of the catalog's newest change."""
 
-    def __init__(self, catalog: DataCatalog, reconciler: Reconciler) -> None:
+    def __init__(self, catalog: DataCatalog, figures: KeptFigures, reconciler: Reconciler) -> None:
         self._catalog = catalog
+        self._figures = figures
         self._reconciler = reconciler
-        self._risks: tuple[_Seen, Sequence[NodeRisk]] | None = None
         self._lists: OrderedDict[tuple[frozenset[str], bool], tuple[_Seen, list[ExposedEntry]]] = OrderedDict()
         self._reading = asyncio.Lock()
 
     async def risks(self) -> Sequence[NodeRisk]:
         """Return what would be lost with each node, the worst first: the figures of the status view."""
-        async with self._reading:
-            seen = await self._seen(self._reconciler.places())
-            if self._risks is None or self._risks[0] != seen:
-                self._risks = (seen, await self._catalog.node_risks(seen.places))
-            return self._risks[1]
+        return (await self._figures.current(self._reconciler.places())).figures.risks
 
     async def entries(self, nodes: Collection[str], together: bool) -> list[ExposedEntry]:
         """Return what would be lost with ``nodes``, smallest first. ``together``: no copy on any of them is safe."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.data_plane import UnifiedDataPlane
+from tests.bench.hold_ups import HoldUps
 
 LOOK_SECONDS = 0.001
 
@@ -46,6 +47,12 @@ class LagMeter:
 async def main(config: Path, state: Path) -> None:
     """Run until stdin ends; answer each line read from it with one line of figures since the last."""
     plane = UnifiedDataPlane(config, state, mode="headless", observe=False)
+    hold_ups = HoldUps()
+    with hold_ups.watching(asyncio.get_running_loop()):
+        await _serve(plane, hold_ups)
+
+
+async def _serve(plane: UnifiedDataPlane, hold_ups: HoldUps) -> None:
     await plane.start()
     meter = LagMeter()
     task = asyncio.get_running_loop().create_task(meter.run())
@@ -61,8 +68,10 @@ async def main(config: Path, state: Path) -> None:
             "entries": status.entries_total,
             "replicas": status.replicas_total,
             "queue": dict(status.queue),
+            "hold_ups": hold_ups.told(),
         }
         meter.forget()
+        hold_ups.forget()
         cpu = time.process_time()
         print(json.dumps(figures), flush=True)
     task.cancel()

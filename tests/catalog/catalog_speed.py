@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.types import DataType
 from engine.catalog.catalog import DataCatalog, ScannedRecord
+from engine.catalog.kept_figures import KeptFigures
 from engine.catalog.values import Place, Places
 from engine.clock import SystemClock
 from engine.model import EntryKey, FileKind, FileStat
@@ -102,10 +103,18 @@ async def main(entries: int) -> None:
         await timed(f"fill {entries:,} entries x {COPIES}", store.write(lambda c: fill(c, entries)))
         await timed("scan 20,000 new files", scan(catalog, 20_000))
         await timed("scan them again", scan(catalog, 20_000))
-        await timed("freshness", catalog.freshness(places))
-        await timed("node risks", catalog.node_risks(places))
-        await timed("held by two trainers", catalog.held(["n3", "n5"]))
-        await timed("location counts", catalog.location_counts())
+        await timed("all figures, counted anew", catalog.all_figures(places, ["n3", "n5"]))
+        kept = KeptFigures(store)
+        await timed("the same, kept: first", kept.current(places, ["n3", "n5"]))
+        await timed("kept: nothing changed", kept.current(places))
+        key = EntryKey(DataType.GAMES, "selfplay_777.db", "n17")
+        await catalog.mark_bad(key, "n17")
+        await timed("kept: one entry changed", kept.current(places))
+        for number in range(100):
+            origin = (number * 999 + 1) % NODES
+            name = f"selfplay_{number * 999 + 1}.db"
+            await catalog.mark_bad(EntryKey(DataType.GAMES, name, f"n{origin}"), f"n{origin}")
+        await timed("kept: a hundred changed everywhere", kept.current(places))
         await timed("under-replicated", catalog.under_replicated(places))
         for query in (
             CatalogQuery(),

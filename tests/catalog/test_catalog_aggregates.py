@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config.types import DataType
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.figures import Figures
 from engine.catalog.standing import PAGE_BYTES
 from engine.catalog.values import FreshnessRow
 from engine.model import ReplicaState
@@ -11,17 +12,16 @@ from tests.catalog_samples import DRIVE, PLACES, games, holds, model, record, sc
 
 
 async def risks(catalog: DataCatalog) -> dict[str, tuple[int, int]]:
-    return {risk.node_id: (risk.entries, risk.bytes) for risk in await catalog.node_risks(PLACES)}
+    return {risk.node_id: (risk.entries, risk.bytes) for risk in (await catalog.all_figures(PLACES)).risks}
 
 
 async def row(catalog: DataCatalog) -> FreshnessRow:
-    (found,) = await catalog.freshness(PLACES)
+    (found,) = (await catalog.all_figures(PLACES)).freshness
     return found
 
 
 async def test_an_empty_catalog_has_nothing_at_risk(catalog: DataCatalog) -> None:
-    assert await risks(catalog) == {} and await catalog.freshness(PLACES) == []
-    assert await catalog.under_replicated(PLACES) == 0 and await catalog.location_counts() == []
+    assert await catalog.all_figures(PLACES) == Figures([], [], [], []) and await catalog.under_replicated(PLACES) == 0
 
 
 async def test_the_only_copy_is_at_risk_with_all_its_bytes(catalog: DataCatalog) -> None:
@@ -165,21 +165,21 @@ async def test_a_shared_name_is_off_site_at_two_providers(catalog: DataCatalog) 
 async def test_entries_without_any_copy_left_are_not_counted_as_fresh_or_short(catalog: DataCatalog) -> None:
     await holds(catalog, model(), "mac-studio", version("a"))
     await catalog.mark_missing(model(), "mac-studio")
-    assert await catalog.freshness(PLACES) == [] and await catalog.under_replicated(PLACES) == 0
+    assert not (await catalog.all_figures(PLACES)).freshness and await catalog.under_replicated(PLACES) == 0
 
 
 async def test_held_says_what_a_trainer_has_and_what_of_it_is_outdated(catalog: DataCatalog) -> None:
     await holds(catalog, games(), "hetzner-1", version("a", mtime=50.0))
     await holds(catalog, model(), "hetzner-1", version("m", mtime=70.0))
     await scan(catalog, "vast-1", [record(model(), "vast-1", stat(99, 60.0))])
-    rows = {(r.location, r.data_type): r for r in await catalog.held()}
+    rows = {(r.location, r.data_type): r for r in (await catalog.all_figures(PLACES)).held}
     assert rows[("hetzner-1", DataType.MODELS)].newest_mtime == 70.0
     assert rows[("vast-1", DataType.MODELS)].outdated == 1
-    assert {r.location for r in await catalog.held(["vast-1"])} == {"vast-1"}
+    assert {r.location for r in (await catalog.all_figures(PLACES, ["vast-1"])).held} == {"vast-1"}
 
 
 async def test_location_counts_say_what_lies_where(catalog: DataCatalog) -> None:
     await holds(catalog, games(), "vast-1", version("a", 100))
     await holds(catalog, games("b.db"), "vast-1", version("b", 50))
-    (found,) = await catalog.location_counts()
+    (found,) = (await catalog.all_figures(PLACES)).counts
     assert (found.location, found.state, found.replicas, found.bytes) == ("vast-1", ReplicaState.CURRENT, 2, 150)

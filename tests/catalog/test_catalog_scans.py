@@ -6,6 +6,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.clock import ManualClock
 from engine.model import EntryKey, ReplicaState
 from tests.catalog_samples import (
+    PLACES,
     games,
     holds,
     model,
@@ -149,7 +150,7 @@ async def test_a_scan_that_was_broken_off_removes_nothing_and_holds_up_no_later_
 async def test_a_larger_scan_than_one_statement_carries_is_recorded_whole(catalog: DataCatalog) -> None:
     files = [record(games(f"{number}.db"), "vast-1") for number in range(2_500)]
     await scan(catalog, "vast-1", files)
-    totals = await catalog.totals()
+    totals = (await catalog.all_figures(PLACES)).totals
     assert (totals.entries, totals.replicas) == (2_500, 2_500)
 
 
