@@ -12,7 +12,7 @@ from engine.catalog.values import Place, Places
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
 from engine.inventory.settler import Settler
-from engine.model import DataEntry, DataType, LocationView, NodeState, PlanResult, Refusal, SyncPriority
+from engine.model import DataEntry, DataType, EntryKey, LocationView, NodeState, PlanResult, Refusal, SyncPriority
 from engine.planner.demands import FOR_TRAINING
 from engine.planner.obstacles import CONTRADICTED
 from engine.planner.planner import PlanContext, SyncPlanner
@@ -185,7 +185,7 @@ class Reconciler:
         room = QueueRoom(await self.room(), MOST_LIVE - len(context.live))
         async for page in self.pages(changed_since, after):
             entries += len(page.entries)
-            self._newest.see(page.entries)
+            await asyncio.to_thread(self._newest.see, page.entries)
             await self._note_wanted(page.entries, context)
             settled, result = await self._plan(page.entries, context, self._settler.offer)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
@@ -268,8 +268,13 @@ class Reconciler:
         """Tell the catalog how many copies are wanted, where rules of the file may say so entry by entry."""
         if all(rule.line is None for rule in context.policy.rules):
             return
-        router = Router(context.policy, context.locations)
-        await self._catalog.set_wanted({e.key: router.route(e, context.now).copies_wanted for e in page})
+        await self._catalog.set_wanted(await asyncio.to_thread(_wanted_copies, page, context))
+
+
+def _wanted_copies(page: Sequence[DataEntry], context: PlanContext) -> dict[EntryKey, int]:
+    """Return how many copies the rules want of each entry."""
+    router = Router(context.policy, context.locations)
+    return {entry.key: router.route(entry, context.now).copies_wanted for entry in page}
 
 
 def _refused(refusal: Refusal, entry: DataEntry) -> RefusedTransfer:

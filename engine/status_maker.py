@@ -198,12 +198,14 @@ class StatusMaker:
         places = self._reconciler.places()
         trainers = self._trainer_locations(places)
         started, kept = self._clock.monotonic(), self._known
-        if kept is not None and (kept.places, kept.trainers) == (places, trainers):
+        same_fleet = kept is not None and (kept.places, kept.trainers) == (places, trainers)
+        if kept is not None and same_fleet:
             self._behind = kept.counted.sequence != await self._catalog.sequence()
             if not self._behind or started < kept.holds_until:
                 return kept
         counted = await self._figures.current(places, trainers)
-        took = self._clock.monotonic() - started
+        # What another fleet took says nothing of the next change, which counts its own blocks only.
+        took = self._clock.monotonic() - started if same_fleet else 0.0
         self._behind = False
         self._known = _Known(counted, places, trainers, started + max(FIGURES_SECONDS, took / FIGURES_SHARE))
         return self._known

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.model import LIVE_STATES, TransferState
+from engine.queue.moves import MOVED_AT_ONCE
 from engine.queue.rows import NEVER, new_row, route_columns
 from engine.queue.states import CLAIMABLE_STATES
 from engine.queue.values import NewTransfer
@@ -64,12 +65,13 @@ async def _insert(
 ) -> None:
     rows = list(fresh.values())
     returned = insert(transfers).returning(transfers.c.id, transfers.c.key, transfers.c.target)
-    lines = []
-    for row in await connection.execute(returned, rows):
-        ids[(row.key, row.target)] = row
-        lines.append({"transfer_id": row.id, "at": now, "reason": fresh[(row.key, row.target)]["reason"]})
     first = {"from_state": None, "to_state": TransferState.QUEUED.value, "evidence": "", "run_id": None}
-    await connection.execute(insert(edges), [{**first, **line} for line in lines])
+    for start in range(0, len(rows), MOVED_AT_ONCE):
+        lines = []
+        for row in await connection.execute(returned, rows[start : start + MOVED_AT_ONCE]):
+            ids[(row.key, row.target)] = row
+            lines.append({"transfer_id": row.id, "at": now, "reason": fresh[(row.key, row.target)]["reason"]})
+        await connection.execute(insert(edges), [{**first, **line} for line in lines])
 
 
 async def _raise(connection: AsyncConnection, row: Any, new: NewTransfer, sizes: dict[str, int], now: float) -> None:

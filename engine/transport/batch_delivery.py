@@ -13,6 +13,7 @@ from engine.transport.batching import batch_chain
 from engine.transport.breaker_board import Permit
 from engine.transport.manager import OnTransport, TransportManager
 from engine.transport.types import BatchProgress, BatchTransport, TransferJob
+from engine.turns import in_turns
 
 
 async def deliver_batch(
@@ -45,7 +46,8 @@ async def deliver_batch(
         left = [number for number in left if number not in outcomes and walks[number].tries[-1].may_fall_back]
         if not left:
             break
-    return [_delivery(manager, jobs, number, walks, outcomes, preference, clock) for number in range(len(jobs))]
+    every = in_turns(range(len(jobs)))
+    return [_delivery(manager, jobs, number, walks, outcomes, preference, clock) async for number in every]
 
 
 async def _admitted(
@@ -88,7 +90,7 @@ async def _copy(
         )
     except SyncdeckError as error:
         results = [error] * len(left)
-    for number, result in zip(left, results, strict=True):
+    async for number, result in in_turns(zip(left, results, strict=True)):
         meter = walks[number].meter
         meter.next_try()
         arrived = result if isinstance(result, StreamOutcome) else None
