@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import ipaddress
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.project_files import project_files
 
 REMOVING = {"unlink", "remove", "rmtree", "rmdir", "removedirs", "truncate", "ftruncate"}
 MAY_REMOVE = {
@@ -94,14 +95,12 @@ def test_no_test_replaces_our_own_code_by_a_mock(repository: Path) -> None:
 
 
 def test_no_real_address_is_in_the_repository(repository: Path) -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
-    endings = (".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".tcss")
+    endings = {".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".tcss"}
     public: list[tuple[str, str]] = []
-    for name in filter(None, listed.stdout.split("\0")):
-        if not name.endswith(endings) or not (repository / name).exists():
-            continue
-        found = ADDRESS.findall((repository / name).read_text(encoding="utf-8"))
-        public += [(name, text) for text in found if _is_public(text)]
+    for path in project_files(repository):
+        if path.suffix in endings:
+            found = ADDRESS.findall(path.read_text(encoding="utf-8"))
+            public += [(str(path.relative_to(repository)), text) for text in found if _is_public(text)]
     assert public == []
 
 

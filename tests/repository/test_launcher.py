@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_files import project_files
+
 SHOW_ORIGINS = """
 import sys
 import syncdeck
@@ -97,11 +99,9 @@ def installed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("installed")
     copy = folder / "source"
     copy.mkdir()
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(listing, cwd=repository, capture_output=True, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        source = repository / name
-        if name.split("/")[0] in {"app", "engine", "config", "widgets"} or "/" not in name:
+    for source in project_files(repository, new=True):
+        name = source.relative_to(repository)
+        if name.parts[0] in {"app", "engine", "config", "widgets"} or len(name.parts) == 1:
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project_files import project_files
+
 ROOMS = ("app", "widgets", "engine", "config")
 LONGEST_FILE_LINES, LONGEST_TEST_FILE_LINES = 350, 400
 TOP_LEVEL = {
@@ -22,14 +24,8 @@ MACHINE_PATHS = re.compile("/work/" + "(main|shared)|/tmp/" + "bash_jobs|/root/"
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".sh", ".tcss", ".ini", ".cfg", ".mako", ".json", ""}
 
 
-def tracked_files(repository: Path) -> list[Path]:
-    """Return the files that git knows."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=True)
-    return [repository / name for name in listed.stdout.split("\0") if name and (repository / name).exists()]
-
-
 def python_files(repository: Path) -> list[Path]:
-    return [path for path in tracked_files(repository) if path.suffix == ".py"]
+    return [path for path in project_files(repository) if path.suffix == ".py"]
 
 
 IMPORT_ALL = """
@@ -86,7 +82,7 @@ def test_no_file_is_longer_than_a_reader_can_hold(repository: Path) -> None:
 
 
 def test_the_top_of_the_repository_holds_what_it_should_and_nothing_else(repository: Path) -> None:
-    top = {path.relative_to(repository).parts[0] for path in tracked_files(repository)}
+    top = {path.relative_to(repository).parts[0] for path in project_files(repository)}
     assert top == TOP_LEVEL
 
 
@@ -94,7 +90,7 @@ def test_the_top_of_the_repository_holds_what_it_should_and_nothing_else(reposit
 def test_no_file_names(repository: Path, pattern: re.Pattern[str]) -> None:
     hits = [
         f"{path.relative_to(repository)}:{number}: {line.strip()[:80]}"
-        for path in tracked_files(repository)
+        for path in project_files(repository)
         if path.suffix in TEXT_SUFFIXES
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if pattern.search(line)
