@@ -17,6 +17,7 @@ from engine.integrity.deltas import is_delta_part
 from tests.execution.data import MIB, add_rows, make_database, read_copy, temporaries
 from tests.execution.world import write_hosts
 from tests.fleet import Fleet
+from tests.processes import command_lines
 
 REPOSITORY = Path(__file__).parents[2]
 MOMENTS = ["claimed", "snapshotting", "transferring", "moving", "verifying", "publishing", "published", "done"]
@@ -64,17 +65,7 @@ def kill_if_running(process: asyncio.subprocess.Process) -> None:
 
 def engine_children(mark: str) -> list[str]:
     """Return the command lines of processes that still work on a transfer's files."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if mark in line and "tests.execution.driver" not in line:
-            found.append(line)
-    return found
+    return [line for line in command_lines(mark) if "tests.execution.driver" not in line]
 
 
 WANTED = [

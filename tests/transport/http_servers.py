@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -40,7 +41,7 @@ def wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def nginx(root: Path, place: Path) -> Iterator[int]:
     """Serve a folder with nginx; yields the port. Fails where nginx is missing: scripts/setup.sh installs it."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/usr/local/bin:/usr/bin")
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     assert program is not None, "nginx is missing: run scripts/setup.sh"
     place.mkdir()
     place.chmod(0o755)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from engine.remote.agent import frames
 from engine.remote.agent.boot import agent_argv
 from engine.remote.agent.bundle import agent_source
@@ -122,8 +124,7 @@ class RawServer:
         return found
 
     def memory_bytes(self) -> int:
-        pages = int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return int(psutil.Process(self.child.pid).memory_info().rss)
 
 
 @contextmanager

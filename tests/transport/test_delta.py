@@ -24,6 +24,7 @@ from engine.transport.manager import TransportManager
 from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
 from tests.fleet import Fleet
+from tests.processes import holding
 from tests.transport.conftest import ENGINE_NODE, Bench
 from tests.transport.delta_case import SOME_ROWS, Case, change, make_database, make_job, quiet, spoil
 
@@ -327,14 +328,4 @@ async def test_a_lost_node_ends_the_delivery_and_its_helpers(
 
 def holders(case: Case) -> set[int]:
     """Return the processes that have a file of the delivery open."""
-    folders = (f"{case.new.parent}/", f"{case.old.parent}/")
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                opened = [os.readlink(link) for link in (entry / "fd").iterdir()]
-            except OSError:
-                continue
-            if any(name.startswith(folders) for name in opened):
-                found.add(int(entry.name))
-    return found
+    return holding(f"{case.new.parent}/", f"{case.old.parent}/")

@@ -19,6 +19,7 @@ from engine.remote.types import Endpoint, SshOptions
 from engine.transport.fetch_types import FetchJob, FetchSource
 from engine.transport.fetching import AgentFetching
 from engine.transport.rates import RateCap
+from tests.processes import holding
 from tests.transport.fetch_desk import CHUNK, CONTENT, NAMES, OTHER, SHA256, Desk, manifest_of, quiet, until
 from tests.transport.fetch_servers import Behaviour
 
@@ -203,7 +204,7 @@ async def test_a_killed_fetch_is_continued_with_its_holes(desk: Desk) -> None:
     handle.offer([FetchSource("s0", (url,), have=((0, 1), (3, 5)))])
     await until(lambda: (0, 1) in handle.have)
     await until(lambda: _noted(desk.temp_path) == [(0, 1), (3, 5)])
-    for pid in _fetchers(desk.temp_path):
+    for pid in holding(desk.temp_path):
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(SyncdeckError):
         await result
@@ -327,16 +328,3 @@ def _first(request: str) -> int:
 def _noted(temp_path: str) -> list[tuple[int, int]]:
     holes = read_holes(temp_path)
     return [] if holes is None else holes.spans
-
-
-def _fetchers(temp_path: str) -> list[int]:
-    """Return the processes that hold the temporary file open."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if any(os.readlink(fd) == temp_path for fd in (entry / "fd").iterdir()):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found

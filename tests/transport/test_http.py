@@ -22,8 +22,9 @@ from engine.transport.rates import RateCap
 from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransferJob
 from tests.fleet import openssh_fleet
+from tests.processes import listeners
 from tests.transport.conftest import ENGINE_NODE, Bench
-from tests.transport.test_serving_fleet import holders_of, listening_sockets, port_of
+from tests.transport.test_serving_fleet import port_of
 
 SLOW_BYTES_PER_SECOND = 2_000_000
 SIZE = 12_000_000
@@ -106,7 +107,7 @@ async def test_a_server_that_dies_midway_is_started_again_and_the_fetch_goes_on(
     copy = await begun(transport, job, 2_500_000)
     stat = job.source_stat
     (url,) = await servers.urls(job.source, Served(job.source_path, job.source_root, stat), job.target)
-    pids = holders_of(listening_sockets(port_of(url)))
+    pids = listeners(port_of(url))
     assert pids
     for pid in pids:
         os.kill(pid, 9)

@@ -18,6 +18,7 @@ from engine.clock import SystemClock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.transport.fetch_types import Served
 from engine.transport.serving import NodeDataServers
+from tests.processes import listeners
 from tests.transport.conftest import ENGINE_NODE, Bench
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -54,29 +55,6 @@ def status_of(url: str) -> int:
     except urllib.error.HTTPError as error:
         return error.code
     return 200
-
-
-def listening_sockets(port: int | None = None) -> set[str]:
-    """Return the inodes of listening sockets, of one port or of all."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    wanted = "" if port is None else f":{port:04X}"
-    return {row[9] for row in rows if row[3] == "0A" and row[1].endswith(wanted)}
-
-
-def holders_of(sockets: set[str], environment: str = "") -> set[int]:
-    """Return the processes that hold one of these sockets and have this in their environment."""
-    names = {f"socket:[{inode}]" for inode in sockets}
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                held = {os.readlink(link) for link in (entry / "fd").iterdir()}
-                fits = environment.encode() in (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if fits and held & names:
-                found.add(int(entry.name))
-    return found
 
 
 def port_of(url: str) -> int:
@@ -121,7 +99,7 @@ async def test_a_server_that_died_is_started_again(bench: Bench, servers: NodeDa
     file, content = await served(bench, "node-0")
     node, reader = bench.endpoint("node-0"), bench.endpoint(ENGINE_NODE)
     (first,) = await servers.urls(node, file, reader)
-    for pid in holders_of(listening_sockets(port_of(first))):
+    for pid in listeners(port_of(first)):
         os.kill(pid, 9)
     async with asyncio.timeout(60):
         while await asyncio.to_thread(status_or_none, (await servers.urls(node, file, reader))[0]) is None:
@@ -148,7 +126,7 @@ async def test_an_idle_server_stops_and_the_next_url_starts_another(
         file, _ = await served(bench, "node-0")
         node, reader = bench.endpoint("node-0"), bench.endpoint(ENGINE_NODE)
         (url,) = await made.urls(node, file, reader)
-        await asyncio.to_thread(wait_until, lambda: not listening_sockets(port_of(url)))
+        await asyncio.to_thread(wait_until, lambda: not listeners(port_of(url)))
         (again,) = await made.urls(node, file, reader)
         assert again != url
     finally:
@@ -162,17 +140,17 @@ async def test_closing_ends_every_server_and_none_starts_afterwards(
     node, reader = bench.endpoint("node-0"), bench.endpoint(ENGINE_NODE)
     (url,) = await servers.urls(node, file, reader)
     await servers.close()
-    await asyncio.to_thread(wait_until, lambda: not listening_sockets(port_of(url)))
+    await asyncio.to_thread(wait_until, lambda: not listeners(port_of(url)))
     with pytest.raises(SyncdeckError):
         await servers.urls(node, file, reader)
 
 
 async def test_a_cancelled_start_leaves_no_server(bench: Bench, servers: NodeDataServers, wait_until: Wait) -> None:
     file, _ = await served(bench, "node-1")
-    home = f"HOME={bench.fleet['node-1'].home}"
+    home = ("HOME", str(bench.fleet["node-1"].home))
 
     def running() -> set[int]:
-        return holders_of(listening_sockets(), home)
+        return listeners(environment=home)
 
     before = running()
     starting = asyncio.create_task(servers.urls(bench.endpoint("node-1"), file, bench.endpoint("node-1")))
