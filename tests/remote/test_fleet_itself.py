@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -35,16 +36,24 @@ def test_a_killed_node_refuses_and_comes_back_with_the_same_key(tmp_path: Path) 
         assert run(fleet, fleet[0], "true").returncode == 0
 
 
-def test_no_process_survives_the_fleet(tmp_path: Path) -> None:
+def test_no_process_survives_the_fleet(tmp_path: Path, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     with openssh_fleet(tmp_path, count=1) as fleet:
         command = ["ssh", "-F", str(fleet.ssh_config), "node-0", "echo ready; exec sleep 1000"]
         client = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert client.stdout is not None and client.stdout.readline() == b"ready\n"
-        started = psutil.Process(fleet[0].server.pid).children(recursive=True)
-        assert any("sleep" in process.name() for process in started)
+        server = psutil.Process(fleet[0].server.pid)
+        wait_until(lambda: any(_name(process) == "sleep" for process in server.children(recursive=True)))
+        started = server.children(recursive=True)
     client.wait()
     client.stdout.close()
     assert not [process for process in started if _lives(process)]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _lives(process: psutil.Process) -> bool:
