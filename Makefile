@@ -3,6 +3,7 @@
 BIN := .venv/bin
 WORKERS ?= 2
 UV ?= uv
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-apple-darwin aarch64-apple-darwin
 
 .PHONY: help setup run test storm lint types contracts bench screenshots lock clean
 
@@ -36,12 +37,16 @@ bench: setup ## measure against rsync; a table, and .bench/results.json
 screenshots: setup ## draw the pictures of the README again
 	$(BIN)/python -m app.console.screenshots
 
-lock: ## write requirements.txt again from pyproject.toml (needs uv)
+lock: ## write requirements.txt again from pyproject.toml, and check it for every platform (needs uv)
 	@sed '/^[^#]/,$$d' requirements.txt > .requirements.head
 	@$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.txt
 	@cat .requirements.head requirements.txt > .requirements.new
 	@mv .requirements.new requirements.txt && rm .requirements.head
+	@for python in 3.11 3.12 3.13 3.14; do for platform in $(PLATFORMS); do \
+	    echo "every package comes built for Python $$python on $$platform"; \
+	    $(UV) pip install --dry-run --quiet --require-hashes --no-deps --only-binary :all: --python-version $$python \
+	        --python-platform $$platform --target .venv/lock -r requirements.txt || exit 1; done; done
 
 clean: ## remove what building and testing left behind (not .venv)
 	rm -rf build dist *.egg-info .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
