@@ -7,10 +7,12 @@ cd "$(dirname "$0")/.."
 unset PYTHONPATH PYTHONHOME
 VENV=.venv
 STAMP=$VENV/.syncdeck-setup
+SBIN=${SBIN-/usr/sbin:/usr/local/sbin} # where servers lie, and often no part of a user's PATH
+SYSTEMD=${SYSTEMD-/run/systemd/system} # is there while systemd runs the services, sd_booted(3)
 
 say() { printf '%s\n' "$*" >&2; }
 
-has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/usr/local/sbin/$1" ]; }
+has() { (PATH=$PATH:$SBIN; command -v "$1") >/dev/null 2>&1; }
 
 recent_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
@@ -33,13 +35,14 @@ missing_packages() {
         has nginx || printf 'nginx-light '
         "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || printf 'python3-venv '
     fi
-    has rsync || printf 'rsync '
-    has zstd || printf 'zstd '
+    for program in rsync zstd curl; do
+        has "$program" || printf '%s ' "$program"
+    done
     [ "$manager" = apt-get ] || has nginx || printf 'nginx '
 }
 
 lacking_programs() {
-    for program in ssh ssh-keygen ssh-keyscan sshd rsync zstd nginx; do
+    for program in ssh ssh-keygen ssh-keyscan sshd rsync zstd curl nginx; do
         has "$program" || printf '%s ' "$program"
     done
     "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || printf '%s ' 'the-python-venv-module'
@@ -53,8 +56,12 @@ install_with_apt() {
         as_root='sudo -n'
     else
         say "syncdeck needs: $*"
-        say "Install them with:  sudo apt-get update && sudo $command"
-        say "then run make again."
+        if has sudo; then
+            say "Install them with:  sudo apt-get update && sudo $command"
+        else
+            say "Install them, as root, with:  apt-get update && $command"
+        fi
+        say "then run make again. Only the programs are needed: a server that Debian starts with them may be switched off."
         exit 1
     fi
     say "Installing $* with apt-get"
@@ -62,6 +69,26 @@ install_with_apt() {
     # An old package list is the usual reason for a first failure.
     # shellcheck disable=SC2086
     $as_root $command >&2 || { $as_root apt-get update >&2 && $as_root $command >&2; }
+    switch_off_servers "$@"
+}
+
+# Debian starts a server when its package comes. Ours are programs for tests, which start their own on loopback:
+# nobody who tries syncdeck asked for an open port.
+switch_off_servers() {
+    [ -d "$SYSTEMD" ] || return 0
+    for package in "$@"; do
+        case $package in
+            openssh-server) unit=ssh ;;
+            nginx-light) unit=nginx ;;
+            *) continue ;;
+        esac
+        # shellcheck disable=SC2086
+        if $as_root systemctl disable --quiet --now "$unit" >&2; then
+            say "Switched off the server that came with $package (again on: systemctl enable --now $unit)"
+        else
+            say "Could not switch off the server that came with $package: systemctl disable --now $unit"
+        fi
+    done
 }
 
 install_with_brew() {
@@ -86,7 +113,7 @@ install_system_packages() {
     lacking=$(lacking_programs)
     if [ -n "$lacking" ]; then
         say "syncdeck needs programs that are not here: $lacking"
-        say "Install them with your system's package manager (OpenSSH client and server, rsync, zstd, nginx), then run make again."
+        say "Install them with your system's package manager (OpenSSH client and server, rsync, zstd, curl, nginx), then run make again."
         exit 1
     fi
 }
