@@ -94,9 +94,16 @@ class _Decider:
         )
         refusal = next((found for step in steps if (found := step(name, host, data_type)) is not None), None)
         if refusal is None:
-            line = self._document.line(("hosts", name, "status"))
-            return Decision(True, "status: ready, and nothing excludes it", line)
+            return self._received(name, data_type)
         return self._on_drive(name, data_type, refusal)
+
+    def _received(self, name: str, data_type: DataType) -> Decision:
+        """Return the decision for what nothing keeps away, with the line that lets it in."""
+        if data_type is DataType.MODELS and name in self._excluded:
+            path: Path = ("sync_routing", "excluded_hosts", self._excluded[name], "receive_models")
+            because = "status: ready, and sync_routing.excluded_hosts leaves it the models: receive_models: true"
+            return Decision(True, because, self._document.line(path))
+        return Decision(True, "status: ready, and nothing excludes it", self._document.line(("hosts", name, "status")))
 
     def _by_exclusion(self, name: str, host: Host, data_type: DataType) -> Decision | None:
         index = self._excluded.get(name)

@@ -7,6 +7,7 @@ disagree. YAML that does not parse and duplicate keys become findings, with data
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
@@ -23,6 +24,9 @@ _MAX_POSITIONS = 200_000
 """Positions recorded at most: a file that repeats aliases of aliases would otherwise grow without end."""
 
 _MERGE = "tag:yaml.org,2002:merge"
+
+_CONTROL = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""What YAML 1.1 lets no stream hold (5.1, c-printable)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,36 @@ class Document:
         for step in path:
             if isinstance(container, list):
                 text += f"[{cast(int, step) + 1}]"
+            elif _is_wrapping(container, step):
+                continue
             else:
                 text += f".{step}" if text else str(step)
             container = _inside(container, step)
         return text or "the file"
 
-    def key_as_read(self, path: Path) -> Step:
-        """Return the last key of ``path`` as YAML read it: an unquoted ``on:`` is True, and equals 1."""
+    def keys_at(self, path: Path) -> tuple[Step, ...]:
+        """Return the keys of the mapping at ``path``; none when there is no mapping."""
         container = self.data
-        for step in path[:-1]:
+        for step in path:
             container = _inside(container, step)
-        keys = container if isinstance(container, dict) else ()
-        return next((key for key in keys if key == path[-1]), path[-1])
+        return tuple(container) if isinstance(container, dict) else ()
+
+    def child(self, path: Path, step: Step) -> Path | None:
+        """Return the path of the key below ``path`` that ``step`` stands for, or None when there is none.
+
+        The key is as YAML read it: an unquoted ``on:`` is True, which equals 1; where ``step`` is only the text of
+        a key that is no text (``null:``, ``1.5:``), it is that key.
+        """
+        keys = self.keys_at(path)
+        if self.has((*path, step)):
+            return (*path, next((key for key in keys if key == step), step))
+        return next(((*path, key) for key in keys if not isinstance(key, str) and str(key) == step), None)
+
+
+def _is_wrapping(container: Any, step: Step) -> bool:
+    """Return whether a step is only its reader's: a bare item read as a list of one, bare text as a mapping."""
+    index = isinstance(step, int) and not isinstance(step, bool)
+    return isinstance(container, str) or (index and isinstance(container, dict) and step not in container)
 
 
 def _inside(container: Any, step: Step) -> Any:
@@ -94,6 +116,8 @@ def _inside(container: Any, step: Step) -> Any:
 def parse_document(text: str, file: str) -> Document:
     """Return the document in ``text``; never raises for bad content (see ``Document.findings``)."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    if (at := _CONTROL.search(text.removeprefix("\ufeff"))) is not None:
+        return Document(file, text, digest, None, findings=(_control_finding(text.removeprefix("\ufeff"), at, file),))
     try:
         loader = _Loader(text.removeprefix("\ufeff"))
         try:
@@ -137,41 +161,40 @@ def _duplicate_keys(loader: _Loader, root: yaml.Node, file: str) -> Iterator[Lin
 
     Must run before the data is constructed: that copies merged keys (``<<``) into the nodes.
     """
-    pending: list[tuple[yaml.Node, Path]] = [(root, ())]
+    pending: list[tuple[yaml.Node, str]] = [(root, "")]
     visited: set[int] = set()
     while pending:
-        node, path = pending.pop()
+        node, above = pending.pop()
         if id(node) in visited:
             continue
         visited.add(id(node))
         if isinstance(node, yaml.SequenceNode):
-            pending.extend((item, (*path, index)) for index, item in enumerate(node.value))
+            pending.extend((item, f"{above}[{index + 1}]") for index, item in enumerate(node.value))
         if not isinstance(node, yaml.MappingNode):
             continue
-        first_lines: dict[Step, int] = {}
+        firsts: dict[Step, yaml.Mark] = {}
         for key_node, value_node in node.value:
-            if key_node.tag == _MERGE:
-                continue
-            key = loader.construct_object(key_node, deep=True)
+            key = "<<" if key_node.tag == _MERGE else loader.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
                 continue
-            line = key_node.start_mark.line + 1
-            if key in first_lines:
-                yield _duplicate_finding(file, (*path, key), first_lines[key], key_node.start_mark)
-            first_lines.setdefault(key, line)
-            pending.append((value_node, (*path, key)))
+            dotted = f"{above}.{key}" if above else str(key)
+            if key in firsts:
+                yield _duplicate_finding(file, dotted, firsts[key], key_node.start_mark)
+            firsts.setdefault(key, key_node.start_mark)
+            pending.append((value_node, dotted))
 
 
-def _duplicate_finding(file: str, path: Path, first_line: int, mark: yaml.Mark) -> LintFinding:
-    key = ".".join(str(step) for step in path)
+def _duplicate_finding(file: str, key: str, first: yaml.Mark, mark: yaml.Mark) -> LintFinding:
+    one_line = first.line == mark.line
+    places = [f"line {at.line + 1}" + (f", column {at.column + 1}" if one_line else "") for at in (first, mark)]
     return LintFinding(
         rule="duplicate-key",
         severity=Severity.ERROR,
         file=file,
         line=mark.line + 1,
         column=mark.column + 1,
-        message=f"{key} is written twice; line {first_line} has it first, and only the last one counts",
-        remedy=f"keep one of line {first_line} and line {mark.line + 1}",
+        message=f"{key} is written twice; {places[0]} has it first, and only the last one counts",
+        remedy=f"keep one of {places[0]} and {places[1]}",
         key=key,
     )
 
@@ -213,13 +236,22 @@ def _syntax_finding(error: yaml.YAMLError, file: str) -> LintFinding:
     )
 
 
+def _control_finding(text: str, at: re.Match[str], file: str) -> LintFinding:
+    """Return the finding for a character that no YAML may hold; the parser itself does not say where it is."""
+    line = text.count("\n", 0, at.start()) + 1
+    column = at.start() - (text.rfind("\n", 0, at.start()) + 1) + 1
+    message = f"this is not YAML: the control character {ord(at[0]):#04x} is not allowed"
+    remedy = "remove the character; a text editor may show it as ^ and a letter"
+    return LintFinding("yaml-syntax", Severity.ERROR, file, line, column, message, remedy, "")
+
+
 def _syntax_remedy(problem: str) -> str:
     if "cannot start any token" in problem:
         return "indent with spaces instead of a tab, and put quotes around a value that begins with @, `, % or a tab"
     if "mapping values are not allowed" in problem:
         return "put quotes around a value that holds `: `, and give lines of one level the same indentation"
-    if "undefined alias" in problem:
-        return "put quotes around a value that begins with *, as in '*': 50"
+    if "undefined alias" in problem or "alphabetic or numeric" in problem:
+        return "put quotes around a name or value that begins with *, as in '*': 50"
     if "single document" in problem or "another document" in problem:
         return "keep one document per file: remove the `---` in the middle"
     return "look at this line and the one above it: indentation, quotes, brackets and `key: value`"

@@ -51,8 +51,10 @@ def read_text(path: Path) -> str:
         cause = error.strerror or str(error)
         raise _unreadable(path, f"it cannot be read: {cause}", "check its type and permissions") from error
     except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
         cause = f"it is not UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
-        raise _unreadable(path, cause, "save it as UTF-8") from error
+        raise ConfigError(str(path), line, column, "", cause, "save it as UTF-8") from error
 
 
 def _existing(path: Path, named_by: str) -> Path:

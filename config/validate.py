@@ -111,8 +111,7 @@ def _path(document: Document, loc: tuple[int | str, ...]) -> Path:
     """Return the part of a pydantic location that is in the file; union members and the like are not."""
     path: Path = ()
     for step in loc:
-        if document.has((*path, step)):
-            path = (*path, document.key_as_read((*path, step)))
+        path = document.child(path, step) or path
     return path
 
 
@@ -122,16 +121,22 @@ def _finding(document: Document, details: ErrorDetails) -> LintFinding:
     if kind == "missing":
         key = str(details["loc"][-1])
         mark, rule = document.mark(path), "missing-key"
-        message = f"{document.dotted(path)} has no `{key}`"
-        remedy = f"add `{key}: ...` below line {mark.line}"
+        near = difflib.get_close_matches(key, [str(found) for found in document.keys_at(path)], 1, 0.6)
+        message = f"{document.dotted(path)} has no `{key}`" + (f"; is `{near[0]}` meant for it?" if near else "")
+        remedy = f"write `{key}` for `{near[0]}`" if near else f"add `{key}: ...` below line {mark.line}"
     else:
-        mark = document.value_mark(path)
+        mark = document.mark(path) if _about_key(details) else document.value_mark(path)
         rule = _rule_of(kind)
         message = f"{document.dotted(path)}: {_problem(details, document, path)}"
         remedy = _remedy(details, path)
     return LintFinding(
         rule, Severity.ERROR, document.file, mark.line, mark.column, message, remedy, document.dotted(path)
     )
+
+
+def _about_key(details: ErrorDetails) -> bool:
+    """Return whether it is the key that is wrong, not the value under it."""
+    return "[key]" in details["loc"] or details["type"] == "invalid_key"
 
 
 def _rule_of(kind: str) -> str:
@@ -144,6 +149,8 @@ def _problem(details: ErrorDetails, document: Document, path: Path) -> str:
     kind, found = details["type"], details["input"]
     if any(isinstance(step, bool) for step in path):
         return "the key is read as true or false; YAML takes on, off, yes and no for those unless they are in quotes"
+    if _about_key(details) and kind == "string_type":
+        return f"the name should be text, but YAML reads it as {_described(found)}"
     if kind in _WRONG_TYPE_REMEDIES:
         return f"should be {_wanted(details['msg'])}, but is {_described(found)}"
     message = details["msg"].replace("Input should be", "should be")
@@ -171,6 +178,8 @@ def _remedy(details: ErrorDetails, path: Path) -> str:
         return _WRONG_TYPE_REMEDIES[kind]
     if kind == "rule-selector":
         return "see the selector language in docs/configuration.md"
+    if kind == "host-name":
+        return "rename the host"
     if kind == "unit":
         return "write a number and its unit in quotes"
     if kind in ("enum", "literal_error"):

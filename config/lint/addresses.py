@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Hashable, Iterator
 
 from config.document import Path
@@ -13,6 +14,11 @@ from config.types import Severity
 
 _TAILNET = (ipaddress.ip_network("100.64.0.0/10"), ipaddress.ip_network("fd7a:115c:a1e0::/48"))
 """The ranges that Tailscale gives addresses from (tailscale.com/kb/1015/100.x-addresses)."""
+
+
+_WITH_PORT = re.compile(r"[^:\[\]]+:\d*|\[.*\]:\d*")
+_OCTAL = re.compile(r"(?=.*(?:^|\.)0\d)\d+(?:\.\d+){3}")
+_NOWHERE = ("0.0.0.0", "::", "[::]")
 
 
 def _bare(address: str | None) -> str:
@@ -72,6 +78,20 @@ def _odd_tailscale_ip(context: Context) -> Iterator[Hit]:
         if host.tailscale_ip and not _in_tailnet(host.tailscale_ip) and not is_loopback(host.tailscale_ip):
             known = "is not in 100.64.0.0/10" if _ip(host.tailscale_ip) else "is no IP address"
             yield Hit((*path, "tailscale_ip"), f"tailscale_ip {host.tailscale_ip} of {name} {known}; it is tried first")
+
+
+def _odd_ssh_host(context: Context) -> Iterator[Hit]:
+    for name, host, path in context.hosts():
+        bare = _bare(host.ssh_host)
+        if _WITH_PORT.fullmatch(bare):
+            problem, remedy = "holds a port, and is looked up with it", "write the port as ssh_port"
+        elif _OCTAL.fullmatch(bare):
+            problem, remedy = "has a leading zero, which makes a number octal: another machine", "remove the zeros"
+        elif bare in _NOWHERE:
+            problem, remedy = "is this very machine, whichever asks", "write the address of the host"
+        else:
+            continue
+        yield Hit((*path, "ssh_host"), f"ssh_host {host.ssh_host} of {name} {problem}", remedy)
 
 
 def _shared(context: Context, key: str, address: Callable[[Host], tuple[Hashable, str] | None]) -> Iterator[Hit]:
@@ -162,6 +182,13 @@ RULES = (
         "a tailscale_ip that Tailscale does not give out",
         "copy it from `tailscale ip -4` on that host",
         _odd_tailscale_ip,
+    ),
+    LintRule(
+        "odd-ssh-host",
+        Severity.WARNING,
+        "an ssh_host with a port in it, with numbers that begin with zero, or that is no machine's",
+        "write the bare address or name, and the port as ssh_port",
+        _odd_ssh_host,
     ),
     LintRule(
         "duplicate-tailscale-ip",

@@ -11,6 +11,7 @@ from config.schema.base import Section
 from config.schema.data_plane import DataPlane
 from config.schema.host import Host
 from config.schema.rule import Rule
+from config.schema.sections import AutoSync, SyncRouting
 from config.types import Severity
 
 _NEAR = 0.75
@@ -21,6 +22,10 @@ FOREIGN_HOST_KEYS = {
     "host": "ssh_host",
     "public_ip": "ssh_host",
     "user": "ssh_user",
+    "port": "ssh_port",
+    "hostname": "ssh_host",
+    "address": "ssh_host",
+    "ip": "ssh_host",
     "data_path": "ringrift_path",
     "priority": "sync_routing.priority_hosts",
     "enabled": "status, or data_plane.nodes",
@@ -28,6 +33,9 @@ FOREIGN_HOST_KEYS = {
 """Keys that some of the old scripts look for in a host, and what every other reader calls them."""
 
 FOREIGN_SECTIONS = {"nodes": "hosts", "workers": "hosts", "machines": "hosts"}
+
+_SECTIONS: dict[str, type[Section]] = {"sync_routing": SyncRouting, "auto_sync": AutoSync, "data_plane": DataPlane}
+"""Where a key may have been meant that stands at the top of the file, or in another of these."""
 
 
 def _sections(section: Section, path: Path) -> Iterator[tuple[Section, Path]]:
@@ -53,8 +61,16 @@ def _unread(context: Context) -> Iterator[tuple[Section, Path, str]]:
     for section, path in _sections(context.cluster, ()):
         for key in section.model_extra or ():
             foreign = FOREIGN_HOST_KEYS if isinstance(section, Host) else FOREIGN_SECTIONS if not path else {}
-            if key not in foreign:
+            if key not in foreign and _meant_section(section, path, key) is None:
                 yield section, path, key
+
+
+def _meant_section(section: Section, path: Path, key: str) -> str | None:
+    """Return the section that a key belongs to, when it stands in another one or at the top of the file."""
+    if (path != () and not (len(path) == 1 and path[0] in _SECTIONS)) or _nearest(section, key) is not None:
+        return None
+    here = path[:1]
+    return next((name for name, kind in _SECTIONS.items() if (name,) != here and key in kind.model_fields), None)
 
 
 def _nearest(section: Section, key: str) -> str | None:
@@ -74,6 +90,15 @@ def _unknown_key(context: Context) -> Iterator[Hit]:
         elif _is_ours(section, path):
             known = ", ".join(type(section).model_fields)
             yield Hit((*path, key), f"{where} is not a known key", f"use one of: {known}")
+
+
+def _misplaced_key(context: Context) -> Iterator[Hit]:
+    for section, path in _sections(context.cluster, ()):
+        for key in section.model_extra or ():
+            if (meant := _meant_section(section, path, key)) is not None:
+                where = context.document.dotted((*path, key))
+                message = f"{where} is not read there; {key} belongs under {meant}"
+                yield Hit((*path, key), message, f"move it to {meant}")
 
 
 def _unread_key(context: Context) -> Iterator[Hit]:
@@ -104,6 +129,13 @@ RULES = (
         "a key that looks like a misspelt one, or is none of a section of syncdeck's own",
         "correct the key, or remove it",
         _unknown_key,
+    ),
+    LintRule(
+        "misplaced-key",
+        Severity.WARNING,
+        "a key of sync_routing, auto_sync or data_plane in another of these sections, or at the top of the file",
+        "move it to the section that the message names",
+        _misplaced_key,
     ),
     LintRule(
         "unread-key",

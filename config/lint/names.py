@@ -62,9 +62,8 @@ def _priority(context: Context) -> Iterator[tuple[str, Path]]:
 
 def _priority_not_ready(context: Context) -> Iterator[Hit]:
     for name, path in _priority(context):
-        status = context.policy.nodes[name].status
-        if status != "ready":
-            message = f"the priority host {name} has status: {status}, so it receives nothing"
+        if not context.policy.nodes[name].ready:
+            message = f"the priority host {name} has {context.status_of(name)}, so it receives nothing"
             yield from both(context, path, ("hosts", name, "status"), message)
 
 
@@ -90,9 +89,9 @@ def _voters(context: Context) -> Iterator[tuple[str, Path]]:
 
 def _voter_offline(context: Context) -> Iterator[Hit]:
     for name, path in _voters(context):
-        status = context.policy.nodes[name].status
-        if status != "ready":
-            yield from both(context, path, ("hosts", name, "status"), f"the p2p voter {name} has status: {status}")
+        if not context.policy.nodes[name].ready:
+            message = f"the p2p voter {name} has {context.status_of(name)}"
+            yield from both(context, path, ("hosts", name, "status"), message)
 
 
 def _voter_without_p2p(context: Context) -> Iterator[Hit]:

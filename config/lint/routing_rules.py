@@ -88,7 +88,8 @@ def _config_key_matches_nothing(context: Context) -> Iterator[Hit]:
 
 def _target_unreachable(context: Context) -> Iterator[Hit]:
     stated = [("sync_routing", "replication_target"), ("data_plane", "min_replication_factor")]
-    path = next((path for path in stated if context.document.line(path)), None)
+    values = (context.cluster.routing.replication_target, context.cluster.plane.min_replication_factor)
+    path = next((path for path, value in zip(stated, values, strict=True) if value is not None), None)
     if path is None:
         return
     target = context.policy.replication_target

@@ -28,6 +28,10 @@ class Context:
         """Yield the hosts that may receive and are expected to answer."""
         return ((name, host, path) for name, host, path in self.hosts() if self.policy.nodes[name].ready)
 
+    def status_of(self, name: str) -> str:
+        """Return what the file says of a host's status, in words for a message."""
+        return f"status: {self.policy.nodes[name].status}" if self.cluster.hosts[name].status else "no status"
+
     def line(self, path: Path) -> int:
         """Return the line of a path, for naming it in a message."""
         return self.document.mark(path).line

@@ -74,6 +74,8 @@ def lint_document(
     findings = [*document.findings, *schema_findings]
     if cluster is not None:
         context = Context(document, cluster, policy or resolve(document, cluster))
+        wrong = {finding.key for finding in schema_findings}
         for rule in RULES:
-            findings.extend(rule.findings(context))
+            # What is wrong was left out for the rules, which must not call it absent.
+            findings.extend(finding for finding in rule.findings(context) if finding.key not in wrong)
     return sorted(set(findings), key=lambda finding: (finding.line, finding.column, finding.rule, finding.message))

@@ -20,7 +20,9 @@ KNOWN_ROLES = (
     "gpu_training_selfplay", "cpu_selfplay", "coordinator", "backbone", "proxy",
 )  # fmt: skip
 _GONE = re.compile(
-    r"\b(terminated|retired|destroyed|decommissioned|deleted|rejected|unreachable|shut ?down|no longer exists)\b", re.I
+    r"(?<!\bnot )(?<!\bnot yet )(?<!\bnever )(?<!\bno longer )\b"
+    r"(terminated|retired|destroyed|decommissioned|deleted|rejected|unreachable|shut ?down|no longer exists)\b",
+    re.I,
 )
 
 

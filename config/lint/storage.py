@@ -31,6 +31,29 @@ def _max_and_min_free(context: Context) -> Iterator[Hit]:
         yield from both(context, (_ROUTING, keys[0]), (_ROUTING, keys[1]), message)
 
 
+def _percents(context: Context) -> Iterator[tuple[str, float, Path]]:
+    routing = context.cluster.routing
+    for key in ("max_disk_usage_percent", "target_disk_usage_percent", "min_free_disk_percent"):
+        value = getattr(routing, key)
+        if value is not None:
+            yield key, value, (_ROUTING, key)
+
+
+def _percent_as_fraction(context: Context) -> Iterator[Hit]:
+    for key, value, where in _percents(context):
+        if 0 < value < 1:
+            meant = f"{value * 100:g}"
+            yield Hit(where, f"{key} {value:g} means {value:g} percent; is {meant} meant?", f"write {meant}")
+
+
+def _nothing_may_arrive(context: Context) -> Iterator[Hit]:
+    routing = context.cluster.routing
+    if routing.max_disk_usage_percent == 0:
+        yield Hit((_ROUTING, "max_disk_usage_percent"), "max_disk_usage_percent 0 lets no disk receive anything")
+    if routing.min_free_disk_percent == 100:
+        yield Hit((_ROUTING, "min_free_disk_percent"), "min_free_disk_percent 100 lets no disk receive anything")
+
+
 def _drives(context: Context) -> Iterator[tuple[str, str, Path]]:
     for index, item in enumerate(context.cluster.routing.allowed_external_storage or ()):
         yield item.host, item.path, (_ROUTING, "allowed_external_storage", index)
@@ -40,7 +63,7 @@ def _drive_on_absent_host(context: Context) -> Iterator[Hit]:
     for host, path, where in _drives(context):
         node = context.policy.nodes.get(host)
         if node is not None and node.status != "ready":
-            message = f"the drive {path} of {host} receives nothing: its status is {node.status}"
+            message = f"the drive {path} of {host} receives nothing: the host has {context.status_of(host)}"
             yield from both(context, where, ("hosts", host, "status"), message)
 
 
@@ -94,6 +117,20 @@ RULES = (
         "max_disk_usage_percent and min_free_disk_percent add up to more than 100",
         "lower one of the two: together at most 100",
         _max_and_min_free,
+    ),
+    LintRule(
+        "percent-as-fraction",
+        Severity.WARNING,
+        "a percentage below one, as if it were a fraction",
+        "write percent: 90, not 0.9",
+        _percent_as_fraction,
+    ),
+    LintRule(
+        "nothing-may-arrive",
+        Severity.WARNING,
+        "a disk limit that no disk can keep, so that nothing is received anywhere",
+        "write a limit that leaves room, such as 70 for the maximum and 15 for what stays free",
+        _nothing_may_arrive,
     ),
     LintRule(
         "drive-on-absent-host",

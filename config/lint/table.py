@@ -16,7 +16,7 @@ FORM_RULES: tuple[tuple[str, str, str], ...] = (
     ("wrong-type", "a value of the wrong type, such as text for a number", "write the type that is named"),
     ("wrong-value", "a value out of range, without its unit, or none of those allowed", "write one that is allowed"),
     ("missing-key", "an item lacks a key that it needs", "add the key"),
-    ("host-name", "a host's name holds `:`, `/`, `@` or a blank, or begins with `-`", "rename the host"),
+    ("host-name", "a host's name holds `:`, `/`, `@` or a blank, begins with `-`, or is `..`", "rename the host"),
     ("rule-selector", "a rule's selector cannot be understood", "see the selector language"),
     ("landing-template", "a landing template cannot be read backwards, from a file to its key", "see `landing`"),
 )

@@ -56,6 +56,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _inner_folder(value: str) -> str:
+    """A folder below another one: what leads out of that one would be written where nobody said."""
+    if value.startswith(("/", "~")) or ".." in value.split("/"):
+        raise PydanticCustomError("inner-folder", "{found} leads out of the drive's path", {"found": repr(value)})
+    return value
+
+
 def as_list(value: Any) -> Any:
     """Wrap a single item: one string or mapping is as good as a list of one."""
     return [value] if isinstance(value, str | dict) else value
@@ -70,6 +77,7 @@ Size = Annotated[int, BeforeValidator(_with_unit(parse_size, "10 GiB")), Field(g
 Rate = Annotated[int, BeforeValidator(_with_unit(parse_rate, "20MB/s")), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, allow_inf_nan=False)]
 Address = Annotated[str, AfterValidator(_address)]
+InnerFolder = Annotated[str, AfterValidator(_inner_folder)]
 NameList = list[str]
 Anything = Any
 """A value that no part of syncdeck reads; kept as it is."""

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.schema.base import Anything, NameList, Section
+from config.schema.base import NameList, Section
 from config.schema.data_plane import DataPlane
+from config.schema.foreign import Consolidation, DiskManagement, EloSync, Protocols, ProviderTimeouts
 from config.schema.host import Host, HostName
-from config.schema.sections import AutoSync, Consolidation, EloSync, SyncRouting
+from config.schema.sections import AutoSync, SyncRouting
 
 
 class ClusterFile(Section):
@@ -22,9 +23,9 @@ class ClusterFile(Section):
     p2p_voters: NameList | None = None
     elo_sync: EloSync | None = None
     consolidation: Consolidation | None = None
-    disk_management: Anything = None
-    protocols: Anything = None
-    provider_timeouts: Anything = None
+    disk_management: DiskManagement | None = None
+    protocols: Protocols | None = None
+    provider_timeouts: dict[str, ProviderTimeouts | None] | None = None
 
     @property
     def routing(self) -> SyncRouting:

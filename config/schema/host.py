@@ -82,10 +82,11 @@ class Host(Section):
 
 def _host_name(name: str) -> str:
     """A name becomes part of keys (``path@name``) and of places (``name:/drive``), so it holds none of these."""
-    if not name or name.startswith("-") or any(c in ":/@" or c.isspace() or not c.isprintable() for c in name):
+    wrong = any(c in ":/@" or c.isspace() or not c.isprintable() for c in name)
+    if wrong or not name or name.startswith("-") or name in (".", ".."):
         raise PydanticCustomError(
             "host-name",
-            "{found} cannot be a host's name: no `:`, `/`, `@` or blanks, no leading `-`",
+            "{found} cannot be a host's name: no `:`, `/`, `@` or blanks, no leading `-`, not `.` or `..`",
             {"found": repr(name)},
         )
     return name

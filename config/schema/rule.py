@@ -77,7 +77,7 @@ class Place(Section):
 class Rule(Section):
     """One rule. The first rule of the file that matches an entry decides; the built-in ones come last."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     match: RuleMatchSection | None = None
     place: Annotated[list[Place], BeforeValidator(as_list), Field(min_length=1)]
     priority: Annotated[int, BeforeValidator(_priority)] = PRIORITIES["normal"]

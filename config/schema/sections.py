@@ -1,4 +1,4 @@
-"""The users' own sections beside hosts: sync_routing, auto_sync, and those that only lint looks at."""
+"""The users' own sections beside hosts that syncdeck acts on: sync_routing and auto_sync."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from config.schema.base import Anything, Integer, NameList, Number, Percent, Port, Seconds, Section
+from config.schema.base import Anything, InnerFolder, Integer, NameList, Number, Percent, Seconds, Section
 from config.schema.rule import Rule
 
 
@@ -28,10 +28,10 @@ class ExcludedHost(Section):
 class Subdirs(Section):
     """Folders of an external drive, relative to its path."""
 
-    games: str | None = None
-    npz: str | None = None
-    models: str | None = None
-    checkpoint: str | None = None
+    games: InnerFolder | None = None
+    npz: InnerFolder | None = None
+    models: InnerFolder | None = None
+    checkpoint: InnerFolder | None = None
 
 
 class ExternalStorage(Section):
@@ -96,27 +96,3 @@ class AutoSync(Section):
     host_bandwidth_overrides: (
         Annotated[dict[str, Annotated[Number, Field(gt=0)]], BeforeValidator(_without_nulls)] | None
     ) = None
-
-
-class EloSync(Section):
-    """``elo_sync``: not ours to act on; lint checks the names in it."""
-
-    coordinator: str | None = None
-    sync_port: Port | None = None
-    sync_interval: Seconds | None = None
-    divergence_threshold: Number | None = None
-    transports: NameList | None = None
-
-
-class Consolidation(Section):
-    """``consolidation``: not ours to act on; lint checks the names in it."""
-
-    enabled: bool | None = None
-    min_disk_free_gb: Number | None = None
-    max_cpu_percent: Percent | None = None
-    min_games_to_consolidate: Integer | None = None
-    max_games_per_batch: Integer | None = None
-    eligible_roles: NameList | None = None
-    excluded_nodes: NameList | None = None
-    prefer_nodes_with_most_data: bool | None = None
-    consolidation_interval_seconds: Seconds | None = None

@@ -20,6 +20,16 @@ CASES = [
         "ssh_host: 10.0.0.7",
     ),
     trap("8 no address", "no-address", cluster(host("alpha", tailscale_ip=None, ssh_host=None)), "alpha:"),
+    trap(
+        "address with a port",
+        "odd-ssh-host",
+        cluster(host("alpha", ssh_host="a.example:2201")),
+        "ssh_host: a.example:2201",
+    ),
+    trap(
+        "octal address", "odd-ssh-host", cluster(host("alpha", ssh_host="198.51.100.012")), "ssh_host: 198.51.100.012"
+    ),
+    trap("address of nobody", "odd-ssh-host", cluster(host("alpha", ssh_host="0.0.0.0")), "ssh_host: 0.0.0.0"),
     trap("8 proxy ignored", "ssh-proxy-ignored", cluster(host("alpha", ssh_proxy="jump")), "ssh_proxy: jump"),
     trap("9 gpu none", "gpu-none", cluster(host("alpha", gpu="none")), "gpu: none"),
     trap(

@@ -28,6 +28,26 @@ CASES = [
         cluster(sections="sync_routing: {priority_hosts: [alhpa]}\n"),
         "sync_routing: {priority_hosts: [alhpa]}",
     ),
+    trap(
+        "percent as a fraction",
+        "percent-as-fraction",
+        cluster(sections="sync_routing:\n  max_disk_usage_percent: 0.9\n  min_free_disk_percent: 0\n"),
+        "max_disk_usage_percent: 0.9",
+    ),
+    trap(
+        "no room anywhere",
+        "nothing-may-arrive",
+        cluster(sections="sync_routing:\n  max_disk_usage_percent: 0\n  min_free_disk_percent: 100\n"),
+        "max_disk_usage_percent: 0",
+        "min_free_disk_percent: 100",
+    ),
+    trap(
+        "rules at the top",
+        "misplaced-key",
+        cluster(sections="rules:\n  - {name: a, place: all}\nauto_sync:\n  replication_target: 2\n"),
+        "rules:",
+        "replication_target: 2",
+    ),
     trap("name twice", "repeated-name", cluster(sections="p2p_voters:\n  - alpha\n  - alpha\n"), "- alpha"),
     trap(
         "unknown config key",

@@ -29,7 +29,14 @@ def test_a_key_that_is_absent_is_marked_at_its_nearest_parent():
 
 @pytest.mark.parametrize(
     ("text", "line", "column"),
-    [("a: [1\n", 2, 1), ("\ta: 1\n", 1, 1), ("ok: 1\nx: *nothing\n", 2, 4), ("a: b: c\n", 1, 5)],
+    [
+        ("a: [1\n", 2, 1),
+        ("\ta: 1\n", 1, 1),
+        ("ok: 1\nx: *nothing\n", 2, 4),
+        ("a: b: c\n", 1, 5),
+        ("ok: 1\nx: a\x00b\n", 2, 5),
+        ("x:\n  *: 50\n", 2, 4),
+    ],
 )
 def test_broken_yaml_is_a_finding_with_line_and_column(text, line, column):
     document = parse_document(text, "f")
@@ -75,3 +82,13 @@ def test_python_objects_in_the_file_are_refused():
 
 def test_the_digest_changes_with_every_byte():
     assert parse_document("a: 1\n", "f").digest != parse_document("a: 1 \n", "f").digest
+
+
+def test_keys_repeated_on_one_line_are_told_apart_by_their_columns():
+    [finding] = parse_document("hosts: {a: [{cpus: 1, cpus: 2}]}\n", "f").findings
+    assert (finding.key, finding.remedy) == ("hosts.a[1].cpus", "keep one of line 1, column 14 and line 1, column 23")
+
+
+def test_two_merges_into_one_mapping_are_a_repeated_key():
+    document = parse_document("a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a\n", "f")
+    assert [(finding.rule, finding.line) for finding in document.findings] == [("duplicate-key", 4)]

@@ -73,6 +73,13 @@ def test_an_excluded_host_gets_no_games_and_no_npz_and_models_only_if_it_says_so
     assert policy.receives("alpha", GAMES).line == 3
 
 
+def test_models_left_to_an_excluded_host_are_explained_by_the_line_that_leaves_them():
+    text = "sync_routing:\n  excluded_hosts:\n    - name: alpha\n      receive_models: true\n"
+    decision = loaded(sections=text).policy.receives("alpha", MODELS)
+    assert (decision.receives, decision.line) == (True, 4)
+    assert "receive_models: true" in decision.because
+
+
 def test_auto_sync_exclusion_keeps_everything_away():
     policy = loaded(sections="auto_sync: {exclude_hosts: [alpha]}\n").policy
     assert not any(policy.receives("alpha", kind).receives for kind in DataType)

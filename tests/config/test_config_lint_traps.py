@@ -79,3 +79,47 @@ def test_style_and_units_are_notes_and_lost_data_is_more():
     assert {severity[rule] for rule in notes} == {Severity.NOTE}
     assert severity["excluded-and-external"] is Severity.ERROR
     assert severity["duplicate-tailscale-ip"] is Severity.ERROR
+
+
+@pytest.mark.parametrize("address", ["2001:db8::9", "'[2001:db8::9]'", "admin@198.51.100.9", "ssh3.example"])
+def test_every_address_that_can_be_dialled_is_left_alone(address):
+    assert "odd-ssh-host" not in rule_ids(cluster(host("alpha", ssh_host=address)))
+
+
+@pytest.mark.parametrize("note", ["not yet retired", "was never terminated", "not deleted"])
+def test_a_note_that_denies_it_is_no_obituary(note):
+    assert "ready-but-gone" not in rule_ids(cluster(host("alpha", note=note)))
+
+
+@pytest.mark.parametrize("value", ["three", "-1", "null", "[3]"])
+def test_a_target_that_is_wrong_or_null_is_not_said_to_be_the_default(value):
+    text = cluster(sections=f"sync_routing:\n  replication_target: {value}\n")
+    assert "replication-target-unreachable" not in rule_ids(text)
+
+
+def test_a_value_of_the_wrong_type_is_not_also_called_absent():
+    assert "missing-status" not in rule_ids(cluster(host("alpha", status="true")))
+
+
+def test_a_host_without_a_status_is_not_said_to_have_one():
+    text = cluster(
+        host("alpha", status=None), sections="p2p_voters: [alpha]\nsync_routing: {priority_hosts: [alpha]}\n"
+    )
+    said = [f.message for f in lint(text, "f") if f.rule in ("voter-offline", "priority-not-ready")]
+    assert len(said) == 4
+    assert all("has no status" in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("section", "near"),
+    [
+        ("disk_management:\n  rotating_pool:\n    quota_percnt: 10\n", "quota_percent"),
+        ("protocols:\n  swim:\n    bind_prt: 7947\n", "bind_port"),
+        ("protocols:\n  raft:\n    auto_unlock_tim: 300.0\n", "auto_unlock_time"),
+        ("provider_timeouts:\n  vast:\n    peer_timeot: 60\n", "peer_timeout"),
+    ],
+)
+def test_a_misspelt_key_of_every_known_section_names_the_nearest(section, near):
+    [finding] = lint(cluster(sections=section), "f")
+    assert (finding.rule, finding.severity) == ("unknown-key", Severity.WARNING)
+    assert f"is {near} meant?" in finding.message

@@ -6,7 +6,7 @@ from cluster_text import FLEET, TEMPLATE, cluster, host, loaded
 from config.errors import ConfigError
 from config.lint import lint
 from config.load import find_config, load, load_text
-from config.types import DataType
+from config.types import DataType, Severity
 
 
 @pytest.mark.parametrize(("path", "hosts"), [(FLEET, 42), (TEMPLATE, 7)], ids=["fleet", "template"])
@@ -61,7 +61,7 @@ def test_unknown_keys_are_kept_and_can_be_asked_for():
         (cluster(host("alpha", ssh_host="'-oProxyCommand=x'")), 3, "hosts.alpha.ssh_host", "correct"),
         (cluster("  alpha:\n"), 2, "hosts.alpha", "key: value"),
         (cluster("  12: {ssh_host: a}\n"), 2, "hosts.12", "quotes"),
-        (cluster("  'a:b': {ssh_host: a}\n"), 2, "hosts.a:b", "correct"),
+        (cluster("  'a:b': {ssh_host: a}\n"), 2, "hosts.a:b", "rename"),
         (cluster(sections="sync_routing: {max_disk_usage_percent: 170}\n"), 1, "sync_routing.max", "correct"),
         (cluster(sections="sync_routing: {priority_hosts: alpha}\n"), 1, "sync_routing.priority_hosts", "list"),
         (cluster(sections="sync_routing: {excluded_hosts: [{reason: x}]}\n"), 1, "sync_routing.excluded", "name"),
@@ -171,3 +171,51 @@ def test_without_any_file_the_error_names_every_place_that_was_tried(tmp_path):
 def test_the_policy_has_a_decision_for_every_host_and_type():
     policy = load(FLEET).policy
     assert set(policy.decisions) == {(name, kind) for name in policy.nodes for kind in DataType}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("123", "a number: 123"),
+        ("1.5", "a number: 1.5"),
+        ("null", "nothing"),
+        ("on", "true or false"),
+        ("'..'", "'..'"),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_blamed_on_its_own_line(name, said):
+    text = cluster(host("alpha"), host(name, 8))
+    [finding] = [finding for finding in lint(text, "f") if finding.severity is Severity.ERROR]
+    assert (text.splitlines()[finding.line - 1].strip(), finding.column) == (f"{name}:", 3)
+    assert said in finding.message
+    assert finding.key.startswith("hosts.")
+
+
+@pytest.mark.parametrize("folder", ["../elsewhere", "/srv", "~/games", "raw/../../x"])
+def test_a_folder_that_leads_out_of_its_drive_is_refused(folder):
+    text = cluster(
+        sections="sync_routing:\n  allowed_external_storage:\n"
+        f"    - {{host: alpha, path: /Volumes/D, subdirs: {{games: {folder}}}}}\n"
+    )
+    with pytest.raises(ConfigError, match="leads out of") as caught:
+        load_text(text, "f")
+    assert caught.value.key == "sync_routing.allowed_external_storage[1].subdirs.games"
+
+
+def test_a_missing_key_names_the_misspelt_one_that_stands_for_it():
+    text = cluster(sections="sync_routing:\n  allowed_external_storage:\n    - {host: alpha, pth: /Volumes/D}\n")
+    with pytest.raises(ConfigError, match="has no `path`; is `pth` meant for it"):
+        load_text(text, "f")
+
+
+def test_a_byte_that_is_no_text_is_shown_with_its_place(tmp_path):
+    file = tmp_path / "latin.yaml"
+    file.write_bytes("hosts:\n  alpha:\n    note: café\n".encode("latin-1"))
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert (caught.value.line, caught.value.column) == (3, 14)
+
+
+def test_what_stands_alone_is_named_as_it_is_written():
+    text = cluster(sections="sync_routing:\n  rules:\n    - {name: a, place: node=nobody}\n")
+    assert "sync_routing.rules[1].place" in {finding.key for finding in lint(text, "f")}
