@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -188,11 +188,29 @@ def _start(
         output.line(f"syncdeck {version()}")
         raise typer.Exit(ExitCode.DONE)
     if context.invoked_subcommand is not None:
+        _refuse_before_a_command({"--no-ui": no_ui, "--once": once, "--observe": observe, "--lab": lab})
+        if json_output:
+            context.default_map = _json_everywhere()
         return ExitCode.DONE
     _refuse_odd_combinations(no_ui, once, lab, json_output)
     if no_ui:
         return headless(settings, HeadlessOptions(once, observe or read_only, log_json, json_output))
     return console(settings, ConsoleOptions(lab, observe, log_json))
+
+
+def _refuse_before_a_command(given: dict[str, bool]) -> None:
+    for option, said in given.items():
+        if said:
+            raise typer.BadParameter(f"{option} starts an engine or a console; a command does neither")
+
+
+def _json_everywhere() -> dict[str, Any]:
+    """Return click's defaults for ``syncdeck --json COMMAND``: what stands before a command holds for it too."""
+    defaults: dict[str, Any] = {}
+    for group, commands in COMMANDS.items():
+        inner: dict[str, Any] = {name: {"json_output": True} for name in commands if name}
+        defaults |= {group: {"json_output": True, **inner}} if group else inner
+    return defaults
 
 
 def _refuse_odd_combinations(no_ui: bool, once: bool, lab: bool, json_output: bool) -> None:

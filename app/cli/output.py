@@ -11,10 +11,20 @@ from typing import Any, TextIO
 
 from app.cli.human import clean
 from app.cli.table import Column, render
+from engine.errors import ErrorClass, SyncdeckError
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr print any file name: what their encoding lacks shows as an escape."""
+    """Let stdout and stderr print any file name: what their encoding lacks shows as an escape.
+
+    A standard stream that the caller closed is opened onto nothing: else the next file to be opened, a database
+    perhaps, would have its number, and a child's messages would be written into it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -22,8 +32,8 @@ def prepare_streams() -> None:
 
 
 def line(words: str = "") -> None:
-    """Write one line of data, as it is."""
-    _write(sys.stdout, words + "\n")
+    """Write one line of data, as it is. Raises SyncdeckError where it cannot be written."""
+    _data(words + "\n")
 
 
 def text(words: str) -> None:
@@ -38,7 +48,7 @@ def note(words: str) -> None:
 
 def passing(words: str = "") -> None:
     """Show what is going on, on stderr where that is a terminal, until the next call; "" takes it away."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         _write(sys.stderr, "\r\x1b[K" + clean(words)[: shutil.get_terminal_size().columns - 1])
 
 
@@ -57,23 +67,44 @@ async def json_array(items: AsyncIterable[Any]) -> None:
     """Write a JSON array item by item as they come: a million entries need no memory."""
     opened = False
     async for item in items:
-        _write(sys.stdout, (",\n" if opened else "[\n") + json.dumps(item, allow_nan=False))
+        _data((",\n" if opened else "[\n") + json.dumps(item, allow_nan=False))
         opened = True
     line("\n]" if opened else "[]")
 
 
 def terminal_width() -> int | None:
     """Return the width of the terminal that stdout is, or None when it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _data(text: str) -> None:
+    if sys.stdout is None:
+        raise _unwritable("it is closed")
+    _write(sys.stdout, text)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed by the caller
+        return
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        # Onto nothing, so that neither the next line nor the interpreter's exit complains again; the command goes
-        # on to its end, because its exit code is an answer too.
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stream.fileno())
-        os.close(nothing)
+        # The command goes on to its end, because its exit code is an answer too.
+        _onto_nothing(stream)
+    except OSError as error:
+        _onto_nothing(stream)
+        if stream is sys.stdout:
+            raise _unwritable(error.strerror or str(error)) from error
+
+
+def _onto_nothing(stream: TextIO) -> None:
+    """Point a stream at nothing, so that neither the next line nor the interpreter's exit complains again."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
+
+
+def _unwritable(cause: str) -> SyncdeckError:
+    remedy = "send it to a terminal, a pipe or a file on a disk with room"
+    return SyncdeckError("write the answer to", "stdout", cause, remedy, ErrorClass.CONFIG)
