@@ -6,40 +6,55 @@ pointing at it. Whatever lies there must neither be imported in place of ours no
 
 from __future__ import annotations
 
+# Only what the interpreter has loaded by itself before this line: everything else, even of the standard library, may
+# be shadowed until main() has cleaned the path.
 import os
+import site
 import sys
-import sysconfig
-from collections.abc import Sequence
-from contextlib import suppress
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 HOME = os.path.dirname(os.path.realpath(__file__))
 ROOMS = ("app", "widgets", "engine", "config")
 
 
-class _OurRooms(MetaPathFinder):
+class _OurRooms:
     """Finds our four packages beside this file, before anybody else's finder is asked."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return the spec of one of our packages; None for every other name."""
-        return PathFinder.find_spec(fullname, [HOME]) if fullname in ROOMS else None
+        if fullname not in ROOMS:
+            return None
+        from importlib.machinery import PathFinder
+
+        return PathFinder.find_spec(fullname, [HOME])
 
 
 def _own_paths() -> set[str]:
     """Return the folders that stay on the path even where the user's settings name them too."""
-    interpreter = {os.path.realpath(path) for path in sysconfig.get_paths().values()}
-    return {HOME} | interpreter
+    library = os.path.dirname(os.path.realpath(os.__file__))
+    packages = {os.path.realpath(path) for path in site.getsitepackages()}
+    return {HOME, library, os.path.join(library, "lib-dynload")} | packages
+
+
+def _working_folder() -> set[str]:
+    """Return the working folder; nothing when it was removed, which shadows nothing."""
+    try:
+        return {os.getcwd()}
+    except FileNotFoundError:
+        return set()
 
 
 def _drop_foreign_paths() -> None:
     """Take the working folder and the entries of PYTHONPATH off the path."""
     foreign = {os.path.realpath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry}
-    with suppress(FileNotFoundError):  # a working folder that was removed shadows nothing
-        foreign.add(os.getcwd())
+    foreign |= _working_folder()
     foreign -= _own_paths()
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) not in foreign]
     if HOME not in sys.path:

@@ -27,6 +27,9 @@ for package in (app, config, engine, widgets, textual):
 def hostile(tmp_path: Path) -> Path:
     """Return a folder with packages of our names, and of a library that we need, that must never be imported."""
     folder = tmp_path / "their code"
+    folder.mkdir()
+    for name in ("typing", "yaml", "sysconfig"):
+        (folder / f"{name}.py").write_text(f"raise SystemExit('the foreign {name} was imported')\n")
     for name in ("app", "engine", "config", "widgets", "textual"):
         package = folder / name
         package.mkdir(parents=True)
