@@ -216,6 +216,7 @@ class LocationView:
     total_bytes: int | None
     used_bytes: int | None
     paused: bool = False
+    everything_paused: bool = False
     failing: bool = False
     draining: bool = False
     allowed_percent: float | None = None

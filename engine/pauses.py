@@ -49,6 +49,9 @@ class Pauses:
         chosen = self._chosen(nodes) if nodes else set(self._fleet.paused)
         await self._keep(self._fleet.paused - chosen)
         await self._audit("resume", ", ".join(sorted(chosen)) or "everything")
+        if EVERYWHERE in self._fleet.paused:
+            still = "everything is still paused: `syncdeck resume` without a node lifts that"
+            return ActionResult(0, f"{_named(nodes)} is not paused by itself any more, but {still}")
         return ActionResult(len(chosen), f"resumed {_named(nodes)}")
 
     def _chosen(self, nodes: tuple[str, ...]) -> set[str]:

@@ -167,7 +167,8 @@ class Fleet:
                 total_bytes=held.total_bytes,
                 used_bytes=held.used_bytes,
                 allowed_percent=self.disk_allowed(root.node_id),
-                paused="*" in self.paused or root.node_id in self.paused,
+                paused=self.is_paused(root.node_id),
+                everything_paused="*" in self.paused,
                 failing=root.node_id in failing,
                 draining=root.node_id in self.draining,
             )
@@ -183,7 +184,7 @@ class Fleet:
         for node_id in self.policy.nodes:
             status = self.status(node_id)
             if self.is_paused(node_id):
-                closed[node_id] = f"{node_id} is paused" if node_id in self.paused else "everything is paused"
+                closed[node_id] = "everything is paused" if "*" in self.paused else f"{node_id} is paused"
             elif status.state is NodeState.UNUSED:
                 closed[node_id] = f"{node_id} is not in use: {status.reason}"
             elif status.state not in (NodeState.UP, NodeState.UNKNOWN):

@@ -58,6 +58,8 @@ def obstacle(view: LocationView | None, location: str) -> Obstacle | None:
     """Return why a location can neither give nor take now, or None when it can."""
     if view is None:
         return Obstacle("unknown", f"{location} is no location of the fleet", "check its name and the host's status")
+    if view.everything_paused:
+        return Obstacle("paused", "everything is paused", "`syncdeck resume`")
     if view.paused:
         return Obstacle("paused", f"{view.node_id} is paused", f"`syncdeck resume {view.node_id}`")
     if view.node_state is not NodeState.UP:

@@ -211,3 +211,12 @@ def test_nohup_is_respected(site: Site, started: Callable[..., subprocess.Popen[
     os.kill(engine.pid, signal.SIGHUP)
     assert syncdeck("plan", "--state", site.state).code == 0
     assert engine.poll() is None
+
+
+def test_resuming_one_node_does_not_claim_to_lift_the_pause_of_everything(site: Site, syncdeck: Syncdeck) -> None:
+    assert syncdeck(*site.options, "pause").code == 0
+    answer = syncdeck(*site.options, "resume", "here")
+    assert answer.code == 0
+    assert "everything is still paused: `syncdeck resume` without a node lifts that" in answer.out
+    assert syncdeck(*site.options, "resume").out == "resumed everything\n"
+    assert syncdeck(*site.options, "resume", "here").out == "resumed here\n"

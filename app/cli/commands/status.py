@@ -65,7 +65,8 @@ async def _status(settings: Settings, json_output: bool) -> int:
 def _print(view: StatusView) -> None:
     engine = view.engine
     detail = f" ({engine.detail})" if engine.detail else ""
-    output.text(f"engine {engine.state}{detail}, {engine.mode}, node {engine.node_id}, pid {engine.pid}")
+    who = f"node {engine.node_id}" if engine.state == "offline" else f"node {engine.node_id}, pid {engine.pid}"
+    output.text(f"engine {engine.state}{detail}, {engine.mode}, {who}")
     output.text(f"config {engine.config}")
     output.text(
         f"{human.count(view.entries_total, 'entry')}, {human.count(view.replicas_total, 'copy')}, "
