@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from config.types import OnFinding
 from engine.clock import Clock
+from engine.health.telling import FINDING, RECOVERY, Change, Telling
 from engine.views import FindingView
 
 log = logging.getLogger(__name__)
@@ -17,43 +18,70 @@ log = logging.getLogger(__name__)
 COMMAND_TIMEOUT_SECONDS = 30.0
 
 
-class FindingNotifier:
-    """Runs ``data_plane.on_finding`` without a shell, at most once per finding and interval.
+MOST_AT_ONCE = 4
+"""Commands that run at the same time: five hundred nodes that fail together start no five hundred processes."""
 
-    The command gets the event on standard input as one JSON object: ``event`` ("finding" or "recovery")
-    and the finding's fields. Its arguments may hold ``{id}``, ``{severity}``, ``{subject}``, ``{message}``.
+
+class FindingNotifier:
+    """Runs ``data_plane.on_finding`` without a shell, at most once per finding, kind of news and interval.
+
+    What changed within the interval is told when that is over, if it is still news. The command gets the event on
+    standard input as one JSON object: ``event`` ("finding" or "recovery") and the finding's fields. Its arguments may
+    hold ``{id}``, ``{severity}``, ``{subject}``, ``{message}``.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._last_run: dict[tuple[str, str], float] = {}
+        self._telling = Telling()
+        self._setting: OnFinding | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     def notify(
         self, setting: OnFinding | None, appeared: Sequence[FindingView], recovered: Sequence[FindingView]
     ) -> None:
-        """Start the command for each change that is due; returns at once."""
+        """Take in what changed and start the command for what is due; returns at once."""
+        self._setting = setting
+        for event, findings in ((FINDING, appeared), (RECOVERY, recovered)):
+            for finding in findings:
+                self._telling.changed(Change(event, finding))
+        self._start_what_is_due()
+
+    def _start_what_is_due(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        setting = self._setting
         if setting is None or not setting.command:
             return
-        for event, findings in (("finding", appeared), ("recovery", recovered)):
-            for finding in findings:
-                if self._due(event, finding.id, setting.min_interval_seconds):
-                    task = asyncio.get_running_loop().create_task(_run(setting.command, event, finding))
-                    self._running.add(task)
-                    task.add_done_callback(self._running.discard)
+        loop, now = asyncio.get_running_loop(), self._clock.monotonic()
+        while len(self._running) < MOST_AT_ONCE:
+            change = self._telling.take(now, setting.min_interval_seconds)
+            if change is None:
+                break
+            task = loop.create_task(self._tell(setting.command, change))
+            self._running.add(task)
+            task.add_done_callback(self._told)
+        due = self._telling.next_due(setting.min_interval_seconds)
+        if due is not None and due > now:
+            self._timer = loop.call_later(due - now, self._start_what_is_due)
 
-    def _due(self, event: str, finding_id: str, interval_seconds: float) -> bool:
-        now = self._clock.monotonic()
-        last = self._last_run.get((event, finding_id))
-        if last is not None and now - last < interval_seconds:
-            return False
-        self._last_run[(event, finding_id)] = now
-        return True
+    async def _tell(self, command: Sequence[str], change: Change) -> None:
+        try:
+            await _run(command, change.event, change.finding)
+        finally:
+            self._telling.done(change)
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start_what_is_due()
 
     async def close(self) -> None:
-        """Wait for commands that run; each is bounded by its time limit."""
-        if self._running:
+        """Wait for all that is due to be told; each command is bounded by its time limit."""
+        while self._running:
             await asyncio.wait(self._running)
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 async def _run(command: Sequence[str], event: str, finding: FindingView) -> None:
