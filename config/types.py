@@ -196,7 +196,7 @@ class SshSettings:
 
 @dataclass(frozen=True, slots=True)
 class OnFinding:
-    """A command run (without a shell) for each new finding and each recovery, of one finding at most once per interval."""
+    """A command run (without a shell) for each new finding and recovery, at most once per finding and interval."""
 
     command: tuple[str, ...]
     min_interval_seconds: float = 60.0
