@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.types import Severity
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
+from engine.health.levels import CRITICAL, KEY_ROUTING, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
 from engine.views import FindingView
 from engine.words import counted
 
@@ -81,5 +81,5 @@ def _lint(inputs: HealthInputs, severity: Severity) -> Iterator[FindingView]:
             subject=first.file,
             message=f"{counted(len(found), f'configuration {severity.value}')}; line {first.line}: {first.message}",
             remedy=f"{first.remedy} (all of them: `syncdeck config lint {first.file}`)",
-            key=None,
+            key=KEY_ROUTING,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.types import Thresholds
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_EMERGENCY, KEY_RESCAN, NOTE, WARNING
+from engine.health.levels import CRITICAL, KEY_ARCHIVE, KEY_EMERGENCY, KEY_RESCAN, NOTE, WARNING
 from engine.inventory.fleet import location_node
 from engine.model import LocationState
 from engine.planner.obstacles import location_remedy
@@ -86,7 +86,7 @@ def _over_max(view: StorageView, percent: float, inputs: HealthInputs) -> Findin
         subject=view.label,
         message=f"{view.label} is at {percent:.0f} % of at most {view.max_percent:.0f} %{held_up}",
         remedy=f"free {_excess(view)} on {view.node}, or raise {setting}; an emergency sync may fill it to the floor",
-        key=KEY_EMERGENCY if waiting else None,
+        key=KEY_EMERGENCY if waiting else KEY_ARCHIVE,
     )
 
 
@@ -102,7 +102,7 @@ def _filling(view: StorageView, limits: Thresholds) -> Iterator[FindingView]:
             subject=view.label,
             message=f"{view.label} is at {percent:.0f} %, over the target of {target} % (at most {most} %){when}",
             remedy=f"free {_excess(view)} on {view.node} before {most} % stops what is sent there",
-            key=None,
+            key=KEY_ARCHIVE,
         )
     elif when:
         yield FindingView(
@@ -111,7 +111,7 @@ def _filling(view: StorageView, limits: Thresholds) -> Iterator[FindingView]:
             subject=view.label,
             message=f"{view.label} reaches {view.max_percent:.0f} % in {span_text(left or 0.0)} at this rate",
             remedy=f"see what grows on {view.node}, free space, or let less be sent there",
-            key=None,
+            key=KEY_ARCHIVE,
         )
 
 

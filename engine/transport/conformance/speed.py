@@ -6,9 +6,10 @@ from engine.clock import Clock
 from engine.errors import NodeUnreachable, SyncdeckError
 from engine.transport.conformance.bench import Bench, Broken
 from engine.transport.conformance.check import CheckResult, Verdict
+from engine.words import size_text
 
-SPEED_BYTES = 64 << 20
-NAME, PROMISE = "speed", "64 MiB arrive, verified and flushed to disk"
+SPEED_BYTES = 64_000_000
+NAME, PROMISE = "speed", "64 MB arrive, verified and flushed to disk"
 
 
 async def measure(bench: Bench, clock: Clock, size: int = SPEED_BYTES) -> CheckResult:
@@ -28,7 +29,7 @@ async def measure(bench: Bench, clock: Clock, size: int = SPEED_BYTES) -> CheckR
     except (Broken, SyncdeckError) as problem:
         cause, remedy = problem.cause, problem.remedy
         return CheckResult(NAME, PROMISE, Verdict.FAILED, clock.monotonic() - began, cause=cause, remedy=remedy)
-    detail = f"{size >> 20} MiB in {seconds:.2f} s"
+    detail = f"{size_text(size)} in {seconds:.2f} s"
     return CheckResult(
         NAME, PROMISE, Verdict.PASSED, clock.monotonic() - began, detail=detail, bytes_per_second=size / seconds
     )

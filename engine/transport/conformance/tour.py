@@ -24,8 +24,9 @@ from engine.transport.conformance.suite import ALL, by_name, run_check
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
 from engine.transport.types import TransportAdapter
+from engine.words import size_text
 
-NEEDED_BYTES = 512 << 20
+NEEDED_BYTES = 500_000_000
 """What must be free on either end before anything is written: no disk is filled for a test."""
 SERVES = "serves"
 
@@ -113,7 +114,7 @@ def _ensure_room(place: Place) -> None:
         raise SyncdeckError(
             "test transports with",
             place.endpoint.node_id,
-            f"{place.free_bytes >> 20} MiB are free there, and {NEEDED_BYTES >> 20} MiB are needed",
+            f"{size_text(place.free_bytes)} are free there, and {size_text(NEEDED_BYTES)} are needed",
             "free some space; no disk is filled for a test",
             ErrorClass.NO_SPACE,
         )
