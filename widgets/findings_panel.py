@@ -18,7 +18,8 @@ class FindingsPanel(Panel[FindingsModel]):
     def lay_out(self, model: FindingsModel, width: int) -> Sheet:
         """Return the findings at this width; the keys stand in one column at the right."""
         self.set_tone(model.worst)
-        self.border_subtitle = "sorted by what would be lost" if len(model.rows) > 1 else ""
+        order = "sorted by what would be lost" if len(model.rows) > 1 else ""
+        self.border_subtitle = " · ".join(words for words in (model.note, order) if words)
         if not model.rows:
             return Sheet((Row(None, ((Span(model.calm.text, model.calm.tone),),)),))
         actions = max((len(f"{row.action_key} {row.action}") for row in model.rows), default=0)

@@ -16,6 +16,16 @@ from widgets.text import Line, Span, Tone
 from widgets.toned import TonedView
 
 CURSOR_GLYPH = "▸"
+LIST_BINDINGS = (
+    Binding("up,k", "cursor(-1)", "Up", show=False),
+    Binding("down,j", "cursor(1)", "Down", show=False),
+    Binding("pageup", "page(-1)", "Page up", show=False),
+    Binding("pagedown", "page(1)", "Page down", show=False),
+    Binding("home,g", "edge(-1)", "First", show=False),
+    Binding("end,G", "edge(1)", "Last", show=False),
+    Binding("enter", "choose", "Open", show=False),
+)
+"""The keys of everything that has a cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +62,7 @@ class LineList(TonedView, can_focus=True):
     LineList { scrollbar-size-vertical: 0; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor(-1)", "Up", show=False),
-        Binding("down,j", "cursor(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "edge(-1)", "First", show=False),
-        Binding("end,G", "edge(1)", "Last", show=False),
-        Binding("enter", "choose", "Open", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*LIST_BINDINGS]
 
     class Chosen(Message):
         """A row was opened."""

@@ -45,11 +45,13 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class FindingsModel:
-    """All findings, worst first; ``calm`` is what to say when there are none."""
+    """All findings, worst first; ``calm`` is what to say when there are none, ``note`` stands in the border when
+    there are."""
 
     rows: tuple[FindingRow, ...] = ()
     calm: Badge = Badge("", Tone.MUTED)
     worst: Tone = Tone.MUTED
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,13 @@ class StorageRow:
 
 @dataclass(frozen=True, slots=True)
 class StorageModel:
-    """The file systems, fullest first; ``counts`` are the nodes that have no row of their own."""
+    """The file systems, fullest first; ``counts`` are the nodes that have no row of their own, ``over`` is how many
+    rows are over their target."""
 
     rows: tuple[StorageRow, ...] = ()
     counts: tuple[Badge, ...] = ()
     calm_below: str = ""
+    over: int = 0
     empty: str = "No disk has been measured yet."
 
 

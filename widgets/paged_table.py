@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from widgets.line_list import CURSOR_GLYPH
+from widgets.line_list import CURSOR_GLYPH, LIST_BINDINGS
 from widgets.page_cache import PAGE_ROWS, PageCache
 from widgets.table_columns import Column, TableRow, head_line, row_line, widths
 from widgets.text import Line, Span, Tone
 from widgets.toned import TonedView
 
 MARK_GLYPH = "●"
+GUTTERS = 3
+"""Cells beside the columns: cursor and mark before them, a gap to the scrollbar or border after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,7 @@ class RowSource(Protocol):
 class PagedTable(TonedView, can_focus=True):
     """The table. Cursor and marks belong to rows, not to positions: they stay when the list moves under them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "cursor(-1)", "Up", show=False),
-        Binding("down,j", "cursor(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
-        Binding("enter", "choose", "Open", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*LIST_BINDINGS]
 
     class Highlighted(Message):
         """Another row is under the cursor, or its content changed; None: the table is empty."""
@@ -224,7 +218,7 @@ class PagedTable(TonedView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line: the titles, a row, a placeholder, or what to say when there are no rows."""
         width = self.line_width
-        sizes = widths(self._columns, width - 2)
+        sizes = widths(self._columns, width - GUTTERS)
         if y == 0:
             return self.draw((Span("  "), *head_line(self._columns, sizes, *self._order)), width)
         index = self.scroll_offset.y + y - 1
@@ -296,13 +290,9 @@ class PagedTable(TonedView, can_focus=True):
         """Move by what is visible."""
         self.move_to(self._index + direction * max(1, self.size.height - 2))
 
-    def action_first(self) -> None:
-        """Move to the first row."""
-        self.move_to(0)
-
-    def action_last(self) -> None:
-        """Move to the last row."""
-        self.move_to((self._total or 1) - 1)
+    def action_edge(self, direction: int) -> None:
+        """Move to the first or the last row."""
+        self.move_to(0 if direction < 0 else (self._total or 1) - 1)
 
     def action_choose(self) -> None:
         """Open the row under the cursor."""

@@ -81,7 +81,8 @@ def _foot(model: StorageModel, width: int, hidden: int) -> Line:
         counts += [Span("  "), Span(badge.text, badge.tone)]
     if not hidden:
         return tuple(counts[1:])
-    words = f"{hidden} more {model.calm_below}".rstrip()
+    over = max(0, model.over - (len(model.rows) - hidden))
+    words = f"{hidden} more, {over} over target" if over else f"{hidden} more {model.calm_below}".rstrip()
     if len(words) + cells(counts) > width:
         words = f"{hidden} more"
-    return (Span(words, Tone.MUTED), *counts)
+    return (Span(words, Tone.WARN if over else Tone.MUTED), *counts)

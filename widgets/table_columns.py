@@ -12,8 +12,9 @@ _CUTS = {"start": fit_end, "middle": fit_middle}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. ``share`` above zero takes that part of the room left over. Where it is narrow the columns with
-    the highest ``dropped`` go first, those with 0 stay. ``cut`` says which end of a long text is left out."""
+    """One column. ``share`` above zero takes that part of the room left over, up to ``most`` cells in all where that
+    is set: names need no more than they are long. Where it is narrow the columns with the highest ``dropped`` go
+    first, those with 0 stay. ``cut`` says which end of a long text is left out."""
 
     id: str
     title: str
@@ -22,6 +23,7 @@ class Column:
     share: int = 0
     dropped: int = 0
     cut: str = "end"
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,23 @@ def widths(columns: Sequence[Column], width: int) -> list[int]:
         if _taken(shown) <= width:
             break
         shown[columns.index(column)] = 0
-    spare = width - _taken(shown)
-    shares = sum(column.share for column, value in zip(columns, shown, strict=True) if value)
-    if shares and spare > 0:
-        shown = [
-            value + spare * column.share // shares if value else 0 for column, value in zip(columns, shown, strict=True)
-        ]
+    return _grown(columns, shown, width - _taken(shown))
+
+
+def _grown(columns: Sequence[Column], shown: list[int], spare: int) -> list[int]:
+    """Return the widths with the spare room shared out; what one column may not take goes to the others."""
+    growing = [index for index, column in enumerate(columns) if column.share and shown[index]]
+    while growing and spare > 0:
+        shares = sum(columns[index].share for index in growing)
+        wanted = {index: shown[index] + spare * columns[index].share // shares for index in growing}
+        full = [index for index in growing if columns[index].most and wanted[index] >= columns[index].most]
+        if not full:
+            return [wanted.get(index, value) for index, value in enumerate(shown)]
+        for index in full:
+            taken = max(0, columns[index].most - shown[index])
+            shown[index] += taken
+            spare -= taken
+            growing.remove(index)
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from rich.cells import cell_len, set_cell_size
 LONGEST_TEXT = 400
 """Characters kept of any foreign string: measuring very long ones is what made other consoles freeze."""
 
+_TIED = "\u00a0"
+_FIGURE = re.compile(r"(?<=\d) (?=(?:%|[a-zA-Z]{1,3})(?:/s)?\b|%)")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -122,10 +125,15 @@ def spread(left: Line, right: Line, width: int, gap: int = 2) -> Line:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return ``text`` broken at spaces (else anywhere) into lines of at most ``width`` cells."""
+    """Return ``text`` broken at spaces (else anywhere) into lines of at most ``width`` cells; not between a figure and
+    its unit."""
+    return [line.replace(_TIED, " ") for line in _broken(_FIGURE.sub(_TIED, " ".join(text.split())).split(" "), width)]
+
+
+def _broken(words: list[str], width: int) -> list[str]:
     lines: list[str] = []
     current = ""
-    for word in text.split():
+    for word in words:
         while cell_len(word) > width > 0:
             if current:
                 lines.append(current)

@@ -41,7 +41,7 @@ class TextView(TonedView, can_focus=True):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        width = self.line_width
+        width = self.line_width - 1  # a gap to the scrollbar
         before = self._lines
         lines: list[Line] = []
         for line in self._source:

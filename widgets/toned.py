@@ -35,6 +35,9 @@ class TonedView(ScrollView):
         & > .tone--track { color: $border-blurred; }
         & > .line--cursor { background: $block-hover-background; }
         & > .line--cursor-blurred { background: transparent; }
+        &:ansi { scrollbar-color: ansi_bright_black; scrollbar-color-hover: ansi_bright_black;
+                 scrollbar-color-active: ansi_blue; scrollbar-background: ansi_default;
+                 scrollbar-background-hover: ansi_default; scrollbar-background-active: ansi_default; }
         &:ansi > .tone--muted { color: ansi_bright_black; }
         &:ansi > .tone--track { color: ansi_bright_black; }
         &:ansi > .tone--accent { color: ansi_blue; }

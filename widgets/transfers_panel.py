@@ -53,7 +53,8 @@ def _line(row: TransferRow, width: int) -> Line:
 
 
 def _foot(model: TransfersModel, hidden: int) -> Line:
-    spans: list[Span] = [Span(f"{hidden} more running   ", Tone.MUTED)] if hidden else []
+    more = 0 < hidden < len(model.rows)  # where none is shown, the title has counted them
+    spans: list[Span] = [Span(f"{hidden} more running   ", Tone.MUTED)] if more else []
     for badge in model.waiting:
         spans += [Span(badge.text, badge.tone), Span("   ")]
     return crop(tuple(spans[:-1]), 300)

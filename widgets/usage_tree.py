@@ -20,6 +20,9 @@ KINDS = (("█", Tone.ACCENT, "catalogued"), ("▓", Tone.GOOD, "archived"), ("�
 
 SIZE_WIDTH = 11
 WORD_WIDTH = 10
+LEAST_BAR = 5
+MOST_BAR = 16
+"""Between these a name that is not cut is worth more than a longer bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class UsageTree(Panel[UsageModel]):
         """Return the lines, and the legend of the shades at the foot."""
         if not model.nodes:
             return Sheet((Row(None, ((Span(model.empty, Tone.MUTED),),)),))
-        rows = tuple(Row(node.key, (_line(node, width),)) for node in model.nodes)
+        bar_width = _bar_width(model, width)
+        rows = tuple(Row(node.key, (_line(node, width, bar_width),)) for node in model.nodes)
         return Sheet(rows, foot=partial(_legend, width))
 
     def _node(self, key: str | None) -> UsageNode | None:
@@ -121,13 +125,23 @@ def parted_bar(parts: tuple[int, ...], width: int) -> Line:
     return tuple(Span(KINDS[i][0] * count, KINDS[i][1]) for i, count in enumerate(counts) if count)
 
 
-def _line(node: UsageNode, width: int) -> Line:
-    indent = min(12, 2 * node.depth)
+def _indent(node: UsageNode) -> int:
+    return min(12, 2 * node.depth)
+
+
+def _bar_width(model: UsageModel, width: int) -> int:
+    """Return one width for all bars, so that they can be compared: what the longest name leaves, within bounds."""
+    rest = width - SIZE_WIDTH - WORD_WIDTH - 3
+    longest = max(_indent(node) + 2 + len(node.name) for node in model.nodes)
+    return max(LEAST_BAR, min(MOST_BAR, rest // 3, rest - longest))
+
+
+def _line(node: UsageNode, width: int, bar_width: int) -> Line:
+    indent = _indent(node)
     sign = ("▾ " if node.is_open else "▸ ") if node.has_more else "  "
     if node.key is None:
         return (Span(" " * indent + "  " + node.name, Tone.MUTED),)
     rest = width - SIZE_WIDTH - WORD_WIDTH - 3
-    bar_width = max(4, min(16, (rest - indent) // 3))
     name_width = max(4, rest - bar_width - indent - 2)
     fill = parted_bar(node.parts, bar_width) if any(node.parts) else bar(node.percent, bar_width, Tone.MUTED)
     return (

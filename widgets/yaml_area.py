@@ -33,7 +33,7 @@ class YamlArea(TextArea):
     """
 
     def __init__(self, text: str = "", *, id: str | None = None) -> None:
-        super().__init__(text, id=id, show_line_numbers=True, tab_behavior="focus", soft_wrap=False)
+        super().__init__(text, id=id, show_line_numbers=True, tab_behavior="focus", soft_wrap=True)
         self.cursor_blink = False
         self._mistakes: frozenset[int] = frozenset()
 

@@ -18,8 +18,9 @@ PANELS = (DASHBOARD, ARCHIVE, ROUTING)
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action. ``footer`` orders it in the footer (0: not there); ``own_key`` says that the focused list
-    answers to the keys itself; ``not_on`` are screens whose own action takes a key that works anywhere else."""
+    """One action. ``footer`` orders it in the footer (0: not there; nor on the screens of ``unhinted``, where it is
+    named only when something calls for it); ``own_key`` says that the focused list answers to the keys itself;
+    ``not_on`` are screens whose own action takes a key that works anywhere else."""
 
     id: str
     keys: tuple[str, ...]
@@ -31,6 +32,7 @@ class Action:
     footer: int = 0
     own_key: bool = False
     not_on: tuple[str, ...] = ()
+    unhinted: tuple[str, ...] = ()
 
     def on(self, screen: str) -> bool:
         """Return whether the action exists on a screen."""

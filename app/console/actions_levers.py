@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.console.action import ARCHIVE, CATALOG, ROUTING, Action
+from app.console.action import ARCHIVE, CATALOG, DASHBOARD, ROUTING, Action
 
 LEVER_ACTIONS: tuple[Action, ...] = (
     Action(
@@ -71,11 +71,12 @@ LEVER_ACTIONS: tuple[Action, ...] = (
         "rule_restore",
         ("B",),
         "put back",
-        "Put back a rule that was saved here and has vanished from the file.",
-        (ROUTING,),
+        "Put back a rule that was saved here and has vanished from the file; first shows what changes.",
+        (ROUTING, DASHBOARD),
         dangerous=True,
         undoable=True,
         footer=3,
+        unhinted=(DASHBOARD,),
     ),
     Action(
         "explain",

@@ -38,7 +38,7 @@ from app.console.screens.catalog import CatalogScreen
 from app.console.screens.registry import SCREEN_TYPES
 from app.console.screens.routing import RoutingScreen
 from app.console.terminal import EXIT_TERMINAL_LOST, terminal_is_there
-from app.console.themes import DARK, THEMES
+from app.console.themes import APP_CSS, DARK, THEMES
 from engine.client import EngineClient
 from engine.clock import Clock
 from engine.errors import SyncdeckError
@@ -64,6 +64,7 @@ class SyncdeckApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(ANYWHERE)]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
     ENABLE_COMMAND_PALETTE = True
+    CSS = APP_CSS
 
     def __init__(
         self,
@@ -148,15 +149,20 @@ class SyncdeckApp(App[int]):
 
     def _set_state(self, state: ConsoleState) -> None:
         self.state = state
-        top = self.screen
+        top = self._top_screen()
         if isinstance(top, ConsoleScreen):
             top.update_state()
         elif (show_state := getattr(top, "show_state", None)) is not None:
             show_state(state)
 
     def _tick(self) -> None:
-        if isinstance(self.screen, ConsoleScreen):
-            self.screen.update_age()
+        top = self._top_screen()
+        if isinstance(top, ConsoleScreen):
+            top.update_age()
+
+    def _top_screen(self) -> Screen[Any] | None:
+        """Return what is on top; None while the app closes, when a timer may still come."""
+        return self.screen_stack[-1] if self.screen_stack else None
 
     # -- talking to the operator ------------------------------------------------------------------
 

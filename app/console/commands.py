@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.console.actions import BY_ID
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.limit import LimitScreen
-from app.console.modals.preview import PreviewScreen
+from app.console.modals.sync import SyncPreviewScreen
 from app.console.present.units import bytes_text, plural
 from engine.views import (
     PAUSED,
@@ -62,7 +62,7 @@ class Commands:
 
     async def previewed(self, request: SyncRequest) -> None:
         """Preview a request, then carry out what was chosen."""
-        chosen = await self._app.push_screen_wait(PreviewScreen(request))
+        chosen = await self._app.push_screen_wait(SyncPreviewScreen(request))
         if chosen is not None:
             await self._done(self._app.client.sync(chosen))
 

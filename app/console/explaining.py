@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.console.modals.detail import DetailScreen
 from app.console.modals.pick import Options, PickScreen
+from app.console.present.places import PlaceNames, place_text
 from app.console.present.routing import explain_lines
 from app.console.present.units import bytes_text
 from engine.views import CatalogQuery, PlacementView
@@ -34,7 +35,7 @@ async def explain(console: SyncdeckApp, key: str | None = None) -> None:
         return
     view = await console.ask(console.client.explain(chosen, node))
     if view is not None:
-        lines = explain_lines(view)
+        lines = explain_lines(view, console.state.names)
         screen = DetailScreen(lambda: lines)
         screen.TITLE_TEXT = "Why"
         console.push_screen(screen)
@@ -50,22 +51,23 @@ async def _files(console: SyncdeckApp, text: str) -> Options:
 async def _places(console: SyncdeckApp, key: str) -> Options:
     detail = await console.client.entry(key)
     placements = detail.placements if detail is not None else ()
-    options = [(item.location, _place_line(item)) for item in placements]
+    options = [(item.location, _place_line(item, console.state.names)) for item in placements]
     known = {item.location for item in placements}
     view = console.state.view
     others = [item.location for item in view.storage if item.location not in known] if view is not None else []
-    return [*options, *((name, _other(name)) for name in others)]
+    return [*options, *((name, _other(name, console.state.names)) for name in others)]
 
 
-def _place_line(item: PlacementView) -> Line:
+def _place_line(item: PlacementView, names: PlaceNames) -> Line:
+    place = Span(f"{place_text(item.location, names)}  ")
     if item.blocked:
-        return Span("✗ ", Tone.BAD), Span(f"{plain(item.location, 60)}  "), Span("blocked", Tone.BAD)
+        return Span("✗ ", Tone.BAD), place, Span("blocked", Tone.BAD)
     if item.wanted and not item.held:
-        return Span("! ", Tone.WARN), Span(f"{plain(item.location, 60)}  "), Span("wanted, missing", Tone.WARN)
+        return Span("! ", Tone.WARN), place, Span("wanted, missing", Tone.WARN)
     words = "wanted, held" if item.wanted else "held, not wanted" if item.held else "not wanted"
     tone = Tone.GOOD if item.wanted else Tone.MUTED
-    return Span("✓ " if item.wanted else "· ", tone), Span(f"{plain(item.location, 60)}  "), Span(words, tone)
+    return Span("✓ " if item.wanted else "· ", tone), place, Span(words, tone)
 
 
-def _other(name: str) -> Line:
-    return Span("· ", Tone.MUTED), Span(plain(name, 60), Tone.MUTED)
+def _other(name: str, names: PlaceNames) -> Line:
+    return Span("· ", Tone.MUTED), Span(place_text(name, names), Tone.MUTED)

@@ -38,7 +38,9 @@ class RuleDesk:
         self, draft: RuleDraft, check: DraftCheck, file: str, digest: str, title: str, verb: str = "Save"
     ) -> bool:
         """Show what a checked draft would change, and save it when that is chosen."""
-        agreed = await self._console.push_screen_wait(ConfirmScreen(title, saving_lines(file, check), verb))
+        agreed = await self._console.push_screen_wait(
+            ConfirmScreen(title, saving_lines(file, check, self._console.state.names), verb)
+        )
         return agreed is True and await self._write(draft, digest)
 
     async def _write(self, draft: RuleDraft, digest: str) -> bool:

@@ -62,6 +62,9 @@ _FIXES = (
             "remove mac-studio from excluded_hosts: line 24 decides for its drive",
             "--- distributed_hosts.yaml\n+++ distributed_hosts.yaml\n@@ -16,5 +16,4 @@\n   excluded_hosts:\n"
             "     - hetzner-cpu1\n-    - mac-studio\n     - hetzner-cpu2\n   priority_hosts: []"),
+    FixView("rule-vanished:models to vast", "error", (),
+            "rule models to vast was saved from here and is gone from the file", "put rule models to vast back",
+            "@@ -46,0 +47,2 @@\n+    - name: models to vast\n+      place: [provider=vast]"),
 )  # fmt: skip
 _NOTES = (
     RuleNote("warning", 47, 19, "night copies: the selector node=nebius-h100-9 matches no place",

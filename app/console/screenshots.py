@@ -57,7 +57,7 @@ def shots() -> tuple[Shot, ...]:
         Shot("archive", failing, ("5",)),
         Shot("archive-preview", failing, ("5", "space", "space", "a")),
         Shot("routing", failing, ("6",)),
-        Shot("rule", failing, ("6", "enter", "end", "x")),
+        Shot("rule", failing, ("6", "enter", *("down",) * 4, *("right",) * 49, "backspace", "3")),
         Shot("emergency", failing, ("e",)),
         Shot("help", failing, ("3", "question_mark")),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from app.console.scripted_part import ScriptedPart
 from engine.errors import ErrorClass, SyncdeckError
-from engine.views import ActionResult, StatusView
+from engine.views import ActionResult
 from engine.views_archive import (
     ArchivePage,
     ArchivePolicyView,
@@ -39,21 +40,10 @@ class LeverScript:
     explain_of: Callable[[str, str], ExplainView] | None = None
 
 
-class ScriptedLevers:
+class ScriptedLevers(ScriptedPart):
     """The levers; ``levers`` is their script, and tests change it as an engine changes."""
 
-    view: StatusView
     levers: LeverScript
-
-    def _answer(self) -> None:
-        raise NotImplementedError
-
-    def _did(self, name: str, what: object, message: str) -> ActionResult:
-        raise NotImplementedError
-
-    def show(self, view: StatusView) -> None:
-        """Let the engine be in another state."""
-        raise NotImplementedError
 
     # -- archive ----------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from engine.views import ActionResult, StatusView, SyncPreview, SyncRequest
+from app.console.scripted_part import ScriptedPart
+from engine.views import ActionResult, SyncPreview, SyncRequest
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 
 
@@ -18,21 +19,10 @@ class NodesScript:
     games_each: int | None = 1_500
 
 
-class ScriptedNodes:
+class ScriptedNodes(ScriptedPart):
     """The nodes; ``nodes`` is their script."""
 
-    view: StatusView
     nodes: NodesScript
-
-    def _answer(self) -> None:
-        raise NotImplementedError
-
-    def _did(self, name: str, what: object, message: str) -> ActionResult:
-        raise NotImplementedError
-
-    def show(self, view: StatusView) -> None:
-        """Let the engine be in another state."""
-        raise NotImplementedError
 
     async def at_risk(self, nodes: tuple[str, ...] = ()) -> tuple[AtRiskRow, ...]:
         """Return what the view says would be lost."""

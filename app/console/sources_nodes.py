@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from app.console.present.nodes import entry_cells, node_cells
+from app.console.remembering import Numbers
 from engine.client import EngineClient
 from engine.views import StatusView
 from engine.views_nodes import AtRiskRow, RescueView
@@ -17,38 +18,49 @@ _CALM = ("up", "unknown", "unused")
 class NodeSource:
     """The nodes, those with the most to lose first; unused ones last. Keeps the rescues that it saw."""
 
-    def __init__(self, client: EngineClient, view: Callable[[], StatusView | None], text: str) -> None:
+    def __init__(
+        self, client: EngineClient, numbers: Numbers, view: Callable[[], StatusView | None], text: str
+    ) -> None:
         self._client = client
+        self._numbers = numbers
         self._view = view
         self._words = text.lower().split()
         self._rows: Sequence[TableRow] = ()
+        self._is_fresh = False
         self.rescues: tuple[RescueView, ...] = ()
 
     async def page(self, offset: int, count: int) -> Page:
         """Return a window of nodes. Raises what the client raises."""
+        if not self._is_fresh and (offset == 0 or not self._rows):
+            await self._look()
+        self._is_fresh = False
+        return Page(len(self._rows), tuple(self._rows[offset : offset + count]))
+
+    async def _look(self) -> None:
         view = self._view()
         if view is None:
-            return Page(0, ())
-        if offset == 0 or not self._rows:
-            risks = {row.node: row for row in await self._client.at_risk()}
-            self.rescues = await self._client.rescues()
-            self._rows = self._made(view, risks)
-        return Page(len(self._rows), tuple(self._rows[offset : offset + count]))
+            self._rows = ()
+            return
+        risks = {row.node: row for row in await self._client.at_risk()}
+        self.rescues = await self._client.rescues()
+        self._rows = self._made(view, risks)
 
     def _made(self, view: StatusView, risks: Mapping[str, AtRiskRow]) -> list[TableRow]:
         drains = {node: one for one in reversed(self.rescues) if is_draining(one) for node in one.nodes}
         worst = {row.node: place for place, row in enumerate(risks.values()) if row.entries}
         ranked = []
-        for number, node in enumerate(view.nodes):
+        for node in view.nodes:
             disks = [item for item in view.storage if item.node == node.node]
-            row = node_cells(number, node, disks, risks.get(node.node), drains.get(node.node))
+            row = node_cells(self._numbers.of(node.node), node, disks, risks.get(node.node), drains.get(node.node))
             calm = ("up", "unknown", "unused").index(node.state) + 1 if node.state in _CALM else 0
             ranked.append((worst.get(node.node, len(view.nodes)), calm, node.node, row))
         ranked.sort(key=lambda item: item[:3])
         return [row for *_, row in ranked if all(word in _text(row) for word in self._words)]
 
     async def rank(self, row_id: int) -> int | None:
-        """Return where a node is in the list, or None."""
+        """Return where a node is in the list now, or None. Raises what the client raises."""
+        await self._look()
+        self._is_fresh = True  # the page that is fetched next shows the order that this position is of
         return next((position for position, row in enumerate(self._rows) if row.id == row_id), None)
 
 

@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from textual.theme import Theme
 
+APP_CSS = """
+ToastHolder { align-horizontal: left; }
+Toast { max-width: 50%; }
+CommandPalette {
+    & SearchIcon { display: none; }
+    & > Vertical {
+        width: 84; max-width: 96%; margin-top: 2;
+        &:dark { background: $surface; }
+    }
+    & #--input { border: none; background: $panel; padding: 1; }
+    & #--results { border: none; }
+    & CommandInput, & CommandInput:focus { border: none; padding: 0 1; height: 1; background: $panel; }
+    & CommandList { max-height: 60vh; border: none; padding: 1 0; background: $surface; scrollbar-size-vertical: 1; }
+    & CommandList > .option-list--option-highlighted { background: $block-hover-background; color: $foreground; }
+    &:ansi #--input, &:ansi #--results { background: ansi_default; }
+    &:ansi CommandInput, &:ansi CommandInput:focus, &:ansi CommandList { background: ansi_default; }
+    &:ansi CommandList > .option-list--option-highlighted { background: ansi_blue; color: ansi_bright_white; }
+}
+"""
+"""Toasts at the left, for the buttons of dialogs are at the right. Textual's palette without its icon: an emoji is one
+cell wide here and two there."""
+
 DARK = "syncdeck-dark"
 LIGHT = "syncdeck-light"
 

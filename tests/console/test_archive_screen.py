@@ -63,6 +63,17 @@ async def test_selected_candidates_are_archived_followed_and_taken_back() -> Non
         assert screen_text(pilot).count("← restoring") >= 2
 
 
+async def test_what_is_selected_is_what_is_archived_whatever_filter_came_in_between() -> None:
+    client = scripted_client(failing_view())
+    async with console(client) as pilot:
+        await press(pilot, "5", "space", "slash", *"raw", "enter")
+        assert "Candidates  1" in screen_text(pilot) and "1 selected" in screen_text(pilot)
+        assert "●" not in "".join(line for line in screen_text(pilot).splitlines() if "batch_07" in line)
+        await press(pilot, "a")
+        assert isinstance(pilot.app.screen, ArchivePreviewScreen)
+        assert pilot.app.screen.request.keys == (MERGED,)
+
+
 async def test_originals_can_be_kept_by_a_second_choice() -> None:
     client = scripted_client(failing_view())
     async with console(client) as pilot:
@@ -224,7 +235,7 @@ async def test_progress_follows_the_engine_and_keeps_the_cursor() -> None:
         await settle(pilot)
         assert "100 %, 184 MB/s" in screen_text(pilot)
         row = archive_screen(pilot).table.row
-        assert row is not None and row.id == 8
+        assert row is not None and row.key == "games:old_hexagonal_4p.db"
 
 
 def test_a_part_that_is_there_takes_at_least_a_cell_and_all_parts_fill_the_bar() -> None:

@@ -41,7 +41,8 @@ async def test_an_engine_that_stops_answering_is_a_line_and_a_toast_and_comes_ba
     async with console(client) as pilot:
         client.fail(unreachable())
         await settle(pilot)
-        assert "✗ reach the engine: the control socket is closed" in screen_text(pilot)
+        assert "✗ NO ANSWER  reach the engine: the control socket is closed" in screen_text(pilot)
+        assert "● 1 critical" in screen_text(pilot)
         client.heal()
         await settle(pilot)
         assert "the control socket is closed" not in screen_text(pilot).splitlines()[1]

@@ -12,7 +12,7 @@ from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
 from app.console.modals.help import HelpScreen
 from app.console.modals.limit import LimitScreen
-from app.console.modals.preview import PreviewScreen
+from app.console.modals.sync import SyncPreviewScreen
 from app.console.scenes import entry_at
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
@@ -39,7 +39,7 @@ async def test_sync_starts_on_cancel_and_does_nothing_when_that_is_pressed() -> 
     client = scripted_client(failing_view())
     async with console(client) as pilot:
         await press(pilot, "s")
-        assert isinstance(pilot.app.screen, PreviewScreen)
+        assert isinstance(pilot.app.screen, SyncPreviewScreen)
         assert pilot.app.focused is not None and pilot.app.focused.id == "cancel"
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, DashboardScreen)
@@ -205,9 +205,9 @@ async def test_enter_on_a_finding_says_what_to_do_and_its_key_works_there() -> N
     async with console(client) as pilot:
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, DetailScreen)
-        assert "Press e for emergency." in screen_text(pilot)
+        assert "Press e: emergency sync." in screen_text(pilot)
         await press(pilot, "e")
-        assert isinstance(pilot.app.screen, PreviewScreen)
+        assert isinstance(pilot.app.screen, SyncPreviewScreen)
 
 
 async def test_the_cursor_walks_from_panel_to_panel() -> None:
@@ -290,7 +290,7 @@ async def test_keys_are_remapped_by_the_id_of_their_action() -> None:
         await press(pilot, "e")
         assert isinstance(pilot.app.screen, DashboardScreen)
         await press(pilot, "f5")
-        assert isinstance(pilot.app.screen, PreviewScreen)
+        assert isinstance(pilot.app.screen, SyncPreviewScreen)
         await press(pilot, "escape", "f1")
         assert isinstance(pilot.app.screen, HelpScreen)
 
@@ -305,7 +305,7 @@ async def test_the_palette_finds_an_action_by_name() -> None:
                 break
         await pilot.press("enter")
         await settle(pilot)
-        assert isinstance(pilot.app.screen, PreviewScreen)
+        assert isinstance(pilot.app.screen, SyncPreviewScreen)
 
 
 async def test_quitting_closes_nothing_twice_and_returns_zero() -> None:

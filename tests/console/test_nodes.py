@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from app.console.modals.detail import DetailScreen
 from app.console.modals.drain import DrainScreen
-from app.console.modals.preview import PreviewScreen
+from app.console.modals.sync import SyncPreviewScreen
 from app.console.scenes import preview_of
 from app.console.screens.nodes import NodesScreen
 from app.console.themes import DARK, LIGHT
@@ -133,7 +133,7 @@ async def test_an_emergency_here_is_about_the_node_under_the_cursor_or_the_selec
     client = with_rescues()
     async with console(client) as pilot:
         await press(pilot, "4", "e")
-        assert isinstance(pilot.app.screen, PreviewScreen)
+        assert isinstance(pilot.app.screen, SyncPreviewScreen)
         assert f"save what is only on {VAST}" in screen_text(pilot)
         await press(pilot, "right", "right", "enter")
         await press(pilot, "space", "space", "e", "right", "right", "enter")
@@ -154,6 +154,23 @@ async def test_enter_lists_what_only_the_node_holds_and_esc_leads_back() -> None
         await press(pilot, "escape", "escape")
         assert isinstance(pilot.app.screen, NodesScreen)
         assert "most to lose first" in screen_text(pilot)
+
+
+async def test_a_lever_is_about_the_node_that_was_chosen_although_others_come_before_it_meanwhile() -> None:
+    client = with_rescues()
+    async with console(client) as pilot:
+        await press(pilot, "4", "down", "down", "enter")
+        assert "Only on vultr-a100-2" in screen_text(pilot)
+        nodes = client.view.nodes
+        worse = replace(nodes[0], at_risk_bytes=9_000_000_000, at_risk_entries=90)
+        client.show(replace(client.view, nodes=(*nodes[-3:], worse, *nodes[1:-3])))
+        await settle(pilot)
+        await press(pilot, "escape")
+        assert any("▸ vultr-a100-2" in line for line in screen_text(pilot).splitlines())
+        client.show(replace(client.view, nodes=nodes))
+        await settle(pilot)
+        await press(pilot, "h")
+    assert client.calls == [("pause", ("vultr-a100-2",))]
 
 
 async def test_a_node_is_paused_and_goes_on_with_one_key() -> None:

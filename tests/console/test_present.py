@@ -63,7 +63,7 @@ def test_with_nothing_to_do_the_last_verified_backup_is_told() -> None:
 
 def test_a_read_only_console_offers_no_key_that_it_refuses() -> None:
     model = findings_model(ConsoleState(failing_view(), read_only=True), NOW)
-    assert {row.action_key for row in model.rows} == {"enter", "3"}
+    assert {row.action_key for row in model.rows} == {"enter", "3", "5", "6"}
 
 
 def test_a_remapped_key_is_the_one_that_is_shown() -> None:
@@ -96,7 +96,7 @@ def test_the_config_key_that_would_lose_most_comes_first() -> None:
 
 def test_what_waits_says_why() -> None:
     words = [badge.text for badge in transfers_model(failing_view()).waiting]
-    assert words == ["waiting", "27 for a free slot", "4 for the night window", "✗ 1 blocked", "✗ 1 failed"]
+    assert words == ["✗ 1 blocked", "✗ 1 failed", "waiting", "27 for a free slot", "4 for the night window"]
 
 
 @pytest.mark.parametrize(("age", "word"), [(0.0, "updated now"), (4.9, "updated now"), (65.0, "! stale, 1 m ago")])
@@ -107,7 +107,7 @@ def test_age_is_always_shown_and_marked_when_stale(age: float, word: str) -> Non
 
 def test_a_preview_says_files_bytes_targets_time_and_refusals() -> None:
     text = "\n".join(
-        "".join(span.text for span in line) for line in preview_lines(preview_of(SyncRequest(emergency=True)))
+        "".join(span.text for span in line) for line in preview_lines(preview_of(SyncRequest(emergency=True)), {})
     )
     for words in ("29 files, 1.2 GB", "mac-studio:/Volumes/Data, nebius-h100-1", "about 1 min", "Refused: 2 copies"):
         assert words in text

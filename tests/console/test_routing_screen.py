@@ -165,7 +165,7 @@ async def test_what_has_no_fix_says_so() -> None:
     async with console(client) as pilot:
         await press(pilot, "6")
         pilot.app.screen.query_one("#notes").focus()
-        await press(pilot, "down", "f", "enter")
+        await press(pilot, "down", "down", "f", "enter")
         assert isinstance(pilot.app.screen, DetailScreen)
         assert "correct the selector" in screen_text(pilot)
     assert client.calls == []
@@ -185,7 +185,10 @@ async def test_the_finding_of_a_vanished_rule_leads_to_putting_it_back() -> None
     gone = FindingView("rule-vanished:x", "critical", "hosts.yaml", "rule x is gone", "put it back", KEY_RULE_RESTORE)
     client = scripted_client(replace(view, findings=(gone,)))
     async with console(client) as pilot:
-        assert "B put back" in screen_text(pilot)
+        assert "B put it back" in screen_text(pilot)
+        await press(pilot, "B")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await press(pilot, "escape", "1")
         pilot.app.screen.query_one("#findings").focus()
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, DetailScreen)

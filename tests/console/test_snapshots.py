@@ -12,6 +12,7 @@ from app.console.actions import BY_ID, GOES_TO
 from app.console.themes import DARK, LIGHT
 from engine.views import StatusView
 from tests.console.fixtures import (
+    ScriptedClient,
     advance,
     empty_view,
     failing_view,
@@ -39,8 +40,21 @@ def looks(
     read_only: bool = False,
     then: Callable[[App[int]], None] | None = None,
 ) -> bool:
-    """Return whether the console looks as before after these keys."""
-    app = staged_app(scripted_client(view), theme, read_only)
+    """Return whether the console on a view looks as before after these keys."""
+    return looks_of(snap_compare, scripted_client(view), keys, size, theme, read_only, then)
+
+
+def looks_of(
+    snap_compare: Compare,
+    client: ScriptedClient,
+    keys: tuple[str, ...],
+    size: tuple[int, int] = USUAL,
+    theme: str = DARK,
+    read_only: bool = False,
+    then: Callable[[App[int]], None] | None = None,
+) -> bool:
+    """Return whether the console on a script looks as before after these keys."""
+    app = staged_app(client, theme, read_only)
 
     async def before(pilot: Pilot[int]) -> None:
         await settle(pilot)
@@ -93,12 +107,22 @@ def test_without_colour_everything_is_still_said(
     assert looks(snap_compare, failing_view(), keys)
 
 
-def test_the_light_theme_is_readable(snap_compare: Compare) -> None:
-    assert looks(snap_compare, failing_view(), DASHBOARD, theme=LIGHT)
+@SCREENS
+@pytest.mark.parametrize("theme", [LIGHT, "ansi-dark"])
+def test_the_light_theme_and_the_terminals_own_colours_are_enough(
+    snap_compare: Compare, keys: tuple[str, ...], theme: str
+) -> None:
+    assert looks(snap_compare, failing_view(), keys, theme=theme)
 
 
-def test_the_terminals_own_colours_are_enough(snap_compare: Compare) -> None:
-    assert looks(snap_compare, failing_view(), DASHBOARD, theme="ansi-dark")
+@pytest.mark.parametrize("theme", [DARK, "ansi-dark"])
+def test_the_palette_is_a_dialog_like_the_others(snap_compare: Compare, theme: str) -> None:
+    assert looks(snap_compare, failing_view(), ("ctrl+p",), theme=theme)
+
+
+@pytest.mark.parametrize("panel", [1, 2, 3], ids=["storage", "freshness", "transfers"])
+def test_on_a_small_terminal_the_panel_with_the_cursor_opens(snap_compare: Compare, panel: int) -> None:
+    assert looks(snap_compare, failing_view(), ("tab",) * panel, SMALL)
 
 
 def test_a_wide_terminal_is_used(snap_compare: Compare) -> None:

@@ -10,86 +10,55 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from app.console.modals.dialog import Dialog
+from app.console.modals.decision import Decision
+from app.console.modals.preview import PreviewDialog
 from app.console.present.archive import preview_lines
 from app.console.present.details import fact
 from app.console.present.units import bytes_text, plural
-from engine.views_archive import ArchiveRequest, ArchiveRow, RestoreRequest
+from engine.views_archive import ArchivePreview, ArchiveRequest, ArchiveRow, RestoreRequest
 from widgets.text import Line, Span, Tone, plain
 
 
-class ArchivePreviewScreen(Dialog[ArchiveRequest | None]):
-    """Returns the request to carry out, or None. Originals may, by a second choice, be kept."""
+class ArchivePreviewScreen(PreviewDialog[ArchiveRequest, ArchivePreview]):
+    """Returns the archiving to carry out, or None. Originals may, by a second choice, be kept."""
 
-    DANGER = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "Cancel", show=False),
-        Binding("left", "app.focus_previous", "Left", show=False),
-        Binding("right", "app.focus_next", "Right", show=False),
-    ]
-    AUTO_FOCUS = "#cancel"
+    VERB = "Archive"
+    WAITING = "Working out what would go, and what proves it"
+    UNKNOWN = "The engine could not say what would go. Nothing was done."
 
     def __init__(self, request: ArchiveRequest) -> None:
-        super().__init__()
-        self._request = request
-        self.settled = False
-        self.TITLE_TEXT = f"Archive {plural(len(request.keys), 'file')}"
+        super().__init__(request, f"Archive {plural(len(request.keys), 'file')}")
 
-    def buttons(self) -> list[Button]:
-        """Return Cancel, the choice to keep the originals, and the act."""
-        return [
-            Button("Cancel", id="cancel", compact=True),
-            Button("Keep originals", id="keep", compact=True),
-            Button("Archive", id="confirm", compact=True, disabled=True),
-        ]
+    async def forecast(self, request: ArchiveRequest) -> ArchivePreview:
+        """Return what would go, and what proves it."""
+        return await self.console.client.archive_preview(request)
 
-    def on_mount(self) -> None:
-        """Ask the engine what would happen."""
-        self.query_one("#box").border_subtitle = "← → choose · enter · esc cancel"
-        self._ask_engine()
+    def forecast_lines(self, forecast: ArchivePreview) -> list[Line]:
+        """Return what would go, to read."""
+        return preview_lines(forecast)
 
-    def _ask_engine(self) -> None:
-        self.settled = False
-        self.query_one("#confirm", Button).disabled = True
-        self.show_lines([(Span("Working out what would go, and what proves it", Tone.MUTED),)])
-        self.run_worker(self._load(self._request), group="preview", exclusive=True)
+    def can_go(self, forecast: ArchivePreview) -> bool:
+        """Return whether anything may be archived."""
+        return bool(forecast.steps)
 
-    async def _load(self, request: ArchiveRequest) -> None:
-        preview = await self.console.ask(self.console.client.archive_preview(request))
-        self.settled = True
-        if preview is None:
-            self.show_lines([(Span("✗ The engine could not say what would go. Nothing was done.", Tone.BAD),)])
-            return
-        self.show_lines(preview_lines(preview))
-        self.query_one("#confirm", Button).disabled = not preview.steps
+    def other_label(self, request: ArchiveRequest) -> str:
+        """Return the choice about the originals."""
+        return "Keep originals" if request.delete_original else "Replace originals"
 
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(None)
-
-    @on(Button.Pressed, "#keep")
-    def _toggle_keep(self, event: Button.Pressed) -> None:
-        delete = not self._request.delete_original
-        self._request = replace(self._request, delete_original=delete)
-        event.button.label = "Keep originals" if delete else "Replace originals"
-        self._ask_engine()
-
-    @on(Button.Pressed, "#confirm")
-    def _confirm(self) -> None:
-        self.dismiss(self._request)
+    def other(self, request: ArchiveRequest) -> ArchiveRequest:
+        """Return the request with the other answer about the originals."""
+        return replace(request, delete_original=not request.delete_original)
 
 
-class RestoreScreen(Dialog[RestoreRequest | None]):
+class RestoreScreen(Decision[RestoreRequest | None]):
     """Returns where to restore archives to: where they came from, or a location and, of one file, a path."""
 
-    DANGER = True
     TITLE_TEXT = "Restore"
+    HINT = "↑ ↓ choose · enter · esc cancel"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel", show=False),
         Binding("up", "app.focus_previous", "Up", show=False),
         Binding("down", "app.focus_next", "Down", show=False),
     ]
-    AUTO_FOCUS = "#cancel"
     DEFAULT_CSS = """
     RestoreScreen #location, RestoreScreen #path {
         height: 1; border: none; padding: 0 1; margin-top: 1; background: $panel;
@@ -116,7 +85,6 @@ class RestoreScreen(Dialog[RestoreRequest | None]):
 
     def on_mount(self) -> None:
         """Say what comes back and where to."""
-        self.query_one("#box").border_subtitle = "↑ ↓ choose · enter · esc cancel"
         self._show("")
 
     def _show(self, problem: str) -> None:

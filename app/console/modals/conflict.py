@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
-from textual.binding import Binding, BindingType
 from textual.widgets import Button
 
-from app.console.modals.dialog import Dialog
+from app.console.modals.decision import Decision
 from widgets.text import Line
 
 THEIRS = "theirs"
 OURS = "ours"
 
 
-class ConflictScreen(Dialog[str | None]):
+class ConflictScreen(Decision[str | None]):
     """Returns ``THEIRS``, ``OURS``, or None to go on editing, on which it starts."""
 
-    DANGER = True
     TITLE_TEXT = "Somebody else changed this rule meanwhile"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "Go on editing", show=False),
-        Binding("left", "app.focus_previous", "Left", show=False),
-        Binding("right", "app.focus_next", "Right", show=False),
-    ]
-    AUTO_FOCUS = "#cancel"
+    HINT = "← → choose · enter · esc goes on editing"
 
     def __init__(self, lines: list[Line]) -> None:
         super().__init__()
@@ -42,7 +33,6 @@ class ConflictScreen(Dialog[str | None]):
     def on_mount(self) -> None:
         """Show both versions."""
         self.show_lines(self._lines_to_show)
-        self.query_one("#box").border_subtitle = "← → choose · enter · esc goes on editing"
 
     @on(Button.Pressed)
     def _chosen(self, event: Button.Pressed) -> None:

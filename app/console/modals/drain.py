@@ -1,70 +1,34 @@
-"""What a drain would do, said before it is begun, or before it is taken back. It starts on Cancel."""
+"""What a drain would do, said before it is begun."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textual import on
-from textual.binding import Binding, BindingType
-from textual.widgets import Button
-
-from app.console.modals.dialog import Dialog
+from app.console.modals.preview import PreviewDialog
 from app.console.present.previews import preview_lines
+from engine.views import SyncPreview
 from widgets.text import Line, Span, Tone, plain
 
 
-class DrainScreen(Dialog[bool]):
-    """Returns True only when the act is chosen. A drain is previewed; taking one back moves nothing."""
+class DrainScreen(PreviewDialog[str, SyncPreview]):
+    """Returns the node to drain, or None. It may be drained although nothing has to move first."""
 
-    DANGER = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(False)", "Cancel", show=False),
-        Binding("left", "app.focus_previous", "Left", show=False),
-        Binding("right", "app.focus_next", "Right", show=False),
-    ]
-    AUTO_FOCUS = "#cancel"
+    VERB = "Drain"
 
-    def __init__(self, node: str, running: bool) -> None:
-        super().__init__()
-        self._node = node
-        self._draining = running
-        self.settled = running
-        self.TITLE_TEXT = f"Stop draining {plain(node, 40)}" if running else f"Drain {plain(node, 40)}"
+    def __init__(self, node: str) -> None:
+        super().__init__(node, f"Drain {plain(node, 40)}")
 
-    def buttons(self) -> list[Button]:
-        """Return Cancel and the act."""
-        verb = "Stop draining" if self._draining else "Drain"
-        act = Button(verb, id="confirm", compact=True, disabled=not self._draining)
-        return [Button("Cancel", id="cancel", compact=True), act]
+    async def forecast(self, request: str) -> SyncPreview:
+        """Return what would be copied away."""
+        return await self.console.client.drain_preview(request)
 
-    def on_mount(self) -> None:
-        """Say what would happen."""
-        self.query_one("#box").border_subtitle = "← → choose · enter · esc cancel"
-        if self._draining:
-            lines: list[Line] = [
-                (Span(f"{plain(self._node, 60)} takes copies again.", bold=True),),
-                (Span("What was copied stays; what waits is planned anew.", Tone.MUTED),),
-            ]
-            self.show_lines(lines)
-            return
-        self.show_lines([(Span("Working out what would move", Tone.MUTED),)])
-        self.run_worker(self._load(), group="preview", exclusive=True)
-
-    async def _load(self) -> None:
-        preview = await self.console.ask(self.console.client.drain_preview(self._node))
-        self.settled = True
-        if preview is None:
-            self.show_lines([(Span("✗ The engine could not say what would move.", Tone.BAD),)])
-            return
-        intro: list[Line] = [
+    def forecast_lines(self, forecast: SyncPreview) -> list[Line]:
+        """Return what a drain is, and what would be copied away."""
+        return [
             (Span("Nothing new is placed there, and what is only there is copied away first.", bold=True),),
             (Span("Nothing is deleted. This screen says when it is safe to switch it off.", Tone.MUTED),),
             (),
+            *preview_lines(forecast, self.console.state.names),
         ]
-        self.show_lines([*intro, *preview_lines(preview)])
-        self.query_one("#confirm", Button).disabled = False
 
-    @on(Button.Pressed)
-    def _chosen(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.dismiss(event.button.id == "confirm")
+    def can_go(self, _forecast: SyncPreview) -> bool:
+        """Return that it may be begun in any case."""
+        return True

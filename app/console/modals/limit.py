@@ -10,7 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from app.console.modals.dialog import Dialog
-from config.units import parse_rate, rate_text
+from app.console.present.units import rate_text
+from config.units import parse_rate
 from engine.views_bandwidth import BandwidthChange, LimitView
 from widgets.text import Line, Span, Tone, plain
 

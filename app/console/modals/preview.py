@@ -1,96 +1,92 @@
-"""The preview of a sync: files, bytes, targets, time and refusals, before anything moves. It starts on Cancel."""
+"""A choice that the engine is asked about first: nothing can be chosen before it is shown what would happen."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import ClassVar
+from abc import abstractmethod
+from typing import Generic, TypeVar
 
 from textual import on
-from textual.binding import Binding, BindingType
 from textual.widgets import Button
 
-from app.console.modals.dialog import Dialog
-from app.console.present.previews import preview_lines
-from engine.views import SyncPreview, SyncRequest
-from widgets.text import Span, Tone, plain
+from app.console.modals.decision import Decision
+from widgets.text import Line, Span, Tone
+
+Request = TypeVar("Request")
+Forecast = TypeVar("Forecast")
 
 
-class PreviewScreen(Dialog[SyncRequest | None]):
-    """Returns the request to carry out, or None. An emergency may, by a second choice, fill past max."""
+class PreviewDialog(Decision[Request | None], Generic[Request, Forecast]):
+    """Returns the request to carry out, or None. A subclass says how to ask the engine, how to show its answer, and
+    may offer a second choice that changes the request and asks anew."""
 
-    DANGER = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss(None)", "Cancel", show=False),
-        Binding("left", "app.focus_previous", "Left", show=False),
-        Binding("right", "app.focus_next", "Right", show=False),
-    ]
-    AUTO_FOCUS = "#cancel"
+    VERB = ""
+    WAITING = "Working out what would move"
+    UNKNOWN = "The engine could not say what would move. Nothing was done."
 
-    def __init__(self, request: SyncRequest) -> None:
+    def __init__(self, request: Request, title: str) -> None:
         super().__init__()
-        self._request = request
+        self.request = request
         self.settled = False
-        self.TITLE_TEXT = preview_title(request)
+        self.TITLE_TEXT = title
 
-    @property
-    def request(self) -> SyncRequest:
-        """What would be carried out."""
-        return self._request
+    @abstractmethod
+    async def forecast(self, request: Request) -> Forecast:
+        """Return what the engine says would happen; raises SyncdeckError."""
+
+    @abstractmethod
+    def forecast_lines(self, forecast: Forecast) -> list[Line]:
+        """Return what the engine says, to read."""
+
+    @abstractmethod
+    def can_go(self, forecast: Forecast) -> bool:
+        """Return whether there is anything to carry out."""
+
+    def other_label(self, _request: Request) -> str:
+        """Return what the second choice is called under this request; "" when there is none."""
+        return ""
+
+    def other(self, request: Request) -> Request:
+        """Return the request that the second choice makes of this one."""
+        return request
 
     def buttons(self) -> list[Button]:
-        """Return Cancel, for an emergency the choice to fill past max, and the act."""
-        verb = "Emergency sync" if self._request.emergency else "Sync"
-        buttons = [Button("Cancel", id="cancel", compact=True)]
-        if self._request.emergency:
-            buttons.append(Button("Allow past max", id="fill", compact=True))
-        buttons.append(Button(verb, id="confirm", compact=True, disabled=True))
-        return buttons
+        """Return Cancel, the second choice where there is one, and the act."""
+        label = self.other_label(self.request)
+        return [
+            Button("Cancel", id="cancel", compact=True),
+            *([Button(label, id="other", compact=True)] if label else []),
+            Button(self.VERB, id="confirm", compact=True, disabled=True),
+        ]
 
     def on_mount(self) -> None:
-        """Ask the engine what would move."""
-        self.query_one("#box").border_subtitle = "← → choose · enter · esc cancel"
+        """Ask the engine what would happen."""
         self._ask_engine()
 
     def _ask_engine(self) -> None:
         self.settled = False
         self.query_one("#confirm", Button).disabled = True
-        self.show_lines([(Span("Working out what would move", Tone.MUTED),)])
-        self.run_worker(self._load(self._request), group="preview", exclusive=True)
+        self.show_lines([(Span(self.WAITING, Tone.MUTED),)])
+        self.run_worker(self._load(self.request), group="preview", exclusive=True)
 
-    async def _load(self, request: SyncRequest) -> None:
-        preview = await self.console.ask(self.console.client.preview(request))
+    async def _load(self, request: Request) -> None:
+        forecast = await self.console.ask(self.forecast(request))
         self.settled = True
-        if preview is None:
-            self.show_lines([(Span("✗ The engine could not say what would move.", Tone.BAD),)])
+        if forecast is None:
+            self.show_lines([(Span(f"✗ {self.UNKNOWN}", Tone.BAD),)])
             return
-        self._show(preview)
-
-    def _show(self, preview: SyncPreview) -> None:
-        self.show_lines(preview_lines(preview))
-        self.query_one("#confirm", Button).disabled = preview.files == 0
+        self.show_lines(self.forecast_lines(forecast))
+        self.query_one("#confirm", Button).disabled = not self.can_go(forecast)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
         self.dismiss(None)
 
-    @on(Button.Pressed, "#fill")
-    def _toggle_fill(self, event: Button.Pressed) -> None:
-        allowed = not self._request.allow_fill
-        self._request = replace(self._request, allow_fill=allowed)
-        event.button.label = "Stay below max" if allowed else "Allow past max"
+    @on(Button.Pressed, "#other")
+    def _take_other(self, event: Button.Pressed) -> None:
+        self.request = self.other(self.request)
+        event.button.label = self.other_label(self.request)
         self._ask_engine()
 
     @on(Button.Pressed, "#confirm")
     def _confirm(self) -> None:
-        self.dismiss(self._request)
-
-
-def preview_title(request: SyncRequest) -> str:
-    """Return what is about to be decided."""
-    if request.emergency and request.nodes:
-        return f"Emergency sync: save what is only on {plain(', '.join(request.nodes), 60)}"
-    if request.emergency:
-        return "Emergency sync: save what exists only on ephemeral or failing nodes"
-    if request.keys:
-        return f"Sync {len(request.keys)} selected file{'' if len(request.keys) == 1 else 's'}"
-    return "Sync everything that the rules want"
+        self.dismiss(self.request)

@@ -169,7 +169,7 @@ class RuleEditor(ModalScreen[bool]):
         meaning.set_class(bad, "-bad")
         meaning.border_title = "✗ A mistake" if bad else "What it would mean"
         calm: list[Line] = [(Span("✓ Nothing changes.", Tone.GOOD),)]
-        meaning.show(check_lines(check) or calm)
+        meaning.show(check_lines(check, self.console.state.names) or calm)
         meaning.scroll_home(animate=False)
         lines = frozenset(note.line for note in check.notes if note.severity == "error")
         self.query_one("#yaml", YamlArea).mark_lines(lines)

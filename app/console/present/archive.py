@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.console.present.details import fact, heading
+from app.console.present.places import PlaceNames, place_text
 from app.console.present.units import about_text, age_text, ago_text, bytes_text, count_text, plural, rate_text
 from engine.views_archive import (
     ArchivePolicyView,
@@ -15,10 +16,10 @@ from widgets.table_columns import Column, TableRow
 from widgets.text import Line, Span, Tone, plain
 
 CANDIDATE_COLUMNS = (
-    Column("may", "may it go", 11),
-    Column("path", "file", 16, share=3, cut="start"),
-    Column("size_bytes", "size", 8, "right"),
-    Column("age_seconds", "age", 6, "right", dropped=3),
+    Column("may", "may go", 6),
+    Column("path", "file", 22, share=3, cut="start", most=60),
+    Column("size_bytes", "size", 7, "right"),
+    Column("age_seconds", "age", 5, "right", dropped=3),
     Column("durable_copies", "copies", 6, "right", dropped=2),
     Column("reasons", "why", 16, share=3, dropped=1),
 )
@@ -26,15 +27,15 @@ SORTABLE = ("", "size_bytes", "age_seconds", "durable_copies", "path")
 """Orders of the candidates; the first is the engine's own: those that may go, largest first."""
 
 ARCHIVE_COLUMNS = (
-    Column("state", "state", 14),
-    Column("key", "file", 16, share=3, cut="start"),
+    Column("state", "state", 11),
+    Column("key", "file", 16, share=3, cut="start", most=60),
     Column("size", "size", 8, "right", dropped=3),
     Column("archive", "archived", 8, "right"),
-    Column("progress", "done", 18, "right", dropped=2),
-    Column("verified", "verified", 9, "right"),
-    Column("original", "original", 8, dropped=4),
+    Column("verified", "verified", 15, "right"),
+    Column("original", "original", 8, dropped=2),
     Column("location", "at", 14, share=2, dropped=1, cut="middle"),
 )
+"""``verified`` is how far it is, and how fast, while it is written or restored."""
 WORKING = frozenset({"writing", "restoring"})
 
 _ARCHIVE_TONES = {
@@ -51,7 +52,7 @@ def candidate_cells(row: CandidateRow, number: int) -> TableRow:
     """Return a candidate as a row; ``number`` names it where it has no entry."""
     protected = row.protected is not None
     tone = Tone.MUTED if protected else Tone.TEXT
-    badge = Span("■ protected", Tone.MUTED) if protected else Span("✓ may go", Tone.GOOD)
+    badge = Span("■ no", Tone.MUTED) if protected else Span("✓ yes", Tone.GOOD)
     why = row.protected if row.protected is not None else ", ".join(row.reasons)
     few = Tone.WARN if row.durable_copies < 2 and not protected else Tone.MUTED
     return TableRow(
@@ -101,24 +102,29 @@ def candidate_lines(row: CandidateRow, now: float, archive_key: str) -> list[Lin
     return lines
 
 
-def archive_cells(row: ArchiveRow, now: float) -> TableRow:
-    """Return an archive as a row."""
+def archive_cells(row: ArchiveRow, number: int, now: float, names: PlaceNames) -> TableRow:
+    """Return an archive as a row under its number."""
     glyph, tone = _ARCHIVE_TONES.get(row.state, ("·", Tone.TEXT))
     verified = "–" if row.verified_at is None else ago_text(row.verified_at, now)
     return TableRow(
-        row.id,
+        number,
         row.key,
         (
             Span(f"{glyph} {plain(row.state, 20)}", tone),
             Span(plain(row.key)),
             Span(bytes_text(row.size_bytes), Tone.MUTED),
             Span(bytes_text(row.archive_bytes) if row.archive_bytes else "–"),
-            Span(progress_text(row), Tone.ACCENT),
-            Span(verified, Tone.MUTED if row.verified_at is not None or row.state in WORKING else Tone.WARN),
+            Span(progress_text(row) or verified, _verified_tone(row)),
             Span(plain(row.original, 20), Tone.MUTED),
-            Span(plain(row.location, 80), Tone.MUTED),
+            Span(place_text(row.location, names), Tone.MUTED),
         ),
     )
+
+
+def _verified_tone(row: ArchiveRow) -> Tone:
+    if row.state in WORKING:
+        return Tone.ACCENT
+    return Tone.WARN if row.verified_at is None else Tone.MUTED
 
 
 def progress_text(row: ArchiveRow) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.console.present.findings import finding_text
+from app.console.present.places import PlaceNames, place_text
 from app.console.present.tables import STATE_TONES
-from app.console.present.transfers import name_of, percent_done, state_badge, when_text
+from app.console.present.transfers import RUNNING, name_of, percent_done, state_badge, when_text
 from app.console.present.transports import attempt_lines, breaker_lines
 from app.console.present.units import age_text, ago_text, bytes_text, left_text, plural, rate_text, used_text
 from engine.transport_views import AttemptView
@@ -28,7 +29,7 @@ def fact(label: str, value: str, tone: Tone = Tone.TEXT) -> Line:
     return (Span(f"{label:<{LABEL_WIDTH}}", Tone.MUTED), Span(value, tone))
 
 
-def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
+def entry_lines(detail: EntryDetail, now: float, names: PlaceNames) -> list[Line]:
     """Return a file: what it is, where each copy is, and why it is or is not to be anywhere."""
     row = detail.row
     glyph, tone = STATE_TONES.get(row.states, ("·", Tone.TEXT))
@@ -48,14 +49,14 @@ def entry_lines(detail: EntryDetail, now: float) -> list[Line]:
         mark, mark_tone = _REPLICA_TONES.get(replica.state, ("✗", Tone.BAD))
         verified = "never verified" if replica.verified_at is None else f"verified {ago_text(replica.verified_at, now)}"
         durable = "" if replica.durable else ", not durable"
-        lines.append((Span(f"{mark} ", mark_tone), Span(plain(replica.location, 80), bold=True)))
+        lines.append((Span(f"{mark} ", mark_tone), Span(place_text(replica.location, names), bold=True)))
         lines.append((Span("  "), Span(f"{plain(replica.state)}{durable}, {verified}", Tone.MUTED)))
         lines.append((Span("  "), Span(plain(replica.path), Tone.MUTED)))
     if not detail.replicas:
         lines.append((Span("none is left", Tone.BAD),))
     lines += [(), heading("Why")]
     for placement in detail.placements:
-        lines += _placement_lines(placement.location, placement.wanted, placement.held, placement.blocked)
+        lines += _placement_lines(placement, place_text(placement.location, names))
         lines.append((Span("  "), Span(_because(placement), Tone.MUTED)))
     lines += [(), fact("sha-256", plain(detail.sha256) if detail.sha256 else "not hashed yet")]
     if detail.transfers:
@@ -77,12 +78,12 @@ def _because(placement: PlacementView) -> str:
     return f"{because}{named}" + ("" if placement.line is None else f", line {placement.line}")
 
 
-def _placement_lines(location: str, wanted: bool, held: bool, blocked: str | None) -> list[Line]:
-    place = plain(location, 80)
-    if blocked:
+def _placement_lines(item: PlacementView, place: str) -> list[Line]:
+    wanted, held = item.wanted, item.held
+    if item.blocked:
         return [
             (Span("✗ ", Tone.BAD), Span(f"{place}: blocked", bold=True)),
-            (Span("  "), Span(plain(blocked), Tone.BAD)),
+            (Span("  "), Span(plain(item.blocked), Tone.BAD)),
         ]
     if wanted and held:
         return [(Span("✓ ", Tone.GOOD), Span(f"{place}: wanted, held", bold=True))]
@@ -99,21 +100,22 @@ def transfer_lines(item: TransferView, now: float, attempts: Sequence[AttemptVie
     lines = [
         heading(name_of(item)),
         fact("state", badge.text, badge.tone),
-        fact("why", plain(item.reason) or "–"),
     ]
+    if item.reason and item.state not in RUNNING:
+        lines.append(fact("why", plain(item.reason)))
     if item.error_class:
         lines.append(fact("error", plain(item.error_class), Tone.BAD))
     if item.hint:
         lines.append(fact("remedy", plain(item.hint), Tone.WARN))
     lines += [
-        fact("from", plain(item.source)),
-        fact("to", plain(item.target)),
+        fact("route", f"{plain(item.source)} → {plain(item.target)}"),
         fact("by", plain(item.transport or "not chosen yet")),
         fact("done", done if percent is None else f"{done}, {percent:.0f} %"),
         fact("on the wire", bytes_text(item.bytes_on_wire)),
     ]
-    if item.bytes_per_second is not None:
-        lines.append(fact("rate", f"{rate_text(item.bytes_per_second)}, {left_text(item.seconds_left) or '?'} left"))
+    if item.bytes_per_second:
+        left = left_text(item.seconds_left)
+        lines.append(fact("rate", rate_text(item.bytes_per_second) + (f", {left} left" if left else "")))
     lines += [
         fact("attempts", str(item.attempts), Tone.WARN if item.attempts > 1 else Tone.TEXT),
         fact("priority", str(item.priority)),

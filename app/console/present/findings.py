@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from app.console.actions import Keys
+from app.console.actions import Action, Keys
 from app.console.present.state import ConsoleState
 from app.console.present.units import ago_text
 from engine.views import FindingView, StatusView
@@ -19,7 +19,12 @@ _SEVERITIES: dict[str, tuple[int, Tone, str]] = {
 }
 _COMMAND = re.compile(r"`(syncdeck [^`]+)`")
 CONSOLE_FINDING = "console"
-_LONGER_LABELS = {"emergency": "emergency sync", "sync": "sync now", "run": "run the engine", "retry": "retry"}
+_LONGER_LABELS = {
+    "emergency": "emergency sync",
+    "sync": "sync now",
+    "run": "run the engine",
+    "rule_restore": "put it back",
+}
 
 
 def sorted_findings(view: StatusView) -> list[FindingView]:
@@ -38,20 +43,25 @@ def findings_model(state: ConsoleState, now: float) -> FindingsModel:
     """Return the panel "Needs you"; an engine that does not answer is its first line."""
     rows: list[FindingRow] = []
     if state.error:
-        text = f"{plain(state.error)}. {plain(state.remedy)}" if state.remedy else plain(state.error)
-        rows.append(FindingRow(CONSOLE_FINDING, Tone.BAD, "●", text))
+        if state.view is not None:
+            text = f"no answer from the engine, what is shown is old: {plain(state.error)}"
+        else:
+            text = f"{plain(state.error)}. {plain(state.remedy)}" if state.remedy else plain(state.error)
+        rows.append(FindingRow(CONSOLE_FINDING, Tone.BAD, "●", text, "enter", "what to do", "open"))
     view = state.view
     if view is None:
         calm = Badge("Starting the engine: nothing is known yet.", Tone.MUTED)
         return FindingsModel(tuple(rows), calm, Tone.BAD if rows else Tone.MUTED)
     rows += [_row(finding, state.keys, state.read_only) for finding in sorted_findings(view)]
     worst = next((tone for tone in (Tone.BAD, Tone.WARN) if any(row.tone is tone for row in rows)), Tone.MUTED)
-    return FindingsModel(tuple(rows), _calm(view, now), worst)
+    return FindingsModel(tuple(rows), _calm(view, now), worst, _backup_note(view, now) if rows else "")
 
 
 def finding_text(finding: FindingView) -> str:
-    """Return the finding in one sentence that names its subject."""
+    """Return the finding in one sentence that names its subject, of a file its name alone."""
     subject, message = plain(finding.subject), plain(finding.message)
+    if subject.startswith("/"):
+        subject = subject.rpartition("/")[2]
     return message if not subject or subject in message else f"{subject}: {message}"
 
 
@@ -72,10 +82,22 @@ def _row(finding: FindingView, keys: Keys, read_only: bool) -> FindingRow:
         command = "" if action else command_of(finding.remedy)
         text = finding_text(finding) + (f": {command}" if command else "")
         return FindingRow(finding.id, tone, glyph, text, "enter", "what to do", "open")
-    label = _LONGER_LABELS.get(action.id, action.label)
+    return FindingRow(
+        finding.id, tone, glyph, finding_text(finding), keys.shown(action), action_words(action), action.id
+    )  # fmt: skip
+
+
+def action_words(action: Action) -> str:
+    """Return what an action that mends something is called where there is room to say it."""
     if action.id.startswith("go_"):
-        label = f"open {action.label}"
-    return FindingRow(finding.id, tone, glyph, finding_text(finding), keys.shown(action), label, action.id)
+        return f"open {action.label}"
+    return _LONGER_LABELS.get(action.id, action.label)
+
+
+def _backup_note(view: StatusView, now: float) -> str:
+    if view.last_verified_at is None:
+        return "no verified backup yet"
+    return f"last verified backup {ago_text(view.last_verified_at, now)}"
 
 
 def _calm(view: StatusView, now: float) -> Badge:

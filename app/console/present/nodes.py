@@ -16,19 +16,20 @@ from widgets.table_columns import Column, TableRow
 from widgets.text import Line, Span, Tone, plain
 
 NODE_COLUMNS = (
-    Column("node", "node", 14, share=2, cut="middle"),
-    Column("state", "state", 16),
-    Column("kind", "kind", 10, dropped=3),
+    Column("node", "node", 15, share=4, cut="middle", most=32),
+    Column("state", "state", 12, share=1, most=20),
+    Column("kind", "kind", 9, dropped=2),
     Column("disk", "disk", 5, "right"),
-    Column("full_in", "full in", 7, "right", dropped=2),
-    Column("files", "files lost", 10, "right"),
-    Column("bytes", "size", 8, "right"),
-    Column("games", "games", 11, "right", dropped=4),
+    Column("full_in", "full in", 7, "right", dropped=3),
+    Column("bytes", "only here", 9, "right"),
+    Column("files", "files", 6, "right"),
+    Column("games", "games", 10, "right", dropped=4),
     Column("ways", "ways", 14, dropped=5),
 )
+"""What stands under "only here", "files" and "games" would be lost with the node."""
 ENTRY_COLUMNS = (
     Column("key", "file", 22, share=3, cut="start"),
-    Column("at_risk", "at risk", 9, "right"),
+    Column("at_risk", "only here", 9, "right"),
     Column("size", "size", 9, "right", dropped=1),
     Column("games", "games", 10, "right", dropped=3),
     Column("reason", "why", 20, share=2, dropped=2),
@@ -54,9 +55,9 @@ def node_cells(
             _kind(node),
             _percent(disk),
             Span("" if full_in is None else age_text(full_in), Tone.WARN),
-            Span(count_text(entries) if entries else "–", tone),
             Span(bytes_text(size) if entries else "–", tone),
-            Span("" if risk is None or risk.games is None else count_text(risk.games), tone),
+            Span(count_text(entries) if entries else "–", tone),
+            Span("" if risk is None or not risk.games else count_text(risk.games), tone),
             Span(breaker_word(node, risk.at) if risk is not None else "", Tone.WARN),
         ),
     )
@@ -112,11 +113,11 @@ def risk_lines(row: TableRow) -> list[Line]:
 def lost_line(risk: AtRiskRow) -> Line:
     """Return what would be, or was, lost with a node."""
     if not risk.entries:
-        return fact("alone here", "nothing: all has a durable verified copy elsewhere", Tone.GOOD)
+        return fact("only here", "nothing: all has a durable verified copy elsewhere", Tone.GOOD)
     games = "" if risk.games is None else f", {plural(risk.games, 'game')}"
     what = f"{plural(risk.entries, 'file')}, {bytes_text(risk.bytes)}{games}"
     if risk.dead_since is None:
-        return fact("alone here", f"{what}: lost if it died now", Tone.BAD)
+        return fact("only here", f"{what}: lost if it died now", Tone.BAD)
     return fact("took with it", what, Tone.BAD)
 
 

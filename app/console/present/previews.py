@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.console.present.details import fact, heading
+from app.console.present.places import PlaceNames, place_text
 from app.console.present.units import about_text, bytes_text, plural
 from engine.views import SyncPreview
 from widgets.text import Line, Span, Tone, plain
@@ -10,9 +11,9 @@ from widgets.text import Line, Span, Tone, plain
 MOST_ITEMS = 40
 
 
-def preview_lines(preview: SyncPreview) -> list[Line]:
+def preview_lines(preview: SyncPreview, names: PlaceNames) -> list[Line]:
     """Return files, bytes, targets and time, then what moves where, then every refusal with its remedy."""
-    targets = ", ".join(plain(target, 60) for target in preview.targets) or "none"
+    targets = ", ".join(place_text(target, names) for target in preview.targets) or "none"
     moves = preview.files > 0
     lines = [
         fact("would move", f"{plural(preview.files, 'file')}, {bytes_text(preview.bytes)}", _calm(moves)),
@@ -25,7 +26,7 @@ def preview_lines(preview: SyncPreview) -> list[Line]:
     if preview.items:
         lines += [(), heading("What moves")]
         for item in preview.items[:MOST_ITEMS]:
-            route = f"{plain(item.source, 60)} → {', '.join(plain(target, 60) for target in item.targets)}"
+            route = f"{place_text(item.source, names)} → {', '.join(place_text(at, names) for at in item.targets)}"
             size = f"{plural(len(item.entries), 'file')}, {bytes_text(item.bytes)}"
             lines.append((Span("→ ", Tone.ACCENT), Span(f"{size}  ", bold=True), Span(route)))
         if len(preview.items) > MOST_ITEMS:
@@ -33,7 +34,9 @@ def preview_lines(preview: SyncPreview) -> list[Line]:
     if preview.refused:
         lines += [(), heading(f"Refused: {plural(len(preview.refused), 'copy', 'copies')}")]
         for refusal in preview.refused[:MOST_ITEMS]:
-            lines.append((Span("✗ ", Tone.BAD), Span(f"{plain(refusal.key, 120)} to {plain(refusal.node, 60)}")))
+            lines.append(
+                (Span("✗ ", Tone.BAD), Span(f"{plain(refusal.key, 120)} to {place_text(refusal.node, names)}"))
+            )
             lines.append((Span("  "), Span(plain(refusal.reason), Tone.WARN)))
             if refusal.remedy:
                 lines.append((Span("  "), Span(plain(refusal.remedy), Tone.MUTED)))

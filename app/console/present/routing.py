@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.console.present.details import fact, heading
+from app.console.present.places import PlaceNames, place_text
 from app.console.present.units import age_text, bytes_text, count_text, plural
 from engine.views_rules import ExplainView, FixView, RuleNote, RuleRow, RulesView
 from widgets.notes_panel import NoteRow, NotesModel
@@ -11,11 +12,11 @@ from widgets.text import Line, Span, Tone, plain
 
 RULE_COLUMNS = (
     Column("order", "#", 3, "right"),
-    Column("name", "rule", 18, share=2),
-    Column("state", "state", 12),
+    Column("name", "rule", 18, share=3, most=48),
+    Column("state", "state", 10),
     Column("match", "matches", 12, share=2, dropped=2),
     Column("place", "places", 12, share=2, dropped=1),
-    Column("entries", "files", 9, "right"),
+    Column("entries", "files", 7, "right"),
     Column("bytes", "bytes", 8, "right"),
     Column("origin", "from", 10, dropped=3),
 )
@@ -135,7 +136,7 @@ def _note_row(index: int, note: RuleNote) -> NoteRow:
     )  # fmt: skip
 
 
-def explain_lines(view: ExplainView) -> list[Line]:
+def explain_lines(view: ExplainView, names: PlaceNames) -> list[Line]:
     """Return why a file is, or is not, to be at a node."""
     wanted = "wanted" if view.wanted else "not wanted"
     held = "held" if view.held else "not held"
@@ -143,7 +144,7 @@ def explain_lines(view: ExplainView) -> list[Line]:
     glyph = "✓" if tone is Tone.GOOD else "!"
     lines: list[Line] = [
         fact("file", plain(view.key)),
-        fact("at", plain(view.node)),
+        fact("at", place_text(view.node, names)),
         (Span(f"{glyph} ", tone), Span(f"{wanted}, {held}", tone, bold=True)),
         (Span(plain(view.verdict, 1000), Tone.STRONG),),
         (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.console.present.details import fact, heading
+from app.console.present.places import PlaceNames, place_text
 from app.console.present.routing import severity_mark
 from app.console.present.units import bytes_text, count_text, plural
 from engine.views_rules import DraftCheck, NodeEffect, RuleNote, SaveResult, SimulationView
@@ -34,11 +35,11 @@ def note_lines(notes: tuple[RuleNote, ...]) -> list[Line]:
     return lines
 
 
-def check_lines(check: DraftCheck) -> list[Line]:
+def check_lines(check: DraftCheck, names: PlaceNames) -> list[Line]:
     """Return everything of a check: mistakes first, then the figures, then the difference."""
     lines = note_lines(check.notes)
     if check.simulation is not None:
-        lines += [*([()] if lines else []), *simulation_lines(check.simulation)]
+        lines += [*([()] if lines else []), *simulation_lines(check.simulation, names)]
     elif has_mistake(check):
         lines += [(), (Span("Nothing is tried while there is a mistake.", Tone.MUTED),)]
     if check.diff:
@@ -46,7 +47,7 @@ def check_lines(check: DraftCheck) -> list[Line]:
     return lines
 
 
-def simulation_lines(simulation: SimulationView) -> list[Line]:
+def simulation_lines(simulation: SimulationView, names: PlaceNames) -> list[Line]:
     """Return what a draft would move, per location, and what cannot be placed and why."""
     moves = f"{plural(simulation.files_to_move, 'file')}, {bytes_text(simulation.bytes_to_move)}"
     tried = f"{count_text(simulation.entries)} files tried in {simulation.seconds:.2f} s"
@@ -67,7 +68,9 @@ def simulation_lines(simulation: SimulationView) -> list[Line]:
         lines.append((Span("No location receives more or less than today.", Tone.GOOD),))
         return lines
     lines.append((Span(f"{'location':<{NAME_WIDTH}} {'added':>14} {'no longer wanted':>16}   fullness", Tone.MUTED),))
-    lines += [_effect_line(node) for node in sorted(changed, key=_order)[:MOST_LOCATIONS]]
+    lines += [
+        _effect_line(node, place_text(node.location, names)) for node in sorted(changed, key=_order)[:MOST_LOCATIONS]
+    ]
     if len(changed) > MOST_LOCATIONS:
         lines.append((Span(f"and {len(changed) - MOST_LOCATIONS} more", Tone.MUTED),))
     if any(node.surplus_files for node in changed):
@@ -79,11 +82,11 @@ def _order(node: NodeEffect) -> tuple[float, int, str]:
     return -(node.used_percent_after or 0.0), -node.added_bytes, node.location
 
 
-def _effect_line(node: NodeEffect) -> Line:
+def _effect_line(node: NodeEffect, place: str) -> Line:
     added = f"{count_text(node.added_files)}  {bytes_text(node.added_bytes)}" if node.added_files else "–"
     surplus = f"{count_text(node.surplus_files)}  {bytes_text(node.surplus_bytes)}" if node.surplus_files else "–"
     before, after = node.used_percent_before, node.used_percent_after
-    name = fit_middle(plain(node.location), NAME_WIDTH)
+    name = fit_middle(place, NAME_WIDTH)
     fullness = "unknown" if before is None or after is None else f"{before:.0f} % → {after:.0f} %"
     grows = before is not None and after is not None and round(after) > round(before)
     tone = (
@@ -123,14 +126,14 @@ def diff_lines(diff: str) -> list[Line]:
     return lines
 
 
-def saving_lines(file: str, check: DraftCheck) -> list[Line]:
+def saving_lines(file: str, check: DraftCheck, names: PlaceNames) -> list[Line]:
     """Return what saving a draft would do, before it is saved."""
     lines: list[Line] = [
         fact("writes", plain(file)),
         fact("in effect", "at once; u takes it back"),
         (),
     ]
-    return lines + check_lines(check)
+    return lines + check_lines(check, names)
 
 
 def conflict_lines(result: SaveResult) -> list[Line]:

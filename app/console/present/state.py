@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.console.actions import BY_ID, Keys
-from app.console.present.units import bytes_text, coarse_age, count_text, plural
+from app.console.present.places import PlaceNames, place_names
+from app.console.present.units import bytes_text, coarse_age, plural
 from engine.views import StatusView
 from widgets.models import Badge, StatusModel
 from widgets.text import Tone, plain
@@ -25,6 +26,11 @@ class ConsoleState:
     view_paused: bool = False
     read_only: bool = False
     keys: Keys = field(default_factory=lambda: Keys({}))
+
+    @property
+    def names(self) -> PlaceNames:
+        """What places are called."""
+        return place_names(self.view)
 
     def age_seconds(self, now: float) -> float | None:
         """Return how old what is shown is."""
@@ -51,7 +57,7 @@ def status_model(state: ConsoleState, now: float) -> StatusModel:
         facts=_facts(view),
         age=_age(state, now),
         flags=tuple(flags),
-        counts=_counts(view),
+        counts=_counts(view, bool(state.error)),
         notice=_notice(state),
     )
 
@@ -62,11 +68,16 @@ def _facts(view: StatusView) -> tuple[Badge, ...]:
     risk = view.at_risk_bytes
     facts = [Badge(f"{bytes_text(risk)} at risk", Tone.BAD) if risk else Badge("nothing at risk", Tone.MUTED)]
     if view.nodes:
-        facts.append(Badge(plural(len(view.nodes), "node"), Tone.MUTED))
-        facts.append(Badge(f"{up} up", Tone.GOOD if up == len(used) else Tone.WARN))
+        facts.append(_reach(up, len(used)))
     facts.append(Badge(f"engine {view.engine.state}", Tone.MUTED if view.engine.state == "running" else Tone.WARN))
-    facts.append(Badge(f"{count_text(view.entries_total)} files", Tone.MUTED))
+    facts.append(Badge(plural(view.entries_total, "file"), Tone.MUTED))
     return tuple(facts)
+
+
+def _reach(up: int, used: int) -> Badge:
+    if up == used:
+        return Badge(f"all {used} nodes up" if used > 1 else f"{plural(used, 'node')} up", Tone.GOOD)
+    return Badge(f"{up} of {plural(used, 'node')} up", Tone.WARN)
 
 
 def _age(state: ConsoleState, now: float) -> Badge:
@@ -78,8 +89,8 @@ def _age(state: ConsoleState, now: float) -> Badge:
     return Badge(f"updated {coarse_age(age)}", Tone.MUTED)
 
 
-def _counts(view: StatusView) -> tuple[Badge, ...]:
-    by_severity = dict.fromkeys(("critical", "warning"), 0)
+def _counts(view: StatusView, no_answer: bool) -> tuple[Badge, ...]:
+    by_severity = {"critical": int(no_answer), "warning": 0}
     for finding in view.findings:
         if finding.severity in by_severity:
             by_severity[finding.severity] += 1
@@ -95,7 +106,7 @@ def _counts(view: StatusView) -> tuple[Badge, ...]:
 
 def _notice(state: ConsoleState) -> Badge | None:
     if state.error:
-        return Badge(f"✗ {plain(state.error)}", Tone.BAD)
+        return Badge(f"✗ NO ANSWER  {plain(state.error)}", Tone.BAD)
     view = state.view
     if view is None:
         return None

@@ -33,13 +33,10 @@ def storage_model(view: StatusView) -> StorageModel:
         counts.append(Badge(f"✗ {unreachable} unreachable", Tone.WARN))
     if unused:
         counts.append(Badge(f"{unused} unused", Tone.MUTED))
-    calm = min((item.target_percent for item in measured), default=0.0)
-    return StorageModel(tuple(rows), tuple(counts), _calm_words(measured, calm))
-
-
-def _calm_words(measured: list[StorageView], target: float) -> str:
-    over = [item for item in measured if _fill(item) >= item.target_percent]
-    return f"under {target:.0f} %" if measured and len(over) < len(measured) else ""
+    over = sum(1 for item in measured if _fill(item) >= item.target_percent)
+    target = min((item.target_percent for item in measured), default=0.0)
+    calm = f"under {target:.0f} %" if over < len(measured) else ""
+    return StorageModel(tuple(rows), tuple(counts), calm, over)
 
 
 def _fill(item: StorageView) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.console.present.transfers import name_of, percent_done, state_badge, when_text
+from app.console.present.transfers import RUNNING, name_of, percent_done, state_badge, when_text
 from app.console.present.units import age_text, bytes_text, left_text, rate_text
 from engine.views import CatalogRow, TransferView
 from widgets.table_columns import Column, TableRow
@@ -12,7 +12,7 @@ CATALOG_COLUMNS = (
     Column("key", "file", 18, share=3, cut="start"),
     Column("data_type", "type", 10, dropped=1),
     Column("config_key", "config", 12, dropped=4),
-    Column("origin", "origin", 14, share=1, dropped=3, cut="middle"),
+    Column("origin", "origin", 14, share=1, dropped=3, cut="middle", most=24),
     Column("size_bytes", "size", 8, "right"),
     Column("mtime", "age", 6, "right", dropped=2),
     Column("copies", "copies", 7, "right"),
@@ -24,17 +24,15 @@ LARGE_FIRST = frozenset({"size_bytes", "mtime"})
 
 TRANSFER_COLUMNS = (
     Column("state", "state", 15),
-    Column("name", "file", 14, share=2, cut="middle"),
-    Column("source", "from", 10, share=2, cut="middle"),
-    Column("target", "to", 10, share=2, cut="middle"),
-    Column("transport", "by", 6, dropped=2),
-    Column("size", "size", 7, "right", dropped=1),
+    Column("name", "file", 20, share=2, cut="middle", most=44),
+    Column("source", "from", 14, share=1, cut="middle", most=22),
+    Column("target", "to", 14, share=1, cut="middle", most=22),
+    Column("transport", "by", 6, dropped=3),
+    Column("size", "size", 7, "right", dropped=2),
     Column("percent", "done", 6, "right"),
-    Column("rate", "rate", 10, "right", dropped=4),
-    Column("left", "left", 7, "right", dropped=3),
-    Column("when", "age", 9, "right", dropped=2),
-    Column("reason", "why", 24, share=3, dropped=5),
+    Column("now", "rate, when, or why not", 18, share=6, dropped=1),
 )
+"""``now`` is the rate and the time left while bytes move, when it was over, or the reason why nothing moves."""
 
 STATE_TONES: dict[str, tuple[str, Tone]] = {
     "ok": ("✓", Tone.GOOD),
@@ -75,8 +73,6 @@ def transfer_cells(item: TransferView, now: float) -> TableRow:
     """Return one transfer as a row."""
     badge = state_badge(item)
     percent = percent_done(item)
-    rate = rate_text(item.bytes_per_second)
-    left = left_text(item.seconds_left)
     return TableRow(
         item.id,
         item.key,
@@ -88,9 +84,18 @@ def transfer_cells(item: TransferView, now: float) -> TableRow:
             Span(plain(item.transport or "", 10), Tone.ACCENT),
             Span(bytes_text(item.bytes_total)),
             Span("" if percent is None or item.started_at is None else f"{percent:.0f} %"),
-            Span(rate),
-            Span(left, Tone.MUTED),
-            Span(when_text(item, now), Tone.MUTED),
-            Span(plain(item.reason), Tone.MUTED),
+            _now(item, badge.tone, now),
         ),
     )
+
+
+def _now(item: TransferView, tone: Tone, now: float) -> Span:
+    """Return how fast it goes and how long it will take, when it ended, or what keeps it."""
+    if item.state in RUNNING and item.bytes_per_second:
+        left = left_text(item.seconds_left)
+        return Span(rate_text(item.bytes_per_second) + (f", {left} left" if left else ""))
+    if item.state in RUNNING:
+        return Span("")
+    if item.state == "done":
+        return Span(when_text(item, now), Tone.MUTED)
+    return Span(plain(item.reason), tone if tone in (Tone.BAD, Tone.WARN) else Tone.MUTED)

@@ -84,19 +84,21 @@ def _row(item: TransferView) -> TransferRow:
 
 
 def _waiting(view: StatusView) -> tuple[Badge, ...]:
+    """Return what is stuck, which is read first where the line is cut, then what waits and why."""
     queue = dict(view.queue)
     badges = []
+    for state, words in (("blocked", "✗ {} blocked"), ("failed", "✗ {} failed")):
+        if queue.get(state):
+            badges.append(Badge(words.format(queue[state]), Tone.BAD))
     if view.waiting_reasons:
         badges.append(Badge("waiting", Tone.MUTED))
-        badges += [Badge(f"{count} {_short(reason)}", Tone.TEXT) for reason, count in view.waiting_reasons]
-    for state, words, tone in (("blocked", "✗ {} blocked", Tone.BAD), ("failed", "✗ {} failed", Tone.BAD)):
-        if queue.get(state):
-            badges.append(Badge(words.format(queue[state]), tone))
+        badges += [Badge(_counted(count, reason), Tone.TEXT) for reason, count in view.waiting_reasons]
     return tuple(badges)
 
 
-def _short(reason: str) -> str:
-    return shortened(plain(reason), LONGEST_REASON)
+def _counted(count: int, reason: str) -> str:
+    words = shortened(plain(reason), LONGEST_REASON)
+    return f"{count} {words}" if words.startswith("for ") else f"{count}: {words}"
 
 
 def _limit(throughput: ThroughputView) -> str:

@@ -26,7 +26,7 @@ from app.console.present.archive_usage import Place, place_of, usage_model
 from app.console.present.state import ConsoleState
 from app.console.present.units import bytes_text
 from app.console.screens.list_screen import TYPING_PAUSE_SECONDS, ListScreen
-from app.console.sources_archive import MOST_SORTED, ArchiveSource, CandidateSource
+from app.console.sources_archive import MOST_SORTED, ArchiveSource, CandidateSource, archive_memory, candidate_memory
 from engine.views_archive import ArchivePolicyView, ArchiveRow, CandidateRow, UsageView
 from widgets.line_list import LineList
 from widgets.paged_table import PagedTable
@@ -71,7 +71,8 @@ class ArchiveScreen(ListScreen):
         self._location: str | None = None
         self._order = ""
         self._candidates: CandidateSource | None = None
-        self._archives: ArchiveSource | None = None
+        self._known_candidates = candidate_memory()
+        self._known_archives = archive_memory()
         self._policy: ArchivePolicyView | None = None
         self._opened: dict[Place, UsageView | None] = {}
         self._usage_at = float("-inf")
@@ -131,13 +132,13 @@ class ArchiveScreen(ListScreen):
         """Give both lists their rows by filter, location and order."""
         candidates, archives = self._both()
         client, now = self.console.client, self.console.clock.now
-        self._candidates = CandidateSource(client, self._location, self.filter_text, self._order, now)
-        self._archives = ArchiveSource(client, self.filter_text, now)
+        known, text = self._known_candidates, self.filter_text
+        self._candidates = CandidateSource(client, known, self._location, text, self._order, now)
         calm = not self.filter_text and self._location is None
         candidates.set_empty("Nothing could be archived." if calm else "Nothing matches. esc shows everything.")
         archives.set_empty("No archive matches." if self.filter_text else "Nothing is archived yet.")
         candidates.set_source(self._candidates, self._order, self._order in {"size_bytes", "age_seconds"})
-        archives.set_source(self._archives)
+        archives.set_source(ArchiveSource(client, self._known_archives, text, now, self.console.state.names))
         self.refresh_title()
 
     def _follow(self) -> None:
@@ -186,9 +187,9 @@ class ArchiveScreen(ListScreen):
     def _lines(self, row: TableRow) -> list[Line]:
         now = self.console.clock.now()
         if self._on_archives:
-            archive = self._archives.view(row.id) if self._archives else None
+            archive = self._known_archives.view(row.id)
             return archive_lines(archive, now) if archive else [(Span("This archive is gone.", Tone.WARN),)]
-        candidate = self._candidates.view(row.id) if self._candidates else None
+        candidate = self._known_candidates.view(row.id)
         if candidate is None:
             return [(Span("This file is gone.", Tone.WARN),)]
         action = BY_ID["archive"]
@@ -289,16 +290,16 @@ class ArchiveScreen(ListScreen):
 
     def chosen_candidates(self) -> list[CandidateRow]:
         """Return the marked candidates, else the one under their cursor."""
-        table, source = self.query_one("#table", PagedTable), self._candidates
+        table = self.query_one("#table", PagedTable)
         ids = list(table.marked) or ([table.row.id] if table.row is not None else [])
-        views = [source.view(number) for number in ids] if source is not None else []
+        views = [self._known_candidates.view(number) for number in ids]
         return [view for view in views if view is not None]
 
     def chosen_archives(self) -> list[ArchiveRow]:
         """Return the marked archives, else the one under the cursor while it is in their list."""
-        table, source = self.query_one("#archives", PagedTable), self._archives
+        table = self.query_one("#archives", PagedTable)
         here = [table.row.id] if self._on_archives and table.row is not None else []
-        views = [source.view(number) for number in (list(table.marked) or here)] if source is not None else []
+        views = [self._known_archives.view(number) for number in (list(table.marked) or here)]
         return [view for view in views if view is not None]
 
     def clear_all_marks(self) -> None:

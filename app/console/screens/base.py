@@ -114,6 +114,7 @@ class ConsoleScreen(Screen[None]):
             KeyHint(keys.shown(BY_ID[action]), BY_ID[action].label, f"app.do('{action}')", name == self.NAME)
             for name, action in ((name, SCREEN_ACTIONS[name]) for name in SCREENS)
         ]
-        hinted = sorted((item for item in on_screen(self.NAME, read_only) if item.footer), key=lambda item: item.footer)
+        offered = (item for item in on_screen(self.NAME, read_only) if item.footer and self.NAME not in item.unhinted)
+        hinted = sorted(offered, key=lambda item: item.footer)
         actions = [KeyHint(keys.shown(item), item.label, f"app.do('{item.id}')") for item in hinted]
         self.query_one(KeyFooter).show(screens, actions)

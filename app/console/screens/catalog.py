@@ -68,7 +68,7 @@ class CatalogScreen(ListScreen):
         detail = await self.console.client.entry(row.key)
         if detail is None:
             return [(Span("This file is gone.", Tone.WARN),)]
-        return entry_lines(detail, self.console.clock.now())
+        return entry_lines(detail, self.console.clock.now(), self.console.state.names)
 
     @on(PagedTable.Chosen)
     async def _open(self, event: PagedTable.Chosen) -> None:

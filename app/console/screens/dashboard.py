@@ -15,7 +15,7 @@ from textual.widget import Widget
 from app.console.actions import DASHBOARD, bindings_for
 from app.console.modals.detail import DetailScreen
 from app.console.present.details import finding_lines, node_lines, transfer_lines
-from app.console.present.findings import CONSOLE_FINDING, finding_text, findings_model, with_config
+from app.console.present.findings import CONSOLE_FINDING, action_words, finding_text, findings_model, with_config
 from app.console.present.freshness import freshness_model
 from app.console.present.state import ConsoleState
 from app.console.present.storage import storage_model
@@ -30,6 +30,8 @@ from widgets.storage_panel import StoragePanel
 from widgets.text import Line, Span, Tone
 from widgets.throughput_panel import ThroughputPanel
 from widgets.transfers_panel import TransfersPanel
+
+PANEL_IDS = ("findings", "storage", "freshness", "transfers", "throughput")
 
 
 class PanelColumn(VerticalScroll):
@@ -81,18 +83,26 @@ class DashboardScreen(ConsoleScreen):
         self.query_one(TransfersPanel).show(transfers_model(state.view))
         self.query_one(ThroughputPanel).show(throughput_model(state.view))
 
+    def on_descendant_focus(self) -> None:
+        """Open the panel that the focus came to, where there is not room for all."""
+        if self.has_class("-narrow"):
+            self._share_lines()
+
     @on(Panel.Laid)
     @on(PanelColumn.Sized)
     def _lines_changed(self) -> None:
         self.call_next(self._share_lines)
 
     def _share_lines(self) -> None:
-        panels = {name: self.query_one(f"#{name}", Panel) for name in ("findings", "storage", "freshness", "transfers")}
+        panels = {name: self.query_one(f"#{name}", Panel) for name in PANEL_IDS}
         wanted = Heights(**{name: panel.wanted_height() for name, panel in panels.items()})
         available = self.query_one("#panels").size.height
-        heights = stacked(wanted) if self.has_class("-narrow") else side_by_side(available, wanted)
+        focused = getattr(self.focused, "id", None) or PANEL_IDS[0]
+        narrow = self.has_class("-narrow")
+        heights = stacked(available, wanted, focused) if narrow else side_by_side(available, wanted)
         for name, panel in panels.items():
             height = getattr(heights, name)
+            panel.display = height > 0
             if panel.styles.height is None or panel.styles.height.cells != height:
                 panel.styles.height = height
 
@@ -139,7 +149,7 @@ class DashboardScreen(ConsoleScreen):
         shown = state.keys.action_for(finding.key) if action and finding.key else None
         config = state.view.engine.config if state.view else ""
         finding = replace(finding, remedy=with_config(finding.remedy, config))
-        return finding_lines(finding, now, f"Press {state.keys.shown(shown)} for {shown.label}." if shown else "")
+        return finding_lines(finding, now, f"Press {state.keys.shown(shown)}: {action_words(shown)}." if shown else "")
 
     def _node_lines(self, key: str) -> list[Line]:
         view = self.console.state.view

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 LEAST_PANEL = 3
 THROUGHPUT = 3
+FOLDED = {"findings": 4, "storage": 4, "freshness": 5, "transfers": 3}
+"""Lines of a folded panel, borders included: two of findings; a disk, a config key under its titles, each with the
+count of the others; one transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,20 @@ def side_by_side(available: int, wanted: Heights) -> Heights:
     return Heights(findings, middle, middle, transfers)
 
 
-def stacked(wanted: Heights) -> Heights:
-    """Return heights for the narrow dashboard, which scrolls: what each wants, within reason."""
-    return Heights(
-        findings=max(LEAST_PANEL, min(wanted.findings, 11)),
-        storage=max(LEAST_PANEL, min(wanted.storage, 10)),
-        freshness=max(LEAST_PANEL, min(wanted.freshness, 14)),
-        transfers=max(LEAST_PANEL, min(wanted.transfers, 9)),
-    )
+def stacked(available: int, wanted: Heights, focused: str) -> Heights:
+    """Return heights for the narrow dashboard. Where not everything fits, the panel with the focus opens and the
+    others fold to their worst lines, so that all of them are seen at once; what is left goes round, a line each."""
+    full = {name: max(LEAST_PANEL, getattr(wanted, name)) for name in FOLDED}
+    heights = {name: min(least, full[name]) for name, least in FOLDED.items()}
+    spare = available - sum(heights.values())
+    if focused in heights:
+        opened = max(0, min(full[focused] - heights[focused], spare))
+        heights[focused] += opened
+        spare -= opened
+    throughput = THROUGHPUT if spare >= THROUGHPUT else 0
+    spare -= throughput
+    while spare > 0 and (short := [name for name in heights if heights[name] < full[name]]):
+        for name in short[:spare]:
+            heights[name] += 1
+        spare -= len(short[:spare])
+    return Heights(**heights, throughput=throughput)

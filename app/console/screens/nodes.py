@@ -12,12 +12,14 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from app.console.actions import NODES, bindings_for
+from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
 from app.console.modals.drain import DrainScreen
 from app.console.present.details import entry_lines
 from app.console.present.nodes import ENTRY_COLUMNS, NODE_COLUMNS, detail_lines, risk_lines
 from app.console.present.rescues import panel_lines
 from app.console.present.state import ConsoleState
+from app.console.remembering import Numbers
 from app.console.screens.list_screen import ListScreen
 from app.console.sources_nodes import EntrySource, NodeSource, is_draining
 from engine.views import NodeView, StatusView, SyncRequest
@@ -53,6 +55,7 @@ class NodesScreen(ListScreen):
     def __init__(self) -> None:
         super().__init__()
         self._source: NodeSource | None = None
+        self._numbers = Numbers()
         self._node: str | None = None
 
     def compose_body(self) -> Iterable[Widget]:
@@ -83,7 +86,7 @@ class NodesScreen(ListScreen):
         if self._node is not None:
             self.table.set_source(EntrySource(self.console.client, self._node))
         else:
-            self._source = NodeSource(self.console.client, self._view, self.filter_text)
+            self._source = NodeSource(self.console.client, self._numbers, self._view, self.filter_text)
             empty = "No node matches. esc shows everything." if self.filter_text else "No node is known yet."
             self.table.set_empty(empty)
             self.table.set_source(self._source)
@@ -123,7 +126,7 @@ class NodesScreen(ListScreen):
         client, now = self.console.client, self.console.clock.now()
         if self._node is not None:
             entry = await client.entry(row.key)
-            return [*risk_lines(row), *(entry_lines(entry, now) if entry is not None else [])]
+            return [*risk_lines(row), *(entry_lines(entry, now, self.console.state.names) if entry is not None else [])]
         node = self._node_of(row.key)
         view = self._view()
         if node is None or view is None:
@@ -203,7 +206,8 @@ class NodesScreen(ListScreen):
         if rescues is None:
             return
         running = any(is_draining(view) and node in view.nodes for view in rescues)
-        if await self.console.push_screen_wait(DrainScreen(node, running)):
+        asked = _stopping(node) if running else DrainScreen(node)
+        if await self.console.push_screen_wait(asked):
             await self.console.commands.drain(node, running)
 
     def do_pause_node(self) -> None:
@@ -215,3 +219,11 @@ class NodesScreen(ListScreen):
         paused = all(node.paused for node in nodes)
         names = tuple(node.node for node in nodes)
         self.run_worker(self.console.commands.pause_nodes(names, paused), group="act", exit_on_error=False)
+
+
+def _stopping(node: str) -> ConfirmScreen:
+    lines: list[Line] = [
+        (Span(f"{plain(node, 60)} takes copies again.", bold=True),),
+        (Span("What was copied stays; what waits is planned anew.", Tone.MUTED),),
+    ]
+    return ConfirmScreen(f"Stop draining {plain(node, 40)}", lines, "Stop draining")

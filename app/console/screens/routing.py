@@ -195,6 +195,7 @@ class RoutingScreen(ListScreen):
         """Write a new rule before the one under the cursor."""
         view, chosen = self._rules, self._rule()
         if view is None:
+            self.console.tell("The rules are still being asked for.")
             return
         position = chosen[0] if chosen is not None and chosen[1].yaml and not chosen[1].vanished else None
         names = {row.name for row in view.rules}

@@ -23,6 +23,9 @@ from widgets.paged_table import PagedTable
 from widgets.table_columns import TableRow
 from widgets.text import Line, Span, Tone, plain
 
+WIDE_COLUMNS = 160
+"""From here on there is room beside the list for the detail; below, the columns say more of each transfer."""
+
 
 class TransfersScreen(ListScreen):
     """Queue and history. ``x`` cancels and ``t`` retries the marked transfers, else the one under the cursor."""
@@ -30,6 +33,13 @@ class TransfersScreen(ListScreen):
     NAME = TRANSFERS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(TRANSFERS)]
     COLUMNS = TRANSFER_COLUMNS
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012 - Textual declares it so
+
+    DEFAULT_CSS = """
+    TransfersScreen {
+        &.-narrow #detail { height: 30%; min-height: 9; }
+    }
+    """
 
     def __init__(self) -> None:
         super().__init__()
