@@ -44,7 +44,7 @@ async def main(job: dict[str, Any]) -> None:
 
 async def look(world: World) -> None:
     for node_id, outcome in (await world.scan()).items():
-        await world.recovery.sweep(node_id, outcome.temporaries)
+        await world.recovery.sweep(node_id, [one.path for one in outcome.temporaries])
 
 
 async def archived(world: World, parts: ArchiveParts, job: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ def killing_catalog(moment: str) -> type[DataCatalog]:
 
 async def look(world: World) -> None:
     for node_id, outcome in (await world.scan()).items():
-        await world.recovery.sweep(node_id, outcome.temporaries)
+        await world.recovery.sweep(node_id, [one.path for one in outcome.temporaries])
 
 
 async def main(job: dict[str, Any]) -> None:
