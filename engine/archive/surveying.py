@@ -13,6 +13,7 @@ from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveError
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
+from engine.errors import ErrorClass
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry, LocationView
 from engine.queue.queue import TransferQueue
@@ -84,7 +85,13 @@ class Surveyor:
         )
 
     async def survey(self, location: str | None, text: str = "") -> Survey:
-        """Return the candidates of a location (of all); a survey holds for half a minute while nothing changed."""
+        """Return the candidates of a location (of all); a survey holds for half a minute while nothing changed.
+
+        Raises ArchiveError for a location that no host in use has.
+        """
+        if location is not None and location not in self._locations():
+            cause, remedy = "it is no location of a host in use", "see `syncdeck status`"
+            raise ArchiveError("look for candidates", location, cause, remedy, ErrorClass.CONFIG)
         sequence, slot = await self._catalog.sequence(), (location, text)
         kept = self._kept.get(slot)
         if kept is not None and kept[0] == sequence and self._clock.now() - kept[1].at < KEPT_SECONDS:

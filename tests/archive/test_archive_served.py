@@ -146,6 +146,13 @@ async def test_what_the_command_line_archives_it_drills_and_undoes_once(served: 
     await served.until(back_again)
 
 
+async def test_a_place_that_nobody_has_is_said_to_be_none(served: Served) -> None:
+    with pytest.raises(SyncdeckError, match="no location of a host in use"):
+        await served.client.candidates("nowhere", 0, 10)
+    with pytest.raises(SyncdeckError, match="no location of a host in use"):
+        await served.client.archive_preview(ArchiveRequest((), "nowhere"))
+
+
 async def test_a_pinned_file_is_neither_archived_nor_a_surprise(served: Served) -> None:
     client, request = served.client, ArchiveRequest((KEPT,), "node-2")
     assert len((await client.archive_preview(request)).steps) == 1

@@ -145,4 +145,8 @@ def _operational(error: Exception, path: str) -> Failure:
         return Failure("no-space", "%s: %s" % (path, words), "free some space on this file system")
     if "locked" in words or "busy" in words:
         return Failure("source-changed", "%s is locked by its writer" % path, "it is tried again by itself")
+    if "I/O" in words:
+        # SQLite says the same of a disk that fails, a quota, and a file larger than the file system takes.
+        remedy = "see that the disk has room, takes a file of this size and is sound (its system log)"
+        return Failure("unsupported", "%s: %s" % (path, words), remedy)
     return Failure("config", "%s: %s" % (path, words), "give the user of this connection access to it")
