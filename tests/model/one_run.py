@@ -11,6 +11,7 @@ from config.editing.history import History
 from config.load import LoadedConfig
 from engine.archive.parts import ArchiveParts, build_archive_parts
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.kept_figures import KeptFigures
 from engine.catalog.outlines import Outlines
 from engine.execution.executor import Executor
 from engine.execution.progress import ProgressBoard
@@ -109,6 +110,7 @@ async def assemble(world: ModelWorld, state_file: Path, folder: Path) -> Engine:
     nodes = assemble_nodes(
         store=store,
         catalog=catalog,
+        figures=KeptFigures(store),
         queue=queue,
         fleet=known,
         reconciler=reconciler,
