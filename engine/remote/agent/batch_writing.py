@@ -10,6 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from engine.remote.agent.batch_flush import flush
 from engine.remote.agent.batch_format import Piece
+from engine.remote.agent.durable import begin_sync
 from engine.remote.agent.failures import Failure, from_exception, from_os_error
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
@@ -17,6 +18,8 @@ from engine.remote.agent.storing import store
 
 FOLDERS_OPEN = 64
 READ_BACK_BYTES = 1 << 20
+BEGIN_SYNC_BYTES = 1 << 20
+"""From this size on the disk works on a file while the next ones come; below, asking costs more than it saves."""
 PUBLISHED_MODE = 0o644
 """The mode that publishing asks for; set here already, so that the one flush covers it."""
 
@@ -160,6 +163,8 @@ class BatchWriter:
             raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
         os.fchmod(arriving.fd, PUBLISHED_MODE)
         os.utime(arriving.fd, ns=(file.mtime_ns, file.mtime_ns))
+        if arriving.written >= BEGIN_SYNC_BYTES:
+            begin_sync(arriving.fd)
         stat = pack_stat(os.fstat(arriving.fd), None)
         os.close(self._arriving.pop(piece.number).fd)
         self.whole[piece.number] = [sha256, arriving.written, stat, piece.lines]
