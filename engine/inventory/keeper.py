@@ -136,12 +136,13 @@ class InventoryKeeper:
         failures, turn = 0, Turn(0.0, 0.0)
         while True:
             started = self._clock.monotonic()
+            # Before the look: whoever asks for one during this one may mean what it has passed already.
+            wake = self._wake[node_id]
+            wake.clear()
             outcome = await self.look(node_id, for_changes=started < turn.scan_at)
             failures = 0 if outcome is not None else failures + 1
             now = self._clock.monotonic()
             turn = next_turn(turn, outcome, failures, self._interval(node_id), started, now)
-            wake = self._wake[node_id]
-            wake.clear()
             try:
                 async with asyncio.timeout(turn.changes_at - now):
                     await wake.wait()

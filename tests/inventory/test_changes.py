@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +104,29 @@ async def test_a_lost_session_is_followed_by_a_scan(ground: Ground) -> None:
     await (await ground.agent()).close()
     outcome = await ground.keeper.look(NODE, for_changes=True)
     assert outcome is not None and outcome.whole and outcome.look is not None
+
+
+async def test_a_look_that_is_asked_for_during_a_look_follows_it(ground: Ground) -> None:
+    told: list[ScanOutcome | None] = []
+    followed = asyncio.Event()
+
+    async def on_scanned(_node: str, outcome: ScanOutcome | None) -> None:
+        told.append(outcome)
+        if len(told) == 1:
+            assert keeper.wake([NODE]) == 1
+        else:
+            followed.set()
+
+    keeper = InventoryKeeper(
+        ground.catalog, ground.fleet, ground.pool.get, ManualClock(), on_scanned, lambda name, error: None
+    )
+    keeper.start()
+    try:
+        async with asyncio.timeout(15):
+            await followed.wait()
+    finally:
+        await keeper.stop()
+    assert [outcome is not None and outcome.whole for outcome in told] == [True, True]
 
 
 async def test_what_newer_evidence_outran_is_told_by_the_next_look(ground: Ground) -> None:
