@@ -56,6 +56,7 @@ async def the_bulk(engine: UnifiedDataPlane) -> Transfer:
     return bulk
 
 
+@pytest.mark.storm  # Real bulk has to be moving all the while: beside other tests on the same disk it is not always.
 async def test_bulk_gives_way_to_the_smallest_unique_files_past_the_limit_and_goes_on_later(
     group: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
