@@ -22,11 +22,13 @@ from engine.catalog.versions import version_row
 from engine.model import DataEntry, EntryKey, ReplicaState
 from engine.store.dialect import upsert
 from engine.store.schema import entries, replicas, versions
+from engine.turns import in_turns
 
 T = TypeVar("T")
 
+LOOKED_UP_AT_ONCE = 100
 BOUND_AT_ONCE = 50
-"""Rows bound per statement: binding more would hold the event loop for milliseconds."""
+"""Rows asked for, and rows bound per statement: binding more would hold the event loop for milliseconds."""
 
 
 @dataclass
@@ -76,7 +78,7 @@ class BulkEvidence(CatalogPart):
             writes, states = _Writes(), dict[int, ReplicaState]()
             sequence = await next_sequence(connection)
             simple = _once([str(one.key) for one in found])
-            for number, one in enumerate(found):
+            async for number, one in in_turns(enumerate(found)):
                 if str(one.key) in simple:
                     state = _plan_content(known, places[one.location], one, at, sequence, writes)
                     if state is not None:
@@ -98,7 +100,7 @@ class BulkEvidence(CatalogPart):
             writes, results = _Writes(), dict[int, ReplicaState | CatalogError]()
             sequence = await next_sequence(connection)
             simple = _once([str(one.key) for one in placed])
-            for number, one in enumerate(placed):
+            async for number, one in in_turns(enumerate(placed)):
                 if str(one.key) in simple:
                     results[number] = _plan_copy(known, places[one.location], one, at, sequence, writes)
             await _write(connection, writes, at, sequence)
@@ -164,7 +166,7 @@ def _plan_copy(
 async def _write(connection: AsyncConnection, writes: _Writes, at: float, sequence: int) -> None:
     new = await _insert_versions(connection, writes.versions)
     settled = []
-    for entry_id, one, place, at_origin in writes.first:
+    async for entry_id, one, place, at_origin in in_turns(writes.first):
         version_id = new[(entry_id, one.version.sha256)]
         row = replica_row(
             entry_id, place, one.path, ReplicaState.CURRENT, version_id, one.version.sha256, one.stat, at, sequence
@@ -214,13 +216,13 @@ def _entry_update(row: Mapping[str, Any]) -> Update:
 async def _look_up(connection: AsyncConnection, keys: Sequence[EntryKey]) -> _Known:
     known = _Known()
     names = list({str(key) for key in keys})
-    for part in _parts(names, rows.IDS_AT_ONCE):
+    for part in _parts(names, LOOKED_UP_AT_ONCE):
         for row in await connection.execute(select(entries).where(entries.c.key.in_(part))):
             known.entry[row.key] = row
     copied = (replicas.c.entry_id, replicas.c.location_id, replicas.c.state, replicas.c.sha256)
     real = func.coalesce(versions.c.alias_of, versions.c.id).label("real")
     versioned = (versions.c.entry_id, versions.c.sha256, real, versions.c.alias_of)
-    for ids in _parts([row.id for row in known.entry.values()], rows.IDS_AT_ONCE):
+    for ids in _parts([row.id for row in known.entry.values()], LOOKED_UP_AT_ONCE):
         for row in await connection.execute(select(*copied).where(replicas.c.entry_id.in_(ids))):
             known.copies.setdefault(row.entry_id, []).append(row)
         for row in await connection.execute(select(*versioned).where(versions.c.entry_id.in_(ids))):
