@@ -42,18 +42,23 @@ async def start(
     return process
 
 
+async def end_after(process: asyncio.subprocess.Process, seconds: float) -> None:
+    """Kill an engine after some seconds, unless it has come to its end before."""
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(seconds):
+            await process.stdout.readline()
+    except TimeoutError:
+        process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+
 async def killed_and_taken_over(fleet: Fleet, state: Path, seconds: list[float]) -> list[list[Any]]:
     for name in NAMES:
         make_database(fleet["node-2"].games / name, 3000, "delete")
     for number, moment in enumerate(seconds):
         process = await start(fleet, state, number + 1)
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(moment):
-                await process.stdout.readline()
-        except TimeoutError:
-            process.send_signal(signal.SIGKILL)
-        await process.wait()
+        await end_after(process, moment)
         for name in NAMES:
             packed = list((fleet["node-1"].root / "archives" / "node-2").glob(f"{name}.*.zst"))
             assert packed or (fleet["node-2"].games / name).exists()

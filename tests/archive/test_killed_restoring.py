@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archive.test_killed_archiving import NAMES, start
+from tests.archive.test_killed_archiving import NAMES, end_after, start
 from tests.execution.data import make_database, read_copy
 from tests.fleet import Fleet
 
@@ -86,13 +86,7 @@ async def kill_over_and_over(fleet: Fleet, state: Path, moments: list[float]) ->
     await archived(fleet, state)
     for number, moment in enumerate(moments, start=2):
         process = await start(fleet, state, number, restore=True)
-        assert process.stdout is not None
-        try:
-            async with asyncio.timeout(moment):
-                await process.stdout.readline()
-        except TimeoutError:
-            process.send_signal(signal.SIGKILL)
-        await process.wait()
+        await end_after(process, moment)
         for name in NAMES:
             assert list((fleet["node-1"].root / "archives" / "node-2").glob(f"{name}.*.zst"))
     known = await finish(await start(fleet, state, len(moments) + 2, restore=True))
