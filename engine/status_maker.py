@@ -16,6 +16,7 @@ from engine.clock import Clock
 from engine.execution.progress import ProgressBoard
 from engine.health.findings import HealthInputs, diff, find
 from engine.health.notify import FindingNotifier
+from engine.integrity.kept import KEPT
 from engine.inventory.fleet import Fleet
 from engine.model import ReplicaState, Transfer, TransferState
 from engine.planning_loop import PlanningLoop
@@ -37,6 +38,7 @@ HISTORY_SECONDS = 3_600.0
 TREND_SECONDS = 6 * 3_600.0
 THROUGHPUT_STEP_SECONDS = 60.0
 BLOCKED_SHOWN = 200
+KEPT_SHOWN_SECONDS = 86_400.0
 DOUBTFUL = (ReplicaState.DIVERGED, ReplicaState.BAD)
 VIEWS_AT_ONCE = 50
 """Running transfers shown without a pause, about 2 ms: batches make thousands of them, and the event loop goes on."""
@@ -149,6 +151,7 @@ class StatusMaker:
                 rules_vanished=self._facts.rules_vanished,
                 parts_down=self._parts_down(),
                 failed_archives=await self.failed_archives(),
+                kept=await self._kept_lately(now),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,
             )
@@ -170,6 +173,10 @@ class StatusMaker:
             entries_total=figures.totals.entries,
             replicas_total=figures.totals.replicas,
         )
+
+    async def _kept_lately(self, now: float) -> list[tuple[str, str]]:
+        records = await self._catalog.audited_since(KEPT, now - KEPT_SHOWN_SECONDS)
+        return [(record.subject, record.detail) for record in records]
 
     async def _running_views(self, running: Sequence[Transfer]) -> tuple[TransferView, ...]:
         views: list[TransferView] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, Select, and_, cast, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.part import CatalogPart, location_id
@@ -192,8 +192,14 @@ class Ledger(CatalogPart):
 
     async def audit_log(self, limit: int = 200) -> list[AuditRecord]:
         """Return the newest acts first."""
-        statement = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        return await self._audited(select(audit).order_by(audit.c.id.desc()).limit(limit))
 
+    async def audited_since(self, action: str, since: float, limit: int = 200) -> list[AuditRecord]:
+        """Return the newest acts of one kind since a time, newest first."""
+        wanted = and_(audit.c.at >= since, audit.c.action == action)
+        return await self._audited(select(audit).where(wanted).order_by(audit.c.id.desc()).limit(limit))
+
+    async def _audited(self, statement: Select[Any]) -> list[AuditRecord]:
         def look(connection: Connection) -> list[AuditRecord]:
             return [
                 AuditRecord(row.at, row.who, row.action, row.subject, row.detail)

@@ -275,8 +275,9 @@ class BatchExecutor:
             try:
                 if isinstance(result, SyncdeckError):
                     raise result
+                landing = item.landing(tools, batch.target)
+                await landing.remember_kept(item.entry, item.replaced, result)
                 if result.outcome == "conflict":
-                    landing = item.landing(tools, batch.target)
                     result = await landing.publish(
                         item.temp_path, item.outcome.temp_stat, item.version, item.mtime_ns, item.expected
                     )

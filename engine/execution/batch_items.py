@@ -10,14 +10,14 @@ from engine.catalog.keys import place
 from engine.catalog.roots import LocationRoot, landing_root
 from engine.errors import SyncdeckError
 from engine.execution.batch_sizes import LARGEST_FILE_BYTES
-from engine.execution.landing import Landing
-from engine.execution.places import Source, Target, ensure_receives, find_source, replica_at, root_status
+from engine.execution.landing import Landing, replaced_at, stays_as
+from engine.execution.places import Source, Target, ensure_receives, find_source, root_status
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Superseded
 from engine.integrity.guard import Decision, decide
 from engine.integrity.temporary import content_id
 from engine.inventory.fleet import location_node
-from engine.model import DataEntry, EntryKey, FileStat, ReplicaState, Transfer, Version
+from engine.model import DataEntry, EntryKey, FileStat, Replica, ReplicaState, Transfer, Version
 from engine.remote.agent.growing import is_growing
 from engine.remote.types import NodeAgent, PublishRequest, RootStatus, StreamOutcome
 from engine.transport.manager import Delivery
@@ -65,10 +65,12 @@ class Item:
 
     def decide(self, found: FileStat | None, version: Version | None, size_bytes: int) -> Decision:
         """Return whether the content may take the place of what is at the target; by the rule of single files."""
-        known = replica_at(self.entry, self.target.location)
-        if known is not None and known.path != self.target.path:
-            known = None
-        return decide(found, known, version, size_bytes)
+        return decide(found, self.replaced, version, size_bytes)
+
+    @property
+    def replaced(self) -> Replica | None:
+        """The copy whose place the content would take, as the catalog knows it."""
+        return replaced_at(self.entry, self.target)
 
     def job(self, tools: Tools, rate: RateCap) -> TransferJob:
         """Return what a transport is asked to move."""
@@ -101,6 +103,7 @@ class Item:
             temp_stat=self.outcome.temp_stat,
             expected=self.expected,
             root=self.target.root.path,
+            kept_path=stays_as(self.replaced) if self.expected is not None else "",
         )
 
     def landing(self, tools: Tools, agent: NodeAgent) -> Landing:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 from config.classify import classify
 from engine.catalog.catalog import DataCatalog
@@ -11,8 +12,11 @@ from engine.errors import ErrorClass
 from engine.execution.places import Target, replica_at
 from engine.execution.verdicts import Refused
 from engine.integrity.guard import Decision, Verdict, decide
-from engine.model import EntryKey, FileKind, FileStat, ReplicaState, Version
+from engine.integrity.kept import AUTHOR, KEPT, kept_path, may_lack
+from engine.model import DataEntry, EntryKey, FileKind, FileStat, Replica, ReplicaState, Version
 from engine.remote.types import NodeAgent, PublishRequest, PublishResult
+
+log = logging.getLogger(__name__)
 
 MOST_LOOKS = 3
 """A target that shows other content at every look is being written by somebody: an operator must see that."""
@@ -32,9 +36,7 @@ class Landing:
         """Return ALLOW or ALREADY. Unknown content there is hashed and recorded first; raises Refused."""
         for _ in range(MOST_LOOKS):
             found = await self.agent.stat(self.target.path)
-            known = replica_at(await self.catalog.get(self.key), self.target.location)
-            if known is not None and known.path != self.target.path:
-                known = None
+            known = replaced_at(await self.catalog.get(self.key), self.target)
             decision = decide(found, known, new, new_size_bytes)
             if decision.verdict is Verdict.REFUSE:
                 raise Refused("publish", self.target.path, decision.reason, decision.remedy, ErrorClass.CONFIG)
@@ -57,9 +59,12 @@ class Landing:
     ) -> PublishResult:
         """Rename the verified temporary file into place, deciding again while the target holds something else.
 
-        Returns ``published`` or ``already``; raises Refused when a guard rule forbids it.
+        What it takes the place of stays as an entry of its own where it holds what the new version lacks. Returns
+        ``published`` or ``already``; raises Refused when a guard rule forbids it.
         """
         for _ in range(MOST_LOOKS):
+            entry = await self.catalog.get(self.key)
+            replaced = replaced_at(entry, self.target) if expected is not None else None
             request = PublishRequest(
                 temp_path=temp_path,
                 final_path=self.target.path,
@@ -69,8 +74,10 @@ class Landing:
                 temp_stat=temp_stat,
                 expected=expected,
                 root=self.target.root.path,
+                kept_path=stays_as(replaced),
             )
             result = await self.agent.publish(request)
+            await self.remember_kept(entry, replaced, result)
             if result.outcome != "conflict":
                 return result
             decision = await self.decide(version, version.size_bytes)
@@ -80,6 +87,18 @@ class Landing:
             expected = decision.expected
         raise self._restless()
 
+    async def remember_kept(self, entry: DataEntry | None, replaced: Replica | None, result: PublishResult) -> None:
+        """Record what stayed of an earlier version, if anything did: it is data like any other from now on."""
+        if entry is None or replaced is None or replaced.sha256 is None or result.kept is None:
+            return
+        key = replace(self.key, path=kept_path(self.key.path, replaced.sha256))
+        stat = result.kept
+        version = Version(replaced.sha256, stat.size_bytes, stat.mtime_ns / 1e9)
+        path, now = kept_path(replaced.path, replaced.sha256), self.clock.now()
+        await self.catalog.record_content(key, self.target.location, path, version, stat, now, entry.config_key)
+        await self.catalog.audit(AUTHOR, KEPT, str(self.key), f"{path} on {self.target.node_id}")
+        log.warning("%s began anew without all of what it held: %s stays on %s", self.key, path, self.target.node_id)
+
     def _restless(self) -> Refused:
         return Refused(
             "publish",
@@ -88,3 +107,16 @@ class Landing:
             f"stop what writes to {self.target.path} on {self.target.node_id}, then retry",
             ErrorClass.CONFIG,
         )
+
+
+def replaced_at(entry: DataEntry | None, target: Target) -> Replica | None:
+    """Return the known copy whose place a new version takes, None where nothing is known there."""
+    known = replica_at(entry, target.location)
+    return known if known is not None and known.path == target.path else None
+
+
+def stays_as(replaced: Replica | None) -> str:
+    """Return where a copy stays if the version that takes its place lacks some of it, "" where none can."""
+    if replaced is None or replaced.sha256 is None or not may_lack(replaced.path):
+        return ""
+    return kept_path(replaced.path, replaced.sha256)

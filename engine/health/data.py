@@ -23,6 +23,7 @@ def data_findings(inputs: HealthInputs) -> Iterator[FindingView]:
     """Yield what is wrong with data."""
     yield from _gone(inputs.refused)
     yield from _damaged_archives(inputs)
+    yield from _began_anew(inputs.kept)
     yield from _contradicting(inputs)
     yield from _few_copies(inputs)
     yield from _old_training_data(inputs)
@@ -127,6 +128,20 @@ def _damaged_archives(inputs: HealthInputs) -> Iterator[FindingView]:
             subject="archives",
             message=f"archive {number} of {key} is damaged: {cause}",
             remedy="it counts for nothing; it is made again from another copy if there is one: `syncdeck archive list`",
+            key=KEY_CATALOG,
+        )
+
+
+def _began_anew(kept: Sequence[tuple[str, str]]) -> Iterator[FindingView]:
+    keys = sorted({key for key, _ in kept})
+    if keys:
+        yield FindingView(
+            id="kept",
+            severity=WARNING,
+            subject="catalog",
+            message=f"{counted(len(keys), 'file')} began anew without all of what it held: {_some(keys)};"
+            f" what was saved before stays: {_some(sorted({path for _, path in kept}))}",
+            remedy="nothing is lost: both are saved; merge them, or archive the old one, when you are done with it",
             key=KEY_CATALOG,
         )
 

@@ -40,6 +40,8 @@ class HealthInputs:
     """(name, file) of rules that were saved from here and are in their file no more."""
     failed_archives: Sequence[tuple[int, str, str]] = ()
     """Archives found damaged, of which no good one took the place: (number, key, what is wrong)."""
+    kept: Sequence[tuple[str, str]] = ()
+    """(key, path) of what lately stayed of databases and logs that began anew without it."""
     parts_down: Mapping[str, str] = field(default_factory=dict)
     observing: bool = False
     waiting_for_go: int = 0

@@ -188,7 +188,8 @@ class StreamOutcome:
 class PublishRequest:
     """Put a verified temporary file under its final name, if what is there is what we expect.
 
-    ``expected`` is the stat of the file that may be replaced, or None when nothing may be there.
+    ``expected`` is the stat of the file that may be replaced, or None when nothing may be there. Where that file holds
+    what the new one lacks, it stays, as ``kept_path`` in the same folder ("": it need not).
     """
 
     temp_path: str
@@ -201,16 +202,21 @@ class PublishRequest:
     mode: int = 0o644
     root: str = ""
     """The location's folder: a final path that leads out of it is refused ("" allows any place)."""
+    kept_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """``published`` (or ``already`` there with the same hash); otherwise ``conflict`` with what is there."""
+    """``published`` (or ``already`` there with the same hash); otherwise ``conflict`` with what is there.
+
+    ``kept``: the stat of what was replaced and stayed under its ``kept_path``, None where nothing had to.
+    """
 
     outcome: str
     stat: FileStat | None
     found_sha256: str | None = None
     found_size_bytes: int | None = None
+    kept: FileStat | None = None
 
 
 class NodeAgent(ArchiveAgent, Protocol):

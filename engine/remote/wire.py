@@ -157,12 +157,14 @@ def publish_to(request: PublishRequest) -> dict[str, Any]:
         "expected": stat_to(request.expected),
         "mode": request.mode,
         "root": request.root,
+        "kept_path": request.kept_path,
     }
 
 
 def publish_from(answer: dict[str, Any]) -> PublishResult:
     """Return what publishing came to."""
-    return PublishResult(answer["outcome"], stat_or_none(answer["stat"]), answer["sha256"], answer["size"])
+    kept = stat_or_none(answer["kept"])
+    return PublishResult(answer["outcome"], stat_or_none(answer["stat"]), answer["sha256"], answer["size"], kept)
 
 
 def error_from(answer: dict[str, Any], operation: str, node_id: str) -> SyncdeckError:

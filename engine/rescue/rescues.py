@@ -143,7 +143,9 @@ class Rescues:
     async def _close(self, track: Track, why: str) -> None:
         now = self._tools.clock.now()
         rescue = replace(track.counted(), closed=True, finished_at=track.rescue.finished_at or now)
-        sentence = f"{track.rescue.sentence}; {why}" if why else sentence_of(rescue, track.standing(), NodeLook(), now)
+        sentence = f"{track.rescue.sentence}; {why}"
+        if not why:
+            sentence = sentence_of(rescue, track.standing(), await self.look_of(rescue), now)
         track.rescue = replace(rescue, sentence=sentence)
         await self._tools.records.save(track.rescue)
         self._tracks.pop(track.rescue.id, None)
@@ -277,13 +279,12 @@ class Rescues:
         return progress.bytes_done if progress is not None else transfer.bytes_done
 
     async def look_of(self, rescue: Rescue) -> NodeLook:
-        """Return when a drained node was looked at, and what of it is still being copied."""
-        if rescue.kind is not RescueKind.DRAIN:
-            return NodeLook()
+        """Return when the nodes of a rescue were looked at, and what of a drained one is still being copied."""
         statuses = [self._tools.fleet.status(node) for node in rescue.nodes]
         looked = min((s.last_scan_at for s in statuses if s.last_scan_at is not None), default=None)
         answers = all(status.state in (NodeState.UP, NodeState.UNKNOWN) for status in statuses)
-        return NodeLook(looked, answers, await self._tools.transfers.coming(rescue.nodes))
+        drain = rescue.kind is RescueKind.DRAIN
+        return NodeLook(looked, answers, await self._tools.transfers.coming(rescue.nodes) if drain else 0)
 
     def seconds_left(self, track: Track) -> float | None:
         """Return how long the rest takes at the rate of what runs now; None while that is not known."""

@@ -21,7 +21,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class NodeLook:
-    """When a drained node was last looked at in full, whether it answers, and how many copies of it are being made."""
+    """When nodes were last looked at in full, whether they answer, and how many copies of a drained one are made."""
 
     looked_at: float | None = None
     answers: bool = True
@@ -32,17 +32,18 @@ def sentence_of(rescue: Rescue, standing: Standing, look: NodeLook, now: float) 
     """Return what an operator needs to know of a rescue now."""
     if rescue.kind is RescueKind.DRAIN:
         return _drain(rescue, standing, look, now)
-    return _emergency(rescue, standing)
+    return _emergency(rescue, standing, look, now)
 
 
-def _emergency(rescue: Rescue, standing: Standing) -> str:
+def _emergency(rescue: Rescue, standing: Standing, look: NodeLook, now: float) -> str:
     where = ", ".join(rescue.nodes) or "the fleet's endangered nodes"
     left = _left(standing)
     if rescue.state is RescueState.DONE:
         if not rescue.files_total:
-            return f"nothing to save: what is on {where} has a durable verified copy elsewhere"
+            return f"nothing to save: what is on {where} has a durable verified copy elsewhere{_unseen(look, now)}"
         saved = f"{counted(rescue.files_done, 'file')}, {size_text(rescue.bytes_done)}"
-        return f"saved: {saved} of {where} now have a durable verified copy elsewhere{_gone(standing)}"
+        limits = f"{_gone(standing)}{_unseen(look, now)}"
+        return f"saved: {saved} of {where} now have a durable verified copy elsewhere{limits}"
     if rescue.state is RescueState.STUCK:
         return f"{left} of {where} cannot be saved now: {first_reason(rescue.unsaved)}"
     return f"saving {where}: {left} to go, the smallest first"
@@ -69,6 +70,11 @@ def _checked(look: NodeLook, now: float) -> str:
         return "never looked at"
     said = f"checked {span_text(max(now - look.looked_at, 0.0))} ago"
     return said if look.answers else f"{said}, it has not answered since"
+
+
+def _unseen(look: NodeLook, now: float) -> str:
+    """What a node that is silent wrote after the last look nobody knows, and nobody could save."""
+    return "" if look.answers else f"; {_checked(look, now)}: what was written after that is not known"
 
 
 def first_reason(unsaved: Sequence[tuple[str, str]]) -> str:

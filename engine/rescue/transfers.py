@@ -47,9 +47,9 @@ class RescueTransfers:
         return await self._read(_of_open(rescue_id, nodes).where(*ended, by_person))
 
     async def copied_since(self, rescue_id: int, nodes: Collection[str], since: float) -> set[int]:
-        """Return the row ids of open entries of which a copy that was begun since then has arrived elsewhere."""
+        """Return the row ids of open entries of which a copy that was begun after that has arrived elsewhere."""
         statement = _of_open(rescue_id, nodes).where(
-            transfers.c.state == TransferState.DONE.value, transfers.c.started_at >= since
+            transfers.c.state == TransferState.DONE.value, transfers.c.started_at > since
         )
         return {found.entry_id for found in await self._read(statement)}
 

@@ -19,6 +19,19 @@ def make_database(path: Path, rows: int = 1000, journal_mode: str = "wal") -> No
     connection.close()
 
 
+def make_named_games(path: Path, name: str, games: int) -> None:
+    """Games with ids of their own and two moves each, as every box names its own."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=wal")
+    connection.execute("CREATE TABLE games (game_id TEXT PRIMARY KEY, moves TEXT)")
+    connection.execute("CREATE TABLE game_moves (game_id TEXT, move_number INT, PRIMARY KEY (game_id, move_number))")
+    ids = [f"{name}-{number}" for number in range(games)]
+    connection.executemany("INSERT INTO games VALUES (?, ?)", [(one, "m" * 200) for one in ids])
+    connection.executemany("INSERT INTO game_moves VALUES (?, ?)", [(one, n) for one in ids for n in range(2)])
+    connection.commit()
+    connection.close()
+
+
 def add_rows(path: Path, rows: int) -> None:
     connection = sqlite3.connect(path)
     connection.executemany("INSERT INTO games (moves) VALUES (?)", [("n" * 200,) for _ in range(rows)])

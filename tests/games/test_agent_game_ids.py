@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import ErrorClass, SyncdeckError
 from engine.lab.games import GameDatabase, play
-from engine.remote.agent.gameids import Tally, merge
+from engine.remote.agent.gameids import Tally, complete_ids
 from engine.remote.game_counts import GameCounts
 from engine.remote.session import AgentSession
 from tests.fleet_sshd import wait_for_the_end_of
@@ -235,8 +235,8 @@ def test_merging_finds_just_the_complete_games(seed: int) -> None:
     names = [b"%03d" % number for number in range(60)]
     games = {name: chance.randrange(4) for name in names if chance.random() < 0.6}
     moves = {name: chance.randrange(1, 5) for name in names if chance.random() < 0.6}
-    tally, complete = Tally(), list[bytes]()
-    merge(sorted(games.items()), sorted(moves.items()), tally, complete.append)
+    tally = Tally()
+    complete = list(complete_ids(sorted(games.items()), sorted(moves.items()), tally))
     assert complete == sorted(name for name, told in games.items() if moves.get(name, 0) >= max(1, told))
     assert tally.complete + tally.incomplete == len(games)
     assert tally.orphan_moves == len(set(moves) - set(games))

@@ -253,3 +253,10 @@ def test_what_looking_again_never_mends_names_the_command_and_no_key() -> None:
     assert (stranger.key, closed.key) == (None, "n")
     assert "`syncdeck nodes enrol alpha`" in stranger.remedy
     assert closed.message == "vast-1 refuses connections, last seen 60 s ago"
+
+
+def test_what_began_anew_is_said_with_where_the_old_one_stays() -> None:
+    found = _found(kept=[("games:a.db@vast-1", "/x/a.kept-0123456789ab.db on alpha"), ("games:a.db@vast-1", "/y on b")])
+    assert found["kept"].severity == "warning"
+    message = found["kept"].message
+    assert "1 file began anew" in message and "/x/a.kept-0123456789ab.db on alpha" in message

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cluster import cluster, integrity_of, make_npz, rows_of
-from tests.execution.data import add_rows, make_database
+from tests.execution.data import add_rows, make_database, make_named_games
 from tests.incidents.conftest import Story
 
 MODEL = "canonical_hex8_2p.pth"
@@ -18,6 +18,7 @@ DELETED = "hex8_3p.npz"
 DAMAGED = "square8_2p.npz"
 PRIVATE = "square8_3p.npz"
 GAMES = "selfplay_hex8_2p.db"
+RECYCLED = "selfplay_square8_2p.db"
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +32,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             make_npz(source.training / name, 20_000)
         (source.training / PRIVATE).chmod(0o600)
         make_database(source.games / GAMES, 500)
+        make_named_games(source.games / RECYCLED, "lost", 300)
         told.facts["first large"] = (source.training / SHRUNK).read_bytes()
         assert told.round().returncode == 0, told.rounds[-1].stdout
         copy = told.copies(GAMES, source.games / GAMES)[0]
         with copy.open("rb") as reader:
             told.facts["old games"] = copy.read_bytes()
+            _recycle(source.games)
             _go_wrong(source.models, source.training, source.games, trainer.training)
             told.round()
             told.facts["read on"] = reader.read()
@@ -54,6 +57,13 @@ def _go_wrong(models: Path, training: Path, games: Path, trainers: Path) -> None
     held[5_000:5_100] = bytes(100)
     (trainers / DAMAGED).write_bytes(held)
     add_rows(games / GAMES, 250)
+
+
+def _recycle(games: Path) -> None:
+    """Another box has come up under the name of one that was lost with its disk, and has played more by now."""
+    for path in games.glob(f"{RECYCLED}*"):
+        path.unlink()
+    make_named_games(games / RECYCLED, "new", 900)
 
 
 def test_a_new_model_of_the_same_size_replaces_the_old_one_everywhere(story: Story) -> None:
@@ -102,6 +112,17 @@ def test_who_reads_the_old_copy_while_a_new_one_is_published_reads_it_to_its_end
     assert story.facts["read on"] == story.facts["old games"]
     for copy in story.copies(GAMES, story.group.fleet[1].games / GAMES):
         assert (integrity_of(copy), rows_of(copy)) == ("ok", 750)
+
+
+def test_the_games_of_a_lost_box_stay_when_another_one_under_its_name_begins_anew(story: Story) -> None:
+    copies = story.copies(RECYCLED, story.group.fleet[1].games / RECYCLED)
+    assert copies and all(rows_of(copy) == 900 for copy in copies)
+    kept = story.group.copies_of(RECYCLED.replace(".db", ".kept-*.db"))
+    assert len(kept) >= len(copies) and all((integrity_of(path), rows_of(path)) == ("ok", 300) for path in kept)
+    assert any("began anew" in finding["message"] for finding in story.facts["findings"])
+    key = f"games:{RECYCLED.replace('.db', '.kept-')}"
+    (entry,) = [e for e in story.group.json("catalog", "ls") if e["key"].startswith(key)]
+    assert entry["origin"] == "node-1" and entry["copies"] == len(kept)
 
 
 def test_with_nothing_to_do_nothing_moves(story: Story) -> None:

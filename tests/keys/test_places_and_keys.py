@@ -12,6 +12,7 @@ from config.landing import DEFAULT_LANDING, landing_problem
 from config.types import DataType, DriveSpec, Policy
 from engine.catalog.keys import KeyMapError, key_of, parse_key, place
 from engine.catalog.roots import LocationRoot, landing_root, roots_of
+from engine.integrity.kept import kept_path
 from engine.model import EntryKey
 from tests.planner.worlds import DRIVE_SUBDIRS, node, policy
 
@@ -237,3 +238,15 @@ def test_a_template_that_cannot_be_read_backwards_is_named(data_type: DataType, 
 
 def test_the_default_templates_are_sound() -> None:
     assert [landing_problem(data_type, template) for data_type, template in DEFAULT_LANDING.items()] == [None] * 4
+
+
+@given(FLEETS, st.data(), PATHS, TYPES)
+def test_what_stays_of_an_earlier_version_is_found_as_the_key_it_is_recorded_under(
+    fleet: Policy, data: st.DataObject, path: str, data_type: DataType
+) -> None:
+    root = data.draw(st.sampled_from(_roots(fleet)))
+    if not _scanned(root, path):
+        return
+    key = key_of(root, path, data_type)
+    kept = dataclasses.replace(key, path=kept_path(key.path, "0123456789abcdef"))
+    assert key_of(root, kept_path(path, "0123456789abcdef"), data_type) == kept

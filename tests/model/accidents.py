@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.model import ReplicaState
 from tests.model.agent import unpacked
 from tests.model.configuration import DRIVE, ROOT
-from tests.model.disk import Trap
+from tests.model.disk import ModelNode, Trap
 from tests.model.games import merged
 from tests.model.stage import Doing, Stage
 from tests.model.truth import is_data
@@ -38,6 +38,19 @@ async def append(stage: Stage, picks: Sequence[int]) -> None:
     if chosen is not None:
         node, path = chosen
         stage.write(node, path, node.files[path].data + f"game {picks[1] % GAMES}\n".encode())
+
+
+async def recycle(stage: Stage, picks: Sequence[int]) -> None:
+    """A rented box is lost with its disk; another one under its name begins a database of the same name anew."""
+    there = [(stage.world.fleet.nodes[name], path) for name, path in sorted(stage.written)]
+    rented = [(node, path) for node, path in there if not node.durable and node.up and path in node.files]
+    if not rented:
+        return
+    node, path = rented[picks[0] % len(rented)]
+    begins, games = node.files[path].data.splitlines(keepends=True)[0], 1 + picks[1] % 12
+    lose_disk(stage, node)
+    played = "".join(f"game {(picks[2] + 7 * number) % GAMES}\n" for number in range(games))
+    stage.write(node, path, begins + played.encode())
 
 
 async def shrink(stage: Stage, picks: Sequence[int]) -> None:
@@ -107,11 +120,16 @@ async def die(stage: Stage, picks: Sequence[int]) -> None:
     node = stage.node(picks[0])
     node.up = False
     if not node.durable and picks[1] % 3 == 0:
-        node.files.clear()
-        for place in [place for place in stage.written if place[0] == node.name]:
-            del stage.written[place]
-        for place in [place for place in stage.truth.strays if place[0] == node.name]:
-            del stage.truth.strays[place]
+        lose_disk(stage, node)
+
+
+def lose_disk(stage: Stage, node: ModelNode) -> None:
+    """Have all that a node holds be gone for good."""
+    node.files.clear()
+    for place in [place for place in stage.written if place[0] == node.name]:
+        del stage.written[place]
+    for place in [place for place in stage.truth.strays if place[0] == node.name]:
+        del stage.truth.strays[place]
 
 
 async def come_back(stage: Stage, picks: Sequence[int]) -> None:
@@ -138,6 +156,7 @@ async def set_trap(stage: Stage, picks: Sequence[int]) -> None:
 OUTSIDE: dict[str, tuple[int, Doing]] = {
     "write_new": (6, write_new),
     "append": (4, append),
+    "recycle": (2, recycle),
     "shrink": (1, shrink),
     "merge_games": (2, merge_games),
     "stray": (2, stray),

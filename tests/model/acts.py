@@ -30,6 +30,9 @@ MOTIFS: tuple[tuple[str, ...], ...] = (
     ("archive", "damage_archive", "verify"),
     ("sync", "stray", "sync", "append", "wait", "sync"),
     ("sync", "shrink", "wait", "sync"),
+    ("sync", "shrink", "append", "append", "wait", "sync"),
+    ("sync", "recycle", "wait", "sync", "append", "wait", "sync"),
+    ("sync", "set_trap", "recycle", "wait", "sync", "look"),
     ("set_trap", "archive", "look"),
     ("set_trap", "sync", "sync"),
     ("archive", "die", "look", "restore"),
@@ -83,7 +86,7 @@ async def play(acts: Sequence[Act]) -> Stage:
 
 async def perform(stage: Stage, act: Act) -> None:
     """Let one act happen; what the engine did must have kept every promise."""
-    truth, before = stage.truth, stage.truth.counts()
+    truth, before = stage.truth, stage.truth.snapshot()
     await ALL[act.name][1](stage, act.picks)
     truth.check_heard()
     if act.name not in OUTSIDE:

@@ -47,7 +47,7 @@ from engine.remote.types import (
 )
 from engine.views_archive import UsageRow
 from tests.model.disk import EngineKilled, ModelFleet, ModelNode, StoredFile, digest
-from tests.model.games import tell_ids
+from tests.model.games import holds_all, tell_ids
 
 T = TypeVar("T")
 TOTAL_BYTES = 1 << 40
@@ -225,11 +225,23 @@ class ModelAgent:
         same = same and known is not None and temp.mtime_ns in (known.mtime_ns, request.mtime_ns)
         if not same and digest(temp.data) != request.sha256:
             raise failure("publish", request.temp_path, "it is not what was verified", ErrorClass.CHECKSUM_MISMATCH)
+        kept = self._keep(found, temp, request) if found is not None and request.kept_path else None
         if found is not None:
             self._fleet.on_replace(self.node, final, found.data, temp.data)
         del self.node.files[request.temp_path]
         self.node.files[final] = StoredFile(temp.data, request.mtime_ns, temp.inode)
-        return PublishResult("published", self.node.files[final].stat)
+        return PublishResult("published", self.node.files[final].stat, kept=kept)
+
+    def _keep(self, found: StoredFile, temp: StoredFile, request: PublishRequest) -> FileStat | None:
+        if posixpath.dirname(request.kept_path) != posixpath.dirname(request.final_path):
+            raise failure("publish", request.kept_path, "it is not beside the file", ErrorClass.BUG)
+        if holds_all(found.data, temp.data):
+            return None
+        there = self.node.find(request.kept_path)
+        if there is not None and there.data != found.data:
+            raise failure("publish", request.kept_path, "another content is there", ErrorClass.CONFIG)
+        self.node.files.setdefault(request.kept_path, found)
+        return self.node.files[request.kept_path].stat
 
     async def publish_many(self, requests: Sequence[PublishRequest]) -> list[PublishResult | SyncdeckError]:
         return [await self.publish(request) for request in requests]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,6 @@ from engine.store.schema import holds
 from tests.model.agent import ModelAgent
 
 Patch = pytest.MonkeyPatch
-Take = Callable[[bytes], None]
 
 
 def counting_rented_copies(patch: Patch) -> None:
@@ -137,12 +136,17 @@ def _planning_without(patch: Patch, code: str) -> None:
 def counting_games_without_moves(patch: Patch) -> None:
     """A row without its moves is taken for a game."""
 
-    def rows_alone(games: Iterable[gameids.Row], moves: object, tally: gameids.Tally, take: Take) -> None:
+    def rows_alone(games: Iterable[gameids.Row], moves: object, tally: gameids.Tally) -> Iterator[bytes]:
         rows = list(games)
-        merge(rows, [(number, told) for number, told in rows], tally, take)
+        return complete_ids(rows, [(number, told) for number, told in rows], tally)
 
-    merge = gameids.merge
-    patch.setattr(gameids, "merge", rows_alone)
+    complete_ids = gameids.complete_ids
+    patch.setattr(gameids, "complete_ids", rows_alone)
+
+
+def taking_any_successor(patch: Patch) -> None:
+    """A version takes the place of one whose games it lacks."""
+    patch.setattr(landing, "may_lack", lambda path: False)
 
 
 def losing_what_others_wrote(patch: Patch) -> None:
@@ -173,6 +177,7 @@ BREAKAGES: dict[Callable[[Patch], None], tuple[str, ...]] = {
     counting_a_place_twice: ("write_new", "look", "ask_archive", "plan", "move", "work"),
     replacing_larger_by_smaller: ("sync", "shrink", "wait", "sync"),
     overwriting_diverged: ("sync", "stray", "sync", "append", "wait", "sync"),
+    taking_any_successor: ("sync", "recycle", "wait", "sync"),
     counting_games_without_moves: ("write_new", "sync", "merge_games", "sync", "believe_superseded"),
     losing_what_others_wrote: ("edit_rule",),
     calling_a_node_safe_too_early: ("rescue", "append", "look_after"),

@@ -97,7 +97,8 @@ async def believe_superseded(stage: Stage, picks: Sequence[int]) -> None:
     entry = chosen[picks[0] % len(chosen)]
     for replica in entry.replicas:
         node = stage.world.fleet.nodes[location_node(replica.location)]
-        if node.up and node.find(replica.path) is not None:
+        # An archive that somebody takes away is not missed before it is read again.
+        if replica.state is not ReplicaState.ARCHIVED and node.up and node.find(replica.path) is not None:
             stage.removed(node, replica.path)
     stage.truth.check_games()
 
@@ -115,7 +116,8 @@ async def emergency(stage: Stage, picks: Sequence[int]) -> None:
             views = await stage.world.engine.nodes.list_rescues()
             for view in views:
                 if view.kind == "emergency" and view.started_at == begun:
-                    stage.rescues.begin(view.nodes, begun)
+                    answering = [name for name in view.nodes if stage.world.fleet.nodes[name].up]
+                    stage.rescues.begin(view.nodes, begun, answering)
 
 
 async def drain(stage: Stage, picks: Sequence[int]) -> None:

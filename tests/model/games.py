@@ -21,6 +21,15 @@ def merged(data: bytes, torn: int) -> bytes:
     return b"".join(b"%s %s\n" % pair for pair in zip(words, games, strict=True))
 
 
+def holds_all(old: bytes, new: bytes) -> bool:
+    """Return whether a content has all games of another one, as an agent finds it."""
+    ids, moves = ({number for _, number in _lines(old)}, [number for word, number in _lines(old) if word == b"game"])
+    there = _lines(new)
+    if len(moves) <= sum(word == b"game" for word, _ in there) and ids <= {number for _, number in there}:
+        return True
+    return complete_games(old) <= complete_games(new)
+
+
 def tell_ids(data: bytes) -> tuple[bytes, gameids.Tally]:
     """Return the packed hashes of a file's complete games, found as an agent finds them in its two tables."""
     lines = _lines(data)
@@ -28,8 +37,9 @@ def tell_ids(data: bytes) -> tuple[bytes, gameids.Tally]:
     for kind, number in lines:
         moves[number] = moves.get(number, 0) + (kind == b"game")
     rows = sorted((number, 1) for number in {number for _, number in lines})
-    tally, found = gameids.Tally(), list[bytes]()
-    gameids.merge(rows, sorted((number, count) for number, count in moves.items() if count), tally, found.append)
+    tally = gameids.Tally()
+    held = sorted((number, count) for number, count in moves.items() if count)
+    found = list(gameids.complete_ids(rows, held, tally))
     return b"".join(map(gameids.hash_of, found)), tally
 
 

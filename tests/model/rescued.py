@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.inventory.fleet import location_node
 from engine.views_nodes import RescueView
-from tests.model.truth import Broken, Truth, holdings
+from tests.model.truth import Broken, Truth, holdings, holds
 
 
 @dataclass
@@ -19,9 +19,9 @@ class RescueTruth:
     """By nodes and beginning of an emergency: the versions that were on them when it began."""
     ended: int = 0
 
-    def begin(self, nodes: Collection[str], at: float) -> None:
-        """Remember what nodes that were just looked at hold while an emergency begins."""
-        self.begun[(tuple(nodes), at)] = frozenset(self._on(nodes))
+    def begin(self, nodes: Collection[str], at: float, answering: Collection[str]) -> None:
+        """Remember what nodes hold while an emergency begins; those that answer were just looked at."""
+        self.begun[(tuple(nodes), at)] = frozenset(self._on(answering))
 
     def check(self, views: Sequence[RescueView]) -> None:
         """Raise if an emergency that is over, or a node that may be switched off, would lose what is only there.
@@ -37,7 +37,7 @@ class RescueTruth:
     def _on(self, nodes: Collection[str]) -> set[bytes]:
         """Return the versions that nodes hold, each as far as it is held."""
         held = [data for place, _, data in holdings(self.truth.fleet) if location_node(place) in nodes]
-        return {version for version in self.truth.versions if any(data.startswith(version) for data in held)}
+        return {version for version in self.truth.versions if any(holds(data, version) for data in held)}
 
     def _ensure_safe(self, versions: Collection[bytes], view: RescueView) -> None:
         believed = [*holdings(self.truth.fleet), *self.truth.believed()]
@@ -45,8 +45,8 @@ class RescueTruth:
         anywhere = [data for _, _, data in believed]
         self.ended += bool(versions)
         for version in versions & self.truth.versions:
-            gone = not any(data.startswith(version) for data in anywhere)
-            if not gone and not any(data.startswith(version) for data in safe):
+            gone = not any(holds(data, version) for data in anywhere)
+            if not gone and not any(holds(data, version) for data in safe):
                 raise Broken(f"{view.kind} of {view.nodes}: {view.sentence!r}, but {version!r} is safe nowhere else")
 
 

@@ -32,7 +32,9 @@ class RulesTruth:
         self._base = self.configuration.path.read_text(encoding="utf-8"), self.configuration.rewrites
 
     def saved(self, name: str, selector: str | None) -> None:
-        """Take an edit that was saved: a rule as it reads now, None for one that is gone."""
+        """Take an edit that was saved: a rule as it reads now, None for one that is gone. One of nothing is none."""
+        if self.configuration.path.read_text(encoding="utf-8") == self._base[0]:
+            return
         self._edits.append(_Edit(dict(self.rules), *self._base))
         if selector is None:
             del self.rules[name]

@@ -14,11 +14,13 @@ from engine.inventory.fleet import location_node
 from engine.model import Replica, ReplicaState
 from tests.model.agent import unpacked
 from tests.model.disk import ModelFleet, ModelNode, digest
-from tests.model.games import complete_games
+from tests.model.games import complete_games, holds_all
 from tests.model.world import ModelWorld
 
 ARCHIVES = "/archives/"
 Counts = Mapping[bytes, tuple[int, int]]
+Places = frozenset[tuple[str, str]]
+"""Of each: location, path."""
 Damaged = dict[tuple[str, str], bytes | None]
 """By (node, path): what a file held before."""
 Held = tuple[str, bool, bytes]
@@ -27,6 +29,15 @@ Held = tuple[str, bool, bytes]
 
 class Broken(AssertionError):
     """An invariant of the whole does not hold."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What all disks hold at a moment: (location, path, durable, content). ``paired`` are the archives whose original
+    was brought back."""
+
+    held: tuple[tuple[str, str, bool, bytes], ...]
+    paired: Places
 
 
 @dataclass
@@ -57,20 +68,23 @@ class Truth:
     def fleet(self) -> ModelFleet:
         return self.world.fleet
 
-    def counts(self) -> Counts:
-        """Return of each version in how many durable locations, and in how many at all, all that it holds is.
+    def snapshot(self) -> Snapshot:
+        """Return what is held now."""
+        return Snapshot(tuple(placed(self.fleet)), self._paired())
 
-        An original that was brought back and the archive that it went for once are one: either stands for both.
-        """
-        paired = self._paired()
-        held = list(holdings(self.fleet, paired))
+    def _counts(self, snapshot: Snapshot, paired: Places) -> Counts:
+        """Return of each version in how many durable locations, and in how many at all, all that it holds is."""
         found = {}
         for version in self.versions:
-            places = {(location, durable) for location, durable, data in held if data.startswith(version)}
+            places = {
+                (location, durable)
+                for location, path, durable, data in snapshot.held
+                if (location, path) not in paired and holds(data, version)
+            }
             found[version] = (sum(durable for _, durable in places), len(places))
         return found
 
-    def _paired(self) -> frozenset[tuple[str, str]]:
+    def _paired(self) -> Places:
         """Return (location, path) of the archives whose durable original went for them, and was restored since.
 
         Where its location holds another form of it as well, that one counts, and the archive does beside it.
@@ -91,13 +105,17 @@ class Truth:
                 found.add(pair[1])
         return frozenset(found)
 
-    def check_kept(self, before: Counts) -> None:
-        """Raise if any version has fewer durable copies than before, or none any more."""
-        now = self.counts()
-        for version, (durable, anywhere) in before.items():
-            if version in now and now[version][0] < durable:
+    def check_kept(self, before: Snapshot) -> None:
+        """Raise if any version has fewer durable copies than before, or none any more.
+
+        An original that was brought back and the archive that it went for once are one: either stands for both.
+        """
+        after = self.snapshot()
+        now = self._counts(after, after.paired)
+        for version, (durable, anywhere) in self._counts(before, before.paired | after.paired).items():
+            if now[version][0] < durable:
                 raise Broken(f"durable copies of {version!r} fell from {durable} to {now[version][0]}")
-            if version in now and anywhere and not now[version][1]:
+            if anywhere and not now[version][1]:
                 raise Broken(f"{version!r} is nowhere any more")
 
     def check_strays(self) -> None:
@@ -180,15 +198,19 @@ class Truth:
         after a look and a count."""
         page = await self.world.engine.tools.catalog.iter_entries(0, 500)
         held = [*holdings(self.fleet), *self.believed()]
+        stayed = {
+            file.data if is_data(path) else unpacked(file.data)
+            for node in self.fleet.nodes.values()
+            for path, file in node.files.items()
+            if ".kept-" in path
+        }
         for _, entry in page:
             said = self.world.engine.games.proof(entry.key)
             if said is None or said.only_here or not said.complete:
                 continue
             own = {content for content in map(self._content, entry.replicas) if content is not None}
             for content in own:
-                foreign = [
-                    data for _, durable, data in held if durable and not data.startswith(content.split(b"\n")[0])
-                ]
+                foreign = [data for _, durable, data in held if durable and _is_foreign(data, content, stayed)]
                 lost = complete_games(content).difference(*map(complete_games, foreign))
                 if lost:
                     raise Broken(f"{entry.key} is called superseded, but {sorted(lost)} are in no other database")
@@ -261,24 +283,41 @@ class Truth:
             return [dict(row) for row in connection.execute(statement, values)]
 
 
+def holds(data: bytes, version: bytes) -> bool:
+    """Return whether a content is a version or one that followed it: it begins like it, or has all its games."""
+    if data.startswith(version):
+        return True
+    return data.split(b"\n")[0] == version.split(b"\n")[0] and holds_all(version, data)
+
+
+def _is_foreign(data: bytes, content: bytes, stayed: Set[bytes | None]) -> bool:
+    """Return whether a content is one of another database, what stayed of an earlier beginning being one as well."""
+    if data == content:
+        return False
+    return content in stayed or data in stayed or data.split(b"\n")[0] != content.split(b"\n")[0]
+
+
 def is_data(path: str) -> bool:
     """Return whether a path is that of a user's file."""
     return parse_temporary(path) is None and ARCHIVES not in path and classify(path).data_type is not None
 
 
-def holdings(fleet: ModelFleet, without: Set[tuple[str, str]] = frozenset()) -> Iterator[Held]:
-    """Yield what every file and every archive that can be read holds, drives away included.
-
-    ``without`` leaves out archives, by location and path.
-    """
+def placed(fleet: ModelFleet) -> Iterator[tuple[str, str, bool, bytes]]:
+    """Yield what every file and every archive that can be read holds, drives away included, with its path."""
     for node in fleet.nodes.values():
         for path, file in node.files.items():
             if is_data(path):
-                yield node.location_of(path), node.durable, file.data
-            elif ARCHIVES in path and parse_temporary(path) is None and (node.location_of(path), path) not in without:
+                yield node.location_of(path), path, node.durable, file.data
+            elif ARCHIVES in path and parse_temporary(path) is None:
                 held = unpacked(file.data)
                 if held is not None:
-                    yield node.location_of(path), node.durable, held
+                    yield node.location_of(path), path, node.durable, held
+
+
+def holdings(fleet: ModelFleet) -> Iterator[Held]:
+    """Yield what ``placed`` yields without the paths."""
+    for location, _, durable, data in placed(fleet):
+        yield location, durable, data
 
 
 __all__ = ["Broken", "Truth", "holdings"]

@@ -37,3 +37,11 @@ def test_what_is_stuck_says_the_first_reason_and_how_many_others_there_are() -> 
 def test_an_emergency_with_nothing_to_save_says_so() -> None:
     done = replace(EMERGENCY, state=RescueState.DONE)
     assert sentence_of(done, Standing(), NodeLook(), NOW).startswith("nothing to save")
+
+
+def test_an_emergency_does_not_vouch_for_what_a_silent_node_wrote_after_its_last_look() -> None:
+    done = replace(EMERGENCY, state=RescueState.DONE, files_total=1, files_done=1, bytes_done=4_100)
+    said = sentence_of(done, Standing(), NodeLook(NOW - 180, answers=False), NOW)
+    assert said.startswith("saved: 1 file, 4.1 kB of vast-3 now have a durable verified copy elsewhere")
+    assert said.endswith("checked 3 min ago, it has not answered since: what was written after that is not known")
+    assert "not known" not in sentence_of(done, Standing(), NodeLook(NOW - 180), NOW)

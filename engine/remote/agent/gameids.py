@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 from urllib.parse import quote
 
 from engine.remote.agent.failures import Failure
@@ -47,8 +47,8 @@ def hash_of(game_id: bytes) -> bytes:
     return hashlib.blake2b(game_id, digest_size=HASH_BYTES).digest()
 
 
-def merge(games: Iterable[Row], moves: Iterable[Row], tally: Tally, take: Callable[[bytes], None]) -> None:
-    """Walk two readings in the order of their ids; ``take`` gets the id of each complete game."""
+def complete_ids(games: Iterable[Row], moves: Iterable[Row], tally: Tally) -> Iterator[bytes]:
+    """Walk two readings in the order of their ids; yield the id of each complete game."""
     rows = iter(moves)
     held: Optional[Row] = next(rows, None)
     for game_id, told in games:
@@ -61,7 +61,7 @@ def merge(games: Iterable[Row], moves: Iterable[Row], tally: Tally, take: Callab
             held = next(rows, None)
         if there >= max(1, told):
             tally.complete += 1
-            take(game_id)
+            yield game_id
         else:
             tally.incomplete += 1
     while held is not None:
@@ -132,7 +132,8 @@ def tell_ids(job: Dict[str, Any], talk: Talk) -> Dict[str, Any]:
         try:
             found = readings(connection)
             games = in_order(connection.execute(found.games), path)
-            merge(games, in_order(connection.execute(found.moves), path), tally, blocks.take)
+            for game_id in complete_ids(games, in_order(connection.execute(found.moves), path), tally):
+                blocks.take(game_id)
         finally:
             connection.close()
     except NotGames as lack:

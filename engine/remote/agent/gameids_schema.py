@@ -32,7 +32,7 @@ class Readings:
 
 def readings(connection: Any) -> Readings:
     """Return how to read this database; raises NotGames when it has not what it takes."""
-    tables = [_text(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    tables = _tables(connection)
     games, moves = _first(GAMES_TABLES, tables), _first(MOVES_TABLES, tables)
     if games is None or moves is None:
         raise NotGames("it has no table of %s" % ("games" if games is None else "moves"))
@@ -52,6 +52,37 @@ def readings(connection: Any) -> Readings:
     )
 
 
+class Named:
+    """How to tell which games a database has. ``rows``: the id of each, in order, and where ids are numbers, which
+    every database counts from one, all else that the row says. ``moves_count`` is None without a table of moves.
+    """
+
+    def __init__(self, rows: str, by_name: bool, moves_count: Optional[str]) -> None:
+        self.rows = rows
+        self.by_name = by_name
+        self.moves_count = moves_count
+
+
+def named(connection: Any) -> Optional[Named]:
+    """Return how to tell which games a database has, None for one that has no table of games with ids."""
+    tables = _tables(connection)
+    games, moves = _first(GAMES_TABLES, tables), _first(MOVES_TABLES, tables)
+    columns = _columns(connection, games) if games is not None else {}
+    game_id = _first(GAME_ID_COLUMNS, list(columns))
+    if games is None or game_id is None:
+        return None
+    by_name = _is_text(columns[game_id])
+    told = "" if by_name else ", *"
+    rows = "SELECT %s%s FROM %s WHERE %s IS NOT NULL ORDER BY %s COLLATE BINARY" % (
+        _quoted(game_id),
+        told,
+        _quoted(games),
+        _quoted(game_id),
+        _quoted(game_id),
+    )
+    return Named(rows, by_name, "SELECT count(*) FROM %s" % _quoted(moves) if moves is not None else None)
+
+
 def _reading(table: str, column: str, number: str) -> str:
     """Where an index is in this order SQLite walks it; else it sorts on disk, in bounded memory."""
     statement = "SELECT %s, %s FROM %s WHERE %s IS NOT NULL GROUP BY %s COLLATE BINARY ORDER BY %s COLLATE BINARY"
@@ -60,9 +91,17 @@ def _reading(table: str, column: str, number: str) -> str:
 
 def _ordered(column: str, declared: str) -> str:
     """A column of text is in the order of its bytes by itself, and then its index serves; others are made text."""
-    if any(word in declared.upper() for word in TEXT_TYPES):
+    if _is_text(declared):
         return _quoted(column)
     return "CAST(%s AS TEXT)" % _quoted(column)
+
+
+def _is_text(declared: str) -> bool:
+    return any(word in declared.upper() for word in TEXT_TYPES)
+
+
+def _tables(connection: Any) -> List[str]:
+    return [_text(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
 def _columns(connection: Any, table: str) -> Dict[str, str]:

@@ -15,6 +15,7 @@ from engine.remote.agent.holes import remove_holes
 from engine.remote.agent.paths import checked, confined, is_temporary, make_parents
 from engine.remote.agent.snapshots import remove_with_companions
 from engine.remote.agent.stats import same_content, stat_file
+from engine.remote.agent.succession import holds_all, same_bytes
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
@@ -31,7 +32,7 @@ class Publisher:
         self._locks = [threading.Lock() for _ in range(LOCKS)]
 
     def publish(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return {outcome, stat, sha256, size}: published, already, or conflict with what is there."""
+        """Return {outcome, stat, sha256, size, kept}: published, already, or conflict with what is there."""
         result = self.place(request, set())
         if result["outcome"] != "conflict":
             sync_folder(os.path.dirname(request["final_path"]))
@@ -69,10 +70,11 @@ class Publisher:
         self._verify_temp(temp, temp_stat, request)
         if not _is_ready(temp, temp_stat, request):
             _make_ready(temp, request)
+        kept = _keep(final, temp, request["kept_path"]) if found is not None and request["kept_path"] else None
         if not _put(temp, final, replace=found is not None):
             return self._conflict(final, stat_file(final))
         remove_holes(temp)
-        return {"outcome": "published", "stat": stat_file(final), "sha256": None, "size": None}
+        return {"outcome": "published", "stat": stat_file(final), "sha256": None, "size": None, "kept": kept}
 
     def _is_wanted(self, final: str, found: list[int], request: dict[str, Any]) -> bool:
         """Return whether the wanted content is in place already (we were killed after the rename, or it was copied)."""
@@ -82,7 +84,7 @@ class Publisher:
 
     def _already(self, temp: str, final: str) -> dict[str, Any]:
         remove_with_companions(temp)
-        return {"outcome": "already", "stat": stat_file(final), "sha256": None, "size": None}
+        return {"outcome": "already", "stat": stat_file(final), "sha256": None, "size": None, "kept": None}
 
     def _as_expected(self, found: Optional[List[int]], expected: Optional[List[int]]) -> bool:
         """Return whether what is there is what may be replaced; commits that only a -wal holds are never lost."""
@@ -92,7 +94,8 @@ class Publisher:
 
     def _conflict(self, final: str, found: Optional[List[int]]) -> dict[str, Any]:
         size = found[0] if found else None
-        return {"outcome": "conflict", "stat": found, "sha256": self._hash(final) if found else None, "size": size}
+        sha256 = self._hash(final) if found else None
+        return {"outcome": "conflict", "stat": found, "sha256": sha256, "size": size, "kept": None}
 
     def _verify_temp(self, temp: str, found: list[int], request: dict[str, Any]) -> None:
         """Raise unless the temporary file is the one that was verified: by its stat, else by hashing it again."""
@@ -130,6 +133,30 @@ def _make_ready(temp: str, request: dict[str, Any]) -> None:
         sync_file(fd)
     finally:
         os.close(fd)
+
+
+def _keep(final: str, temp: str, kept: str) -> Optional[List[int]]:
+    """Give what is about to be replaced a second name where it holds what the new file lacks; return its stat then.
+
+    The final name never shows nothing, except where a file system has no hard links. Killed in between, both names
+    show the old file, and the same request made again ends well.
+    """
+    if os.path.dirname(checked(kept)) != os.path.dirname(final):
+        raise Failure("bug", "%s is not beside %s" % (kept, final), "report this with the log")
+    if holds_all(final, temp):
+        return None
+    try:
+        os.link(final, kept, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (*NO_LINKS, errno.EEXIST):
+            raise
+        if os.path.lexists(kept):
+            if not (os.path.isfile(kept) and not os.path.islink(kept) and same_bytes(kept, final)):
+                cause = "%s is there, with another content" % kept
+                raise Failure("config", cause, "look at it and move it away") from None
+        else:
+            os.rename(final, kept)
+    return stat_file(kept)
 
 
 def _put(temp: str, final: str, replace: bool) -> bool:

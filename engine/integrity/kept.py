@@ -1,0 +1,44 @@
+"""The name under which an earlier version stays when the one that takes its place lacks some of it: pure."""
+
+from __future__ import annotations
+
+import re
+
+from config.classify import classify
+from engine.model import FileKind
+from engine.remote.agent.growing import is_growing
+
+AUTHOR, KEPT = "syncdeck", "keep"
+"""Who and what stands in the audit log when an earlier version stays."""
+HASH_CHARACTERS = 12
+LONGEST_NAME_BYTES = 255
+LONGEST_SUFFIX = 12
+_KEPT = re.compile(rf"(.+)\.kept-[0-9a-f]{{{HASH_CHARACTERS}}}(\.[^./]*)?")
+
+
+def kept_path(path: str, sha256: str) -> str:
+    """Return where the content of ``path`` stays: beside it, under the same name for the same content everywhere.
+
+    Of names too long for that the beginning stays.
+    """
+    folder, slash, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or len(suffix) > LONGEST_SUFFIX:
+        stem, dot, suffix = name, "", ""
+    mark = f".kept-{sha256[:HASH_CHARACTERS]}{dot}{suffix}"
+    room = LONGEST_NAME_BYTES - len(mark.encode())
+    begins = stem.encode()[:room].decode(errors="ignore")
+    return f"{folder}{slash}{begins}{mark}"
+
+
+def is_kept(path: str) -> bool:
+    """Return whether a path is that of an earlier version that stayed."""
+    return _KEPT.fullmatch(path.rpartition("/")[2]) is not None
+
+
+def may_lack(path: str) -> bool:
+    """Return whether a later version of a file may lack what an earlier one holds, and that can be told.
+
+    So it is with databases and with logs that are appended to; a model or a training set is made anew each time.
+    """
+    return is_growing(path) or FileKind(classify(path).kind) is FileKind.SQLITE

@@ -1,0 +1,29 @@
+"""The name under which an earlier version stays: the same for the same content everywhere."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.integrity.kept import LONGEST_NAME_BYTES, is_kept, kept_path, may_lack
+
+SHA = "0123456789abcdef" * 4
+
+
+def test_the_name_says_what_it_was_and_which_content_it_is() -> None:
+    assert kept_path("/a/b.c/games.db", SHA) == "/a/b.c/games.kept-0123456789ab.db"
+    assert kept_path("games", SHA) == "games.kept-0123456789ab"
+    assert kept_path(".hidden", SHA) == ".hidden.kept-0123456789ab"
+    assert is_kept("/a/games.kept-0123456789ab.db") and not is_kept("/a.kept-0123456789ab/games.db")
+
+
+@given(st.text(st.characters(exclude_characters="/\0\n", exclude_categories=["Cs"]), min_size=1, max_size=255))
+def test_no_name_becomes_too_long(name: str) -> None:
+    found = kept_path(f"/a/{name}", SHA)
+    assert len(found.rpartition("/")[2].encode()) <= LONGEST_NAME_BYTES
+    assert found.startswith("/a/") and ".kept-" in found
+
+
+def test_only_what_can_be_told_is_compared() -> None:
+    assert may_lack("data/games/a.db") and may_lack("data/games/a.jsonl")
+    assert not may_lack("models/a.pth") and not may_lack("data/training/a.npz")
