@@ -40,6 +40,8 @@ async def claim(
 ) -> list[tuple[Transfer, ...]]:
     """Lease up to ``limit`` groups, most urgent first, that touch no excluded node and no node at its limit.
 
+    Of one priority and deadline the older goes first; of an emergency's files the smaller.
+
     A group is one transfer, or with ``grouping`` those that can travel with it. ``load`` says how many groups each
     node has a part in already; without it every running transfer counts for one.
     """
@@ -136,7 +138,13 @@ async def _next(
         # Where enough batches run, what belongs into one waits for the next: singles keep their place beside them.
         elsewhere = and_(transfers.c.source_node.not_in(full), transfers.c.target_node.not_in(full))
         statement = statement.where(or_(elsewhere, not_(_small(grouping))))
-    return (await connection.execute(statement.limit(1))).one_or_none()
+    row = (await connection.execute(statement.limit(1))).one_or_none()
+    if row is None or not row.emergency:
+        return row
+    # The rules queued many of its files before it was asked for: their age says nothing of their place in it.
+    rank = (transfers.c.emergency.is_(True), transfers.c.priority == row.priority, transfers.c.due == row.due)
+    statement = statement.where(*rank).order_by(None).order_by(transfers.c.bytes_total, transfers.c.id)
+    return (await connection.execute(statement.limit(1))).one()
 
 
 async def _smallest(connection: AsyncConnection, node: str, closed: Collection[str], now: float) -> Any | None:

@@ -75,7 +75,8 @@ class TransferQueue(Reports):
         exclude_nodes: Collection[str] = (),
         per_node_limit: int | None = None,
     ) -> list[Transfer]:
-        """Lease and return up to ``limit`` transfers: priority, then the earlier deadline, then the older.
+        """Lease and return up to ``limit`` transfers: priority, then the earlier deadline, then the older (in an
+        emergency: the smaller).
 
         Left alone are those whose time has not come, those that touch an excluded node, and those of a node
         that takes part in ``per_node_limit`` running ones already.

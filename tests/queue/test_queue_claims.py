@@ -32,6 +32,18 @@ async def test_higher_priority_then_earlier_deadline_then_age_decides(queue: Tra
     assert order == ["first.db", "soon.db", "late.db", "none.db", "old.db", "young.db"]
 
 
+async def test_an_emergency_goes_by_size_also_where_the_rules_had_queued_its_files_in_another_order(
+    queue: TransferQueue,
+) -> None:
+    sizes = {"large.npz": 900, "middle.npz": 500, "small.npz": 100}
+    await queue.enqueue([new(name, priority=P.HIGH, size=size) for name, size in sizes.items()])
+    await queue.enqueue([new("other.npz", priority=P.HIGH, size=1)])
+    urgent = [new(name, priority=P.CRITICAL, size=size, emergency=True) for name, size in sizes.items()]
+    await queue.enqueue([*reversed(urgent), new("new.npz", priority=P.CRITICAL, size=700, emergency=True)])
+    order = [transfer.key.path for transfer in await queue.claim("run-1", limit=10)]
+    assert order == ["small.npz", "middle.npz", "new.npz", "large.npz", "other.npz"]
+
+
 async def test_nothing_is_claimed_twice(queue: TransferQueue) -> None:
     await queue.enqueue([new(f"{number}.db") for number in range(20)])
     parts = await asyncio.gather(*(queue.claim("run-1", limit=3) for _ in range(10)))
