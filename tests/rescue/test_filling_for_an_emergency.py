@@ -21,20 +21,22 @@ from tests.rescue.fleets import all_up, engine_on, rented, rescue_of, risk_of, u
 BULK_PATIENCE_SECONDS = 120.0
 NODE, BULK = "node-1", "node-0"
 MIB = 1 << 20
-BULK_BYTES, BULK_MB_PER_SECOND = 40 * MIB, 3
+BULK_BYTES = 64 * MIB
+QUICK, TRICKLE, OPEN = 3.0, 0.1, 1000.0
+"""Megabytes per second: until enough of the bulk has arrived, while it must last, and when it goes on."""
 ARRIVED_BYTES = 12 * MIB
 """Some whole pieces: what is less than one is sent again."""
 UNIQUE = {"large.npz": 14 * MIB, "small.npz": 9 * MIB, "middle.npz": 11 * MIB}
 """Each too large to travel with others, so that each has a place of its own in the order."""
 
 
-def write(group: Cluster, **routing: Any) -> None:
-    """Change keys of ``sync_routing``, and let one slot and a slow node make bulk last."""
+def write(group: Cluster, bulk_rate: float, **routing: Any) -> None:
+    """Change keys of ``sync_routing``; there is one slot, and bulk leaves its node at this rate."""
     document = yaml.safe_load(group.config.read_text(encoding="utf-8"))
     document["sync_routing"] |= {"replication_target": 1, "excluded_hosts": [NODE, BULK]} | routing
     document["auto_sync"] |= {
         "max_concurrent_syncs": 1,
-        "host_bandwidth_overrides": {BULK: BULK_MB_PER_SECOND},
+        "host_bandwidth_overrides": {BULK: bulk_rate},
     }
     written = group.config.with_suffix(".new")
     written.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
@@ -56,13 +58,12 @@ async def the_bulk(engine: UnifiedDataPlane) -> Transfer:
     return bulk
 
 
-@pytest.mark.storm  # Real bulk has to be moving all the while: beside other tests on the same disk it is not always.
 async def test_bulk_gives_way_to_the_smallest_unique_files_past_the_limit_and_goes_on_later(
     group: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "SPACE_CHECK_SECONDS", 1.0)  # Whether a full disk has room again is seen sooner.
     rented(group, NODE)
-    write(group)
+    write(group, QUICK)
     bulk_file = group.fleet[BULK].training / "bulk.npz"
     make_npz(bulk_file, BULK_BYTES)
     async with engine_on(group) as engine:
@@ -72,9 +73,17 @@ async def test_bulk_gives_way_to_the_smallest_unique_files_past_the_limit_and_go
             return any(t.bytes_done >= ARRIVED_BYTES for t in (await engine.transfers(0, 10)).rows if "bulk" in t.key)
 
         await until(engine, moving)
+        limits = full(group.folder)
+        write(group, TRICKLE, **limits)
+
+        async def limited() -> bool:
+            return engine._need().fleet.policy.thresholds.disk_max_percent == limits["max_disk_usage_percent"]
+
+        # Before there is anything to save: a file that is seen under the old limits is queued, and never refused.
+        await until(engine, limited)
         for name, size in UNIQUE.items():
-            make_npz(group.fleet[NODE].training / name, size)
-        write(group, **full(group.folder))
+            make_npz(group.folder / name, size)
+            os.replace(group.folder / name, group.fleet[NODE].training / name)  # Never seen half written.
         await engine.rescan((NODE,))
 
         async def refused_as_full() -> bool:
@@ -102,7 +111,7 @@ async def test_bulk_gives_way_to_the_smallest_unique_files_past_the_limit_and_go
         assert len(way) == 1 and way[0] <= (urgent[0].started_at or 0.0)
         assert bulk.state is not TransferState.DONE
 
-        write(group, max_disk_usage_percent=99, target_disk_usage_percent=98, min_free_disk_percent=1)
+        write(group, OPEN, max_disk_usage_percent=99, target_disk_usage_percent=98, min_free_disk_percent=1)
 
         async def gone_on() -> bool:
             return (await the_bulk(engine)).state is TransferState.DONE
