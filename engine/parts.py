@@ -110,7 +110,7 @@ class Parts:
 
     @observing.setter
     def observing(self, value: bool) -> None:
-        self.facts.observing = value
+        self.facts.observing = self.fleet.observing = value
 
     @property
     def paused(self) -> bool:

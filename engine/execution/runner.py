@@ -33,7 +33,7 @@ DRAIN_PATIENCE_SECONDS = 60.0
 """A drain ends when nothing but retries further ahead than this is left: a way that stays broken is not waited for."""
 
 ClosedNodes = Callable[[], Mapping[str, str]]
-"""Returns the nodes that nothing may be started with now, and why: paused, unreachable."""
+"""Returns the nodes that nothing may be started with now, and why: paused, unreachable, the engine only observes."""
 
 
 @dataclass(eq=False)

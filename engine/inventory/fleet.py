@@ -13,6 +13,8 @@ from engine.model import LocationState, LocationView, NodeState, StorageSample
 from engine.planner.draining import policy_without
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
 
+OBSERVING = "the engine only observes: it moves nothing until it is told to run"
+
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
@@ -53,6 +55,8 @@ class Fleet:
     leftovers: dict[str, tuple[Leftovers, ...]] = field(default_factory=dict)
     """Node -> what its last scan found that other engines left there."""
     paused: set[str] = field(default_factory=set)
+    observing: bool = False
+    """Whether the engine only looks and plans: then every node is closed."""
     disk_allowed: Callable[[str], float | None] = lambda node: None
     """Returns the disk limit in percent that an operator set for a node for a time, or None."""
     draining: frozenset[str] = frozenset()
@@ -180,6 +184,17 @@ class Fleet:
 
     def closed_nodes(self) -> dict[str, str]:
         """Return the nodes that no transfer may be started with now, and why."""
+        if self.observing:
+            return dict.fromkeys(self.policy.nodes, OBSERVING)
+        return self._closed()
+
+    def open_nodes(self) -> frozenset[str]:
+        """Return the nodes that answer, and that nobody paused; they may be read from while the engine observes."""
+        closed = self._closed()
+        up = (node for node in self.policy.nodes if self.status(node).state is NodeState.UP)
+        return frozenset(node for node in up if node not in closed)
+
+    def _closed(self) -> dict[str, str]:
         closed: dict[str, str] = {}
         for node_id in self.policy.nodes:
             status = self.status(node_id)
@@ -190,12 +205,6 @@ class Fleet:
             elif status.state not in (NodeState.UP, NodeState.UNKNOWN):
                 closed[node_id] = f"{node_id} is {status.state.value}: {status.reason}"
         return closed
-
-    def open_nodes(self) -> frozenset[str]:
-        """Return the nodes that answer, and that nobody paused."""
-        closed = self.closed_nodes()
-        up = (node for node in self.policy.nodes if self.status(node).state is NodeState.UP)
-        return frozenset(node for node in up if node not in closed)
 
     def restore_location(self, location: str, state: LocationState, path: str | None) -> None:
         """Take over what the last look at a location found, for planning without any node."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.data_plane import UnifiedDataPlane
+from engine.inventory.fleet import OBSERVING
 from engine.views import SyncRequest
 from tests.e2e.cluster import Cluster, make_npz
 from tests.rescue.fleets import all_up, engine_on, rented, rescue_of, risk_of, until, where
@@ -94,6 +95,26 @@ async def test_an_emergency_saves_everything_and_says_so(group: Cluster) -> None
         assert view.sentence.startswith("saved: 2 files")
         assert (await risk_of(engine, NODE)).entries == 0
     assert len(where(group, "a.npz")) > 1 and len(where(group, "b.npz")) > 1
+
+
+async def test_an_observing_engine_moves_nothing_that_is_asked_of_it_until_it_is_told_to_run(group: Cluster) -> None:
+    rented(group, NODE)
+    make_npz(group.fleet[NODE].training / "a.npz")
+    async with engine_on(group, observe=True) as engine:
+        await all_up(engine)
+        await seen(engine, 1)
+        told = await engine.sync(SyncRequest(emergency=True, nodes=(NODE,)))
+        assert "it observes" in told.message
+
+        async def waits() -> bool:
+            rows = (await engine.transfers(0, 10)).rows
+            return bool(rows) and all((row.state, row.reason) == ("waiting", OBSERVING) for row in rows)
+
+        await until(engine, waits)
+        assert len(group.copies_of("a.npz")) == 1
+        await engine.resume()
+        await ended(engine, "done", "emergency")
+    assert len(group.copies_of("a.npz")) > 1
 
 
 async def test_an_emergency_that_was_begun_before_a_restart_goes_on_after_it(group: Cluster) -> None:
