@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from textual import events
 from textual.geometry import Size
 from textual.strip import Strip
@@ -33,9 +35,15 @@ class StatusLine(TonedView):
 
     def show(self, model: StatusModel) -> None:
         """Show a model; only lines that changed are drawn again."""
-        if model != self._model:
-            self._model = model
-            self._lay_out()
+        if model == self._model:
+            return
+        self._model = model
+        height = 1 if model.notice is None else 2
+        if height != self.virtual_size.height:
+            # Here and not once the width is known: a layout that a screen's first one asks for does not come.
+            self.virtual_size = Size(0, height)
+            self.refresh(layout=True)
+        self._lay_out()
 
     def on_resize(self, _event: events.Resize) -> None:
         """Lay out for the new width."""
@@ -47,11 +55,7 @@ class StatusLine(TonedView):
             return
         before = self._lines
         self._lines = tuple(status_lines(self._model, width))
-        if len(before) != len(self._lines):
-            self.virtual_size = Size(0, len(self._lines))
-            self.refresh(layout=True)
-            return
-        for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+        for y, (old, new) in enumerate(zip_longest(before, self._lines)):
             if old != new:
                 self.refresh_line(y)
 

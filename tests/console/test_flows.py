@@ -86,6 +86,18 @@ async def test_go_on_an_observing_engine_asks_first() -> None:
         assert "OBSERVING" not in screen_text(pilot)
 
 
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5", "6"])
+async def test_every_screen_says_that_nothing_moves_while_the_engine_observes(screen: str) -> None:
+    client = scripted_client(observing_view())
+    async with console(client) as pilot:
+        await press(pilot, screen)
+        assert "OBSERVING" in screen_text(pilot)
+        await press(pilot, "R" if screen != "5" else "1")
+        if screen != "5":
+            await press(pilot, "right", "enter")
+            assert "OBSERVING" not in screen_text(pilot)
+
+
 async def test_pause_is_taken_back_by_undo() -> None:
     client = scripted_client(normal_view())
     async with console(client) as pilot:
