@@ -259,7 +259,7 @@ def _fixes(texts: RuleTexts) -> tuple[FixView, ...]:
             # Written in a way that cannot be edited safely: the finding stays, for its author to mend.
             continue
         diff = diff_of(texts.main, after, texts.main_path.name)
-        found.append(FixView(fix.id, fix.severity.value, fix.lines, fix.message, fix.description, diff))
+        found.append(FixView(fix.id, fix.severity.value, fix.lines, fix.message, fix.description, diff, fix.others))
     return tuple(found)
 
 

@@ -37,7 +37,10 @@ class RuleNote:
 
 @dataclass(frozen=True, slots=True)
 class FixView:
-    """A lint finding that can be mended by an edit of the file: what would change, as a unified diff."""
+    """A lint finding that can be mended by an edit of the file: what would change, as a unified diff.
+
+    ``others`` are the messages of the findings that the same edit mends at other lines.
+    """
 
     id: str
     severity: str
@@ -45,6 +48,7 @@ class FixView:
     message: str
     description: str
     diff: str
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

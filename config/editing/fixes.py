@@ -22,7 +22,8 @@ TARGET_BELOW_MAXIMUM = 10
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What is wrong, and the edits that mend it. ``id``: lint rule and place."""
+    """What is wrong, and the edits that mend it. ``id``: lint rule and place; ``others``: the findings at its other
+    lines, which the same edits mend."""
 
     id: str
     severity: Severity
@@ -30,6 +31,7 @@ class Fix:
     message: str
     description: str
     edits: tuple[Edit, ...]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def find_fixes(text: str, file: str) -> tuple[Fix, ...]:
             name, line = f"{rule.id}:{mend.subject}", context.line(path)
             before = found.get(name)
             lines = (line,) if before is None else tuple(sorted({*before.lines, line}))
-            found[name] = Fix(name, rule.severity, lines, message, mend.description, mend.edits)
+            others = () if before is None else tuple(dict.fromkeys((*before.others, before.message)))
+            found[name] = Fix(name, rule.severity, lines, message, mend.description, mend.edits, others)
     return tuple(sorted(found.values(), key=lambda fix: (fix.lines, fix.id)))
 
 

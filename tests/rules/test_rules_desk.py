@@ -170,6 +170,16 @@ async def test_a_fix_is_tried_saved_and_taken_back(engine: UnifiedDataPlane, con
         assert config.read_bytes() == before
 
 
+async def test_a_fix_of_a_contradiction_tells_what_is_said_at_each_of_its_lines(engine: UnifiedDataPlane) -> None:
+    view = await engine.rules()
+    said = {(note.line, note.message) for note in view.notes}
+    both = [fix for fix in view.fixes if len(fix.lines) > 1]
+    assert both
+    for fix in both:
+        lines = {line for line, message in said if message in (fix.message, *fix.others)}
+        assert set(fix.lines) <= lines, fix.id
+
+
 async def test_a_newer_draft_takes_the_place_of_an_older_one(engine: UnifiedDataPlane) -> None:
     import asyncio
 

@@ -116,7 +116,7 @@ def notes_model(view: RulesView, fix_key: str) -> NotesModel:
 
 
 def _is_mended(note: RuleNote, fixes: tuple[FixView, ...]) -> bool:
-    return any(note.message == fix.message for fix in fixes)
+    return any(note.message in (fix.message, *fix.others) for fix in fixes)
 
 
 def _fix_row(fix: FixView, fix_key: str) -> NoteRow:
