@@ -61,6 +61,7 @@ def storage_views(fleet: Fleet, samples: Mapping[str, Sequence[StorageSample]]) 
 def _storage(fleet: Fleet, root: LocationRoot, samples: Sequence[StorageSample]) -> StorageView:
     held = fleet.locations.get(root.location, LocationStatus())
     limits = fleet.policy.thresholds
+    maximum = max(fleet.disk_allowed(root.node_id) or 0.0, limits.disk_max_percent)
     percent = None
     if held.total_bytes and held.used_bytes is not None:
         percent = 100.0 * held.used_bytes / held.total_bytes
@@ -73,9 +74,11 @@ def _storage(fleet: Fleet, root: LocationRoot, samples: Sequence[StorageSample])
         total_bytes=held.total_bytes,
         used_bytes=held.used_bytes,
         used_percent=percent,
-        state=_storage_state(held.state, fleet.status(root.node_id).state, percent, fleet),
-        full_in_seconds=full_in_seconds(samples, limits.disk_max_percent),
-        max_percent=limits.disk_max_percent,
+        state=_storage_state(
+            held.state, fleet.status(root.node_id).state, percent, maximum, limits.disk_target_percent
+        ),
+        full_in_seconds=full_in_seconds(samples, maximum),
+        max_percent=maximum,
         target_percent=limits.disk_target_percent,
         trend=tuple(100.0 * s.used_bytes / s.total_bytes for s in samples[-TREND_POINTS:]),
         ephemeral=fleet.policy.nodes[root.node_id].ephemeral,
@@ -83,13 +86,15 @@ def _storage(fleet: Fleet, root: LocationRoot, samples: Sequence[StorageSample])
     )
 
 
-def _storage_state(state: LocationState, node: NodeState, percent: float | None, fleet: Fleet) -> str:
+def _storage_state(
+    state: LocationState, node: NodeState, percent: float | None, maximum: float, target: float
+) -> str:
     if node is not NodeState.UP and node is not NodeState.UNKNOWN:
         return "unreachable"
     if state is not LocationState.AVAILABLE:
         return state.value
     if percent is None:
         return "unknown"
-    if percent >= fleet.policy.thresholds.disk_max_percent:
+    if percent >= maximum:
         return "over-max"
-    return "over-target" if percent >= fleet.policy.thresholds.disk_target_percent else "ok"
+    return "over-target" if percent >= target else "ok"

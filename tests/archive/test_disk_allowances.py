@@ -14,6 +14,7 @@ from engine.clock import ManualClock
 from engine.inventory.fleet import Fleet, LocationStatus
 from engine.model import LocationState
 from engine.planner.planner import PlanContext, SyncPlanner
+from engine.presentation.nodes import storage_views
 from engine.store.store import Store
 from tests.planner.worlds import GB, entry, node, policy, replica
 
@@ -65,6 +66,20 @@ async def test_an_allowance_lets_the_planner_fill_a_disk_and_runs_out_by_itself(
     assert setting.planned() == (["b-1"], [])
     setting.clock.advance(1)
     assert (setting.planned(), allowances.all()) == (([], refused), ())
+
+
+async def test_the_disk_is_shown_with_the_limit_that_holds_now(setting: Setting) -> None:
+    def shown() -> tuple[float, str]:
+        view = next(view for view in storage_views(setting.fleet, {}) if view.location == "b-1")
+        return view.max_percent, view.state
+
+    allowances = setting.allowances()
+    setting.planned()
+    assert shown() == (70.0, "over-max")
+    await allowances.allow("b-1", 90.0, HOUR)
+    assert shown() == (90.0, "over-target")
+    setting.clock.advance(HOUR)
+    assert shown() == (70.0, "over-max")
 
 
 async def test_it_is_kept_over_a_restart_taken_back_and_written_down(setting: Setting) -> None:
