@@ -63,6 +63,7 @@ class NodesDesk:
         rows = []
         for node in dict.fromkeys(chosen):
             risk = risks.get(node)
+            games = await self.games_of_node(node)
             status = self.fleet.status(node)
             dead = node in self.reconciler.failing()
             rows.append(
@@ -70,7 +71,8 @@ class NodesDesk:
                     node=node,
                     at=now,
                     entries=risk.entries if risk else 0,
-                    games=await self.games_of_node(node),
+                    # Files of which no counted game is at risk hold what was written since they were counted.
+                    games=None if risk and risk.entries and not games else games,
                     bytes=risk.bytes if risk else 0,
                     dead_since=(status.down_since or status.last_seen_at) if dead else None,
                     confirmed_until=(status.last_scan_at or status.last_seen_at) if dead else None,
@@ -93,7 +95,8 @@ class NodesDesk:
                 node=node,
                 size_bytes=max(entry.size_bytes, _size_there(entry, node)),
                 at_risk_bytes=one.bytes,
-                games=games.get(str(entry.key)),
+                # The games of a version that was saved are elsewhere; those written since are not counted.
+                games=None if one.newer and _elsewhere(entry, node) else games.get(str(entry.key)),
                 reason=_reason(entry, one, node),
             )
             for one in window
@@ -188,8 +191,12 @@ def _size_there(entry: DataEntry, node: str) -> int:
     return max((r.stat.size_bytes for r in entry.replicas if node_of(r.location) == node), default=0)
 
 
+def _elsewhere(entry: DataEntry, node: str) -> bool:
+    return any(node_of(location) != node for location in entry.locations)
+
+
 def _reason(entry: DataEntry, exposed: ExposedEntry, node: str) -> str:
-    elsewhere = any(node_of(location) != node for location in entry.locations)
+    elsewhere = _elsewhere(entry, node)
     if exposed.newer and entry.current is not None and elsewhere:
         return "newer content than the saved version is only there"
     if exposed.newer and entry.current is None:

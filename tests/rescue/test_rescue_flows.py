@@ -6,6 +6,7 @@ from engine.data_plane import UnifiedDataPlane
 from engine.inventory.fleet import OBSERVING
 from engine.views import SyncRequest
 from tests.e2e.cluster import Cluster, make_npz
+from tests.games.databases import add_games, ids
 from tests.rescue.fleets import all_up, engine_on, rented, rescue_of, risk_of, until, where
 
 NODE = "node-1"
@@ -51,6 +52,26 @@ async def test_what_is_at_risk_is_what_the_status_says_and_its_entries_come_smal
         assert [row.key for row in page.rows] == ["npz:small.npz", "npz:middle.npz", "npz:large.npz"]
         assert sum(row.at_risk_bytes for row in page.rows) == rows[0].bytes
         assert (await engine.at_risk_entries(NODE, 1, 1)).rows == page.rows[1:2]
+
+
+async def test_games_written_since_the_last_save_are_not_said_to_be_none_or_all(group: Cluster) -> None:
+    database = group.fleet[NODE].games / "selfplay_hex8_2p.db"
+    add_games(database, ids(0, 40))
+    async with engine_on(group) as engine:
+        await all_up(engine)
+
+        async def saved() -> bool:
+            counted = await engine.games(f"games:{database.name}@{NODE}") is not None
+            return counted and len(where(group, database.name)) > 1 and not (await risk_of(engine, NODE)).entries
+
+        await until(engine, saved)
+        await engine.pause()
+        add_games(database, ids(40, 2))
+        await engine.rescan((NODE,))
+        await seen(engine, 1)
+        assert (await risk_of(engine, NODE)).games is None
+        (row,) = (await engine.at_risk_entries(NODE, 0, 10)).rows
+        assert (row.games, row.reason) == (None, "newer content than the saved version is only there")
 
 
 async def test_a_dead_node_shows_what_it_took_and_until_when_that_was_confirmed(group: Cluster) -> None:
