@@ -84,6 +84,11 @@ def log_to_file(state_dir: Path, as_json: bool, level: int = logging.INFO) -> Pa
     return path
 
 
+def log_nowhere() -> None:
+    """Let go of where records went; what still comes is dropped. For the end of a state directory that is temporary."""
+    _install(logging.NullHandler(), False, logging.CRITICAL)
+
+
 def log_command(state_dir: Path) -> None:
     """Send warnings and worse of a short command to a file in the state directory, made when the first one comes.
 

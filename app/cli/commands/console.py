@@ -72,6 +72,7 @@ def _on_lab(settings: Settings, options: ConsoleOptions) -> int:
         stack.callback(lab.stop)
         lock = stack.enter_context(StateLock.acquire(lab.state_dir, clock, HolderKind.ENGINE))
         logs.log_to_file(lock.state_dir, options.log_json)
+        stack.callback(logs.log_nowhere)
         # A lab is for seeing things move: it observes only when told to.
         maker = _maker(lab.config_path, lock.state_dir, clock, options.observe or settings.read_only, lab)
         return _embedded(maker, lock, clock, settings.read_only)

@@ -61,6 +61,8 @@ class Swarm:
         """Return what the chunks hash to, computed once for all; raises SyncdeckError when no holder can say it."""
         if self._manifest is None or (self._manifest.done() and self._failed(self._manifest)):
             self._manifest = self._start(self._ask_manifest(job))
+            # Who waited may be cancelled meanwhile: then nobody else would take note of how it failed.
+            self._manifest.add_done_callback(self._failed)
         return await asyncio.shield(self._manifest)
 
     def distrust(self) -> None:
