@@ -187,7 +187,7 @@ class SocketClient(ArchiveOverSocket, NodesOverSocket, RulesCalls):
                 link = await Link.open(self._path)
                 greeting, _ = await link.call("ping", {})
             except (OSError, LinkLost) as error:
-                raise self._unreachable(f"nobody answers on {self._path}: {error}") from error
+                raise self._unreachable(f"nobody answers: {error}") from error
             if not isinstance(greeting, dict) or greeting.get("protocol") != PROTOCOL:
                 await link.close()
                 raise self._unreachable(f"it speaks another protocol than ours ({PROTOCOL})")
