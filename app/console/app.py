@@ -12,6 +12,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
+from textual.system_commands import SystemCommandsProvider
 
 from app.console.actions import (
     ANYWHERE,
@@ -62,7 +63,10 @@ class SyncdeckApp(App[int]):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {screen.NAME: screen for screen in SCREEN_TYPES}
     DEFAULT_MODE = DASHBOARD
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(ANYWHERE)]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
+        ActionProvider,
+        SystemCommandsProvider,
+    }
     ENABLE_COMMAND_PALETTE = True
     CSS = APP_CSS
 

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from app.console.actions import Action, on_screen
+from app.console.actions import ACTIONS, BY_ID, GOES_TO, Action, on_screen
 
 if TYPE_CHECKING:
     from app.console.app import SyncdeckApp
 
+ONLY_IN_HELP = 0.01
+"""What is found by what it does alone stands below everything that is found by its name."""
+ELSEWHERE = 0.5
+"""An action of another screen stands below one of this screen that is found as well."""
 _NOT_LISTED = frozenset({"palette", "up", "down", "first", "last", "open", "next_panel", "back"})
 
 
 class ActionProvider(Provider):
-    """Offers the actions of the present screen; a read-only console offers none that change something."""
+    """Offers the actions of the present screen, and the way to those of others; a read-only console offers none that
+    change something."""
 
     def _offered(self) -> Iterator[tuple[Action, str]]:
         console = cast("SyncdeckApp", self.app)
@@ -35,9 +40,24 @@ class ActionProvider(Provider):
         """Yield what matches by name or by what it does."""
         matcher = self.matcher(query)
         for action, title in self._offered():
-            score = max(matcher.match(title), 0.8 * matcher.match(action.help))
+            score = matcher.match(title) or ONLY_IN_HELP * (query.casefold() in action.help.casefold())
             if score > 0:
                 yield Hit(score, matcher.highlight(title), partial(self._run, action.id), help=action.help)
+        for action, title, way in self._elsewhere():
+            score = ELSEWHERE * matcher.match(action.label)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), partial(self._run, way), help=action.help)
+
+    def _elsewhere(self) -> Iterator[tuple[Action, str, str]]:
+        """Yield what only other screens do, where that is, and the action that leads there."""
+        console = cast("SyncdeckApp", self.app)
+        keys, present = console.state.keys, console.console_screen.NAME
+        for action in ACTIONS:
+            if action.on(present) or action.id in _NOT_LISTED or (console.state.read_only and action.dangerous):
+                continue
+            for way in (BY_ID[name] for name, screen in GOES_TO.items() if action.on(screen)):
+                title = f"{action.label}  (on {way.label}: {keys.shown(way)}, then {keys.shown(action)})"
+                yield action, title, way.id
 
     def _run(self, action_id: str) -> None:
         console = cast("SyncdeckApp", self.app)

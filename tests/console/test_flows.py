@@ -320,6 +320,18 @@ async def test_the_palette_finds_an_action_by_name() -> None:
         assert isinstance(pilot.app.screen, SyncPreviewScreen)
 
 
+@pytest.mark.parametrize(("typed", "first"), [("theme", "theme"), ("drain", "drain  (on Nodes: 4, then d)")])
+async def test_the_palette_puts_names_before_words_about_them_and_knows_other_screens(typed: str, first: str) -> None:
+    async with console(scripted_client(failing_view())) as pilot:
+        await pilot.press("ctrl+p", *typed)
+        offered = pilot.app.screen.query_one(CommandList)
+        for _ in range(MOST_LOOKS):
+            await pilot.pause()
+            if offered.option_count and first in str(offered.get_option_at_index(0).prompt):
+                return
+        raise AssertionError(str(offered.get_option_at_index(0).prompt) if offered.option_count else "nothing")
+
+
 async def test_quitting_closes_nothing_twice_and_returns_zero() -> None:
     async with console(scripted_client(failing_view())) as pilot:
         await pilot.press("q")
