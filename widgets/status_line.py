@@ -71,6 +71,8 @@ def status_lines(model: StatusModel, width: int) -> list[Line]:
         right += [Span(badge.text, badge.tone, bold=True), Span("  ")]
     left: list[Span] = [Span(" syncdeck ", Tone.ACCENT, on=Tone.ACCENT), Span(" "), Span(model.node, bold=True)]
     room = width - cells(right) - cells(left) - len(model.age.text) - 4
+    if room < 0:
+        left = left[:1]  # How old all this is comes before what the engine is called.
     for badge in model.facts:
         room -= len(badge.text) + 2
         if room < 0:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from widgets.bars import bar, resample, sparkline
 from widgets.key_footer import footer_line
-from widgets.models import KeyHint
+from widgets.models import Badge, KeyHint, StatusModel
 from widgets.page_cache import MOST_PAGES, PAGE_ROWS, PageCache
+from widgets.status_line import status_lines
 from widgets.table_columns import Column, TableRow, head_line, row_line, widths
 from widgets.text import Span, Tone, cells, crop, fit, fit_end, fit_middle, plain, spread, wrap
 
@@ -33,6 +34,18 @@ def test_plain_text_has_no_control_characters_and_is_one_line(text: str) -> None
     shown = plain(text)
     assert not any(ord(ch) < 32 or 127 <= ord(ch) < 160 for ch in shown)
     assert len(shown) <= len(text)
+
+
+def test_the_status_says_how_old_it_is_also_where_the_name_has_no_room() -> None:
+    model = StatusModel(
+        node="lab-coordinator",
+        age=Badge("! stale, 12 s", Tone.WARN),
+        flags=(Badge("READ ONLY", Tone.WARN),),
+        counts=(Badge("● 4 critical", Tone.BAD), Badge("▲ 6 warnings", Tone.WARN)),
+    )
+    (narrow,), (wide,) = status_lines(model, 80), status_lines(model, 120)
+    assert "! stale, 12 s" in "".join(span.text for span in narrow)
+    assert "lab-coordinator" in "".join(span.text for span in wide)
 
 
 def test_plain_text_is_cut_before_it_is_measured() -> None:
