@@ -36,18 +36,20 @@ class CandidateSource(RememberingSource[CandidateRow]):
         text: str,
         order: str,
         now: Callable[[], float],
+        names: PlaceNames,
     ) -> None:
         super().__init__(memory, now)
         self._client = client
         self._location = location
         self._text = text
+        self._names = names
         self.order = order
         self.free_bytes = 0
         """What archiving all that may go would free; known after the first page."""
         self.is_sorted = True
 
     def _cells(self, view: CandidateRow, number: int) -> TableRow:
-        return candidate_cells(view, number)
+        return candidate_cells(view, number, self._names)
 
     async def _window(self, offset: int, count: int) -> tuple[int, tuple[CandidateRow, ...]]:
         if self.order:

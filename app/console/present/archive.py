@@ -20,7 +20,8 @@ CANDIDATE_COLUMNS = (
     Column("path", "file", 22, share=3, cut="start", most=60),
     Column("size_bytes", "size", 7, "right"),
     Column("age_seconds", "age", 5, "right", dropped=3),
-    Column("durable_copies", "copies", 6, "right", dropped=2),
+    Column("location", "at", 12, share=1, cut="middle", most=24),
+    Column("durable_copies", "copies", 6, "right"),
     Column("reasons", "why", 16, share=3, dropped=1),
 )
 SORTABLE = ("", "size_bytes", "age_seconds", "durable_copies", "path")
@@ -48,7 +49,7 @@ _ARCHIVE_TONES = {
 MOST_STEPS = 40
 
 
-def candidate_cells(row: CandidateRow, number: int) -> TableRow:
+def candidate_cells(row: CandidateRow, number: int, names: PlaceNames) -> TableRow:
     """Return a candidate as a row; ``number`` names it where it has no entry."""
     protected = row.protected is not None
     tone = Tone.MUTED if protected else Tone.TEXT
@@ -63,6 +64,7 @@ def candidate_cells(row: CandidateRow, number: int) -> TableRow:
             Span(plain(row.path), tone),
             Span(bytes_text(row.size_bytes), tone),
             Span(age_text(row.age_seconds), Tone.MUTED),
+            Span(place_text(row.location, names), tone),
             Span(str(row.durable_copies), few),
             Span(plain(why), Tone.MUTED),
         ),

@@ -133,12 +133,13 @@ class ArchiveScreen(ListScreen):
         candidates, archives = self._both()
         client, now = self.console.client, self.console.clock.now
         known, text = self._known_candidates, self.filter_text
-        self._candidates = CandidateSource(client, known, self._location, text, self._order, now)
+        names = self.console.state.names
+        self._candidates = CandidateSource(client, known, self._location, text, self._order, now, names)
         calm = not self.filter_text and self._location is None
         candidates.set_empty("Nothing could be archived." if calm else "Nothing matches. esc shows everything.")
         archives.set_empty("No archive matches." if self.filter_text else "Nothing is archived yet.")
         candidates.set_source(self._candidates, self._order, self._order in {"size_bytes", "age_seconds"})
-        archives.set_source(ArchiveSource(client, self._known_archives, text, now, self.console.state.names))
+        archives.set_source(ArchiveSource(client, self._known_archives, text, now, names))
         self.refresh_title()
 
     def _follow(self) -> None:
