@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.console.action import ARCHIVE, CATALOG, DASHBOARD, ROUTING, Action
+from app.console.action import ARCHIVE, CATALOG, DASHBOARD, NODES, ROUTING, Action
 
 LEVER_ACTIONS: tuple[Action, ...] = (
     Action(
@@ -83,7 +83,7 @@ LEVER_ACTIONS: tuple[Action, ...] = (
         ("x",),
         "explain",
         "Say why a file is, or is not, to be at a node: every line that had a say.",
-        (CATALOG, ROUTING),
+        (CATALOG, NODES, ROUTING),
         footer=18,
     ),
 )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MOST_OFFERED = 50
 
 
-async def explain(console: SyncdeckApp, key: str | None = None) -> None:
-    """Ask for what is not known yet, the file and the node, and show why."""
+async def explain(console: SyncdeckApp, key: str | None = None, node: str | None = None) -> None:
+    """Ask for what is not known yet, the file and the place (also which one of a node with several), and show why."""
     if key is None:
         key = await console.push_screen_wait(
             PickScreen(
@@ -30,10 +30,14 @@ async def explain(console: SyncdeckApp, key: str | None = None) -> None:
         return
     chosen = key
     words = f"Why is {plain(chosen, 120)}, or is it not, at …"
-    node = await console.push_screen_wait(PickScreen("At which place?", words, lambda _: _places(console, chosen)))
-    if node is None:
+    place = node if node is not None and len(_places_of(console, node)) < 2 else None
+    if place is None:
+        place = await console.push_screen_wait(
+            PickScreen("At which place?", words, lambda _: _places(console, chosen, node))
+        )
+    if place is None:
         return
-    view = await console.ask(console.client.explain(chosen, node))
+    view = await console.ask(console.client.explain(chosen, place))
     if view is not None:
         lines = explain_lines(view, console.state.names)
         screen = DetailScreen(lambda: lines)
@@ -48,14 +52,21 @@ async def _files(console: SyncdeckApp, text: str) -> Options:
     ]
 
 
-async def _places(console: SyncdeckApp, key: str) -> Options:
+def _places_of(console: SyncdeckApp, node: str) -> list[str]:
+    view = console.state.view
+    return [item.location for item in view.storage if item.node == node] if view is not None else []
+
+
+async def _places(console: SyncdeckApp, key: str, node: str | None = None) -> Options:
     detail = await console.client.entry(key)
     placements = detail.placements if detail is not None else ()
     options = [(item.location, _place_line(item, console.state.names)) for item in placements]
     known = {item.location for item in placements}
     view = console.state.view
     others = [item.location for item in view.storage if item.location not in known] if view is not None else []
-    return [*options, *((name, _other(name, console.state.names)) for name in others)]
+    every = [*options, *((name, _other(name, console.state.names)) for name in others)]
+    ours = None if node is None else _places_of(console, node)
+    return [option for option in every if ours is None or option[0] in ours]
 
 
 def _place_line(item: PlacementView, names: PlaceNames) -> Line:

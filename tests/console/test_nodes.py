@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from app.console.modals.detail import DetailScreen
 from app.console.modals.drain import DrainScreen
 from app.console.modals.sync import SyncPreviewScreen
+from app.console.present.rescues import rescue_line, rescue_lines
 from app.console.scenes import preview_of
 from app.console.screens.nodes import NodesScreen
 from app.console.themes import DARK, LIGHT
@@ -196,3 +197,21 @@ async def test_the_filter_narrows_the_nodes() -> None:
         assert "Nodes  1" in screen_text(pilot)
         await press(pilot, "escape")
         assert "Nodes  42" in screen_text(pilot)
+
+
+async def test_a_file_is_explained_from_the_node_and_from_what_only_it_holds() -> None:
+    client = scripted_client(failing_view())
+    async with console(client) as pilot:
+        await press(pilot, "4", "x")
+        assert "Explain a file" in screen_text(pilot)
+        await press(pilot, "escape", "enter", "x")
+        shown = screen_text(pilot)
+        assert "At which place?" in shown or "What had a say" in shown
+
+
+def test_a_running_drain_says_what_it_waits_for() -> None:
+    waits = "not safe to switch off: 2 files, 17.5 kB on b are nowhere else yet; 2 of them written to meanwhile"
+    view = RescueView("drain", ("b",), "running", NOW - 9, None, 3, 1, 9_000, 8_000, 0.2, (), 0, waits)
+    assert waits in "".join(span.text for span in rescue_line(view, NOW))
+    assert "0:00" not in "".join(span.text for span in rescue_line(view, NOW))
+    assert "1 of 3 files" in "".join(span.text for line in rescue_lines(view, NOW) for span in line)

@@ -17,7 +17,7 @@ from widgets.text import Line, Span, Tone, plain
 
 NODE_COLUMNS = (
     Column("node", "node", 15, share=4, cut="middle", most=32),
-    Column("state", "state", 12, share=1, most=20),
+    Column("state", "state", 13, share=1, most=20),
     Column("kind", "kind", 9, dropped=2),
     Column("disk", "disk", 5, "right"),
     Column("full_in", "full in", 7, "right", dropped=3),
@@ -35,6 +35,8 @@ ENTRY_COLUMNS = (
     Column("reason", "why", 20, share=2, dropped=2),
 )
 _CALM = frozenset({"up", "unknown", "unused"})
+_WORDS = {"host-key-unknown": "not trusted"}
+"""States whose own names are too long for their column."""
 
 
 def node_cells(
@@ -68,7 +70,7 @@ def _state(node: NodeView, draining: RescueView | None) -> Span:
         words = {"done": ("✓ may go off", Tone.GOOD), "stuck": ("✗ drain stuck", Tone.BAD)}
         return Span(*words.get(draining.state, ("→ draining", Tone.ACCENT)))
     if node.state not in _CALM:
-        return Span(f"✗ {plain(node.state, 30)}", Tone.BAD)
+        return Span(f"✗ {_WORDS.get(node.state) or plain(node.state, 30)}", Tone.BAD)
     if node.paused:
         return Span("! paused", Tone.WARN)
     if node.state == "up":
@@ -118,7 +120,7 @@ def lost_line(risk: AtRiskRow) -> Line:
     what = f"{plural(risk.entries, 'file')}, {bytes_text(risk.bytes)}{games}"
     if risk.dead_since is None:
         return fact("only here", f"{what}: lost if it died now", Tone.BAD)
-    return fact("took with it", what, Tone.BAD)
+    return fact("took along", what, Tone.BAD)
 
 
 def detail_lines(
@@ -133,7 +135,7 @@ def detail_lines(
     first = [heading(plain(node.node)), lost_line(risk)]
     if risk.dead_since is not None:
         first.append(fact("silent", f"since {ago_text(risk.dead_since, now)}", Tone.BAD))
-        first.append(fact("confirmed", f"until {ago_text(risk.confirmed_until, now)}"))
+        first.append(fact("looked at", f"{ago_text(risk.confirmed_until, now)}; what is newer is not counted"))
     if detail.rescue is not None and (detail.draining or detail.rescue.state != "done"):
         first += rescue_lines(detail.rescue, now)
     rest = [line for line in node_lines(node, disks, now, node.node)[1:] if line[:1] != (_AT_RISK,)]

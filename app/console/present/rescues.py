@@ -26,31 +26,40 @@ def _over(view: RescueView) -> bool:
 
 
 def rescue_line(view: RescueView, now: float) -> Line:
-    """Return one rescue in one line: its progress while it runs, else what it came to."""
+    """Return one rescue in one line: while it runs how far an emergency is, or what a drain waits for; else what it
+    came to."""
     mark, tone = _MARKS.get(view.state, ("→", Tone.ACCENT))
     who = Span(f"{mark} {plain(view.kind, 20)} ", tone, bold=True)
-    if view.state == "running" and view.files_total:
-        left = left_text(view.seconds_left)
-        far = f"{plain(', '.join(view.nodes), 60)}: {view.files_done} of {plural(view.files_total, 'file')}, "
-        far += f"{bytes_text(view.bytes_done)} of {bytes_text(view.bytes_total)} saved" + (
-            f", {left} left" if left else ""
-        )
-        return (who, Span(far))
+    if _moves(view):
+        said = plain(view.sentence) if view.kind == "drain" else _progress(view)
+        left = left_text(view.seconds_left) if (view.seconds_left or 0.0) >= 1.0 else ""
+        return (who, Span(said + (f", {left} left" if left else "")))
     ended = f" ({ago_text(view.finished_at, now)})" if _over(view) and view.finished_at is not None else ""
     return (who, Span(plain(view.sentence) + ended, tone if view.state == "stuck" else Tone.TEXT))
+
+
+def _moves(view: RescueView) -> bool:
+    return view.state == "running" and view.files_total > 0
+
+
+def _progress(view: RescueView) -> str:
+    files = f"{view.files_done} of {plural(view.files_total, 'file')}"
+    saved = f"{bytes_text(view.bytes_done)} of {bytes_text(view.bytes_total)}"
+    return f"{plain(', '.join(view.nodes), 60)}: {files}, {saved} saved"
 
 
 def rescue_lines(view: RescueView, now: float) -> list[Line]:
     """Return one rescue with the first files that could not be saved, and why."""
     lines = [rescue_line(view, now)]
-    if view.state == "running" and view.files_total:
-        lines.append((Span(plain(view.sentence), Tone.MUTED),))
+    if _moves(view):
+        rest = _progress(view) if view.kind == "drain" else plain(view.sentence)
+        lines.append((Span(rest, Tone.MUTED),))
     for key, why in view.unsaved[:MOST_UNSAVED]:
         lines.append((Span("  ✗ ", Tone.BAD), Span(plain(key, 120))))
         lines.append((Span("    "), Span(plain(why), Tone.WARN)))
-    rest = view.unsaved_total - min(len(view.unsaved), MOST_UNSAVED)
-    if rest > 0:
-        lines.append((Span(f"  and {rest} more that cannot be saved now", Tone.MUTED),))
+    more = view.unsaved_total - min(len(view.unsaved), MOST_UNSAVED)
+    if more > 0:
+        lines.append((Span(f"  and {more} more that cannot be saved now", Tone.MUTED),))
     return lines
 
 

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from app.console.actions import NODES, bindings_for
+from app.console.explaining import explain
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
 from app.console.modals.drain import DrainScreen
@@ -209,6 +210,15 @@ class NodesScreen(ListScreen):
         asked = _stopping(node) if running else DrainScreen(node)
         if await self.console.push_screen_wait(asked):
             await self.console.commands.drain(node, running)
+
+    def do_explain(self) -> None:
+        """Say why a file is, or is not, on the node: the file under the cursor, else one that is asked for."""
+        row = self.table.row
+        if row is None:
+            self.console.tell("There is no node to explain.")
+            return
+        key, node = (None, row.key) if self._node is None else (row.key, self._node)
+        self.run_worker(explain(self.console, key, node), group="act", exit_on_error=False)
 
     def do_pause_node(self) -> None:
         """Pause the chosen nodes, or let them go on when all of them are paused."""
