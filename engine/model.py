@@ -309,6 +309,7 @@ class Transfer:
     temp_path: str | None = None
     final_path: str | None = None
     emergency: bool = False
+    may_fill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

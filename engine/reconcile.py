@@ -232,7 +232,7 @@ class Reconciler:
             context = context.after(result)
             yield result
 
-    def transfers(self, result: PlanResult, emergency: bool = False) -> list[NewTransfer]:
+    def transfers(self, result: PlanResult, emergency: bool = False, may_fill: bool = False) -> list[NewTransfer]:
         """Return a planning result as rows for the queue: one per entry and target."""
         return [
             NewTransfer(
@@ -247,6 +247,7 @@ class Reconciler:
                 deadline=plan.deadline,
                 bytes_total=0,
                 emergency=emergency,
+                may_fill=may_fill,
             )
             for plan in result.plans
             for key in plan.entries

@@ -45,7 +45,7 @@ class Requests:
         self._check(request)
         accepted, refused = 0, 0
         async for result in self._plan(request):
-            new = self._reconciler.transfers(result, emergency=request.emergency)
+            new = self._reconciler.transfers(result, request.emergency, request.emergency and request.allow_fill)
             accepted += len(await self._queue.enqueue(new)) if new else 0
             refused += len(result.refused)
         word = "emergency transfer" if request.emergency else "transfer"

@@ -92,7 +92,7 @@ class ArchiveMaker:
             work.status,
             size * (2 if elsewhere else 1),
             tools.policy().thresholds,
-            emergency=True,
+            may_fill=True,
         )
         async with AsyncExitStack() as stack:
             if source.live:

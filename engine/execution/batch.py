@@ -121,10 +121,10 @@ class BatchExecutor:
     def _reserve(self, items: Sequence[Item], batch: _Batch) -> bool:
         """Hold room for all at once; False where it is short, for then each file must be told what is missing."""
         total = sum(item.stat.size_bytes for item in items)
-        root, emergency = items[0].target.root, items[0].transfer.emergency
+        root, may_fill = items[0].target.root, items[0].transfer.may_fill
         thresholds = self._tools.policy().thresholds
         try:
-            self._tools.space.reserve_target(batch.leader, items[0].target.node_id, root, total, thresholds, emergency)
+            self._tools.space.reserve_target(batch.leader, items[0].target.node_id, root, total, thresholds, may_fill)
         except SyncdeckError as error:
             if error.error_class is not ErrorClass.NO_SPACE:
                 raise

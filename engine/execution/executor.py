@@ -161,7 +161,7 @@ class Executor:
             work.target.root,
             stat.size_bytes + (stat.wal_size_bytes if source.live else 0),
             self._tools.policy().thresholds,
-            transfer.emergency,
+            transfer.may_fill,
         )
         if source.packed is not None:
             await self._outcomes.enter(transfer, TransferState.SNAPSHOTTING, f"unpacked on {source.node_id}")

@@ -44,16 +44,19 @@ class SpaceLedger:
         status: RootStatus,
         size_bytes: int,
         thresholds: Thresholds,
-        emergency: bool,
+        may_fill: bool,
     ) -> None:
-        """Hold room for a copy. Raises TransferError (no-space) naming what is missing and what mends it."""
+        """Hold room for a copy. Raises TransferError (no-space) naming what is missing and what mends it.
+
+        ``may_fill``: past the maximum, down to the floor of free space.
+        """
         total, used, free = _figures(status)
         promised = self.outstanding(node_id, status.location)
         maximum = max(self.allowed(node_id) or 0.0, thresholds.disk_max_percent)
-        limit = maximum if not emergency else max(maximum, 100.0 - thresholds.disk_min_free_percent)
+        limit = maximum if not may_fill else max(maximum, 100.0 - thresholds.disk_min_free_percent)
         room = min(free - promised, int(total * limit / 100.0) - used - promised)
         if size_bytes > room:
-            what = "min_free_disk_percent" if emergency else "max_disk_usage_percent"
+            what = "min_free_disk_percent" if may_fill else "max_disk_usage_percent"
             raise TransferError(
                 "reserve space at",
                 status.location,

@@ -45,7 +45,7 @@ class SpaceWatch:
             agent = await tools.agent_for(node_id)
             target = await find_target(policy, agent, transfer.key, transfer.target)
             planned.reserve_target(
-                transfer.id, node_id, target.root, transfer.bytes_total, policy.thresholds, transfer.emergency
+                transfer.id, node_id, target.root, transfer.bytes_total, policy.thresholds, transfer.may_fill
             )
             source = find_source(await tools.catalog.get(transfer.key), transfer.key, transfer.source)
             if not source.live:

@@ -22,7 +22,7 @@ _CLAIMABLE = [state.value for state in CLAIMABLE_STATES]
 _RUNNING = [state.value for state in RUNNING_STATES]
 RESTORE = "restore"
 """The rule of transfers that are read from an archive: each is unpacked by itself."""
-_ALIKE = ("source", "target", "priority", "transport_preference", "emergency")
+_ALIKE = ("source", "target", "priority", "transport_preference", "emergency", "may_fill")
 """What transfers of one batch have in common."""
 
 

@@ -84,6 +84,7 @@ async def _raise(connection: AsyncConnection, row: Any, new: NewTransfer, sizes:
         "due": due,
         "deadline": None if due == NEVER else due,
         "emergency": row.emergency or new.emergency,
+        "may_fill": row.may_fill or new.may_fill,
     }
     if TransferState(row.state) in CLAIMABLE_STATES:
         changes |= route_columns(new, _size(new, sizes) or row.bytes_total)

@@ -30,6 +30,7 @@ def new_row(new: NewTransfer, bytes_total: int, now: float) -> dict[str, Any]:
         "created_at": now,
         "updated_at": now,
         "emergency": new.emergency,
+        "may_fill": new.may_fill,
         "priority": int(new.priority),
         **deadline_columns(new.deadline),
         **route_columns(new, bytes_total),
@@ -97,6 +98,7 @@ def transfer(row: Any) -> Transfer:
         temp_path=row.temp_path,
         final_path=row.final_path,
         emergency=row.emergency,
+        may_fill=row.may_fill,
     )
 
 

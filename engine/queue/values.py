@@ -26,6 +26,8 @@ class NewTransfer:
     bytes_total: int = 0
     sha256: str | None = None
     emergency: bool = False
+    may_fill: bool = False
+    """Past max_disk_usage_percent, down to the floor: an operator said so."""
 
 
 @dataclass(frozen=True, slots=True)

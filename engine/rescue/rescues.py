@@ -218,7 +218,7 @@ class Rescues:
         track.refused.clear()
         emergency = track.rescue.kind is RescueKind.EMERGENCY
         async for result in self._tools.reconciler.results(self._planning(track.rescue), wanted, others=False):
-            new = self._tools.reconciler.transfers(result, emergency=emergency)
+            new = self._tools.reconciler.transfers(result, emergency, emergency and track.rescue.allow_fill)
             await self._tools.queue.enqueue(new)
             track.refused |= {str(r.key): f"{r.reason}; {r.remedy}" for r in result.refused}
         self._tools.runner.wake()

@@ -62,6 +62,7 @@ transfers = Table(
     Column("updated_at", Float, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("may_fill", Boolean, nullable=False, server_default="0"),
     # At most one live transfer per content and target, whoever asks.
     Index("uq_transfers_live", "key", "target", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
     Index(

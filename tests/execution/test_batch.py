@@ -211,7 +211,7 @@ async def test_what_may_not_fit_as_a_whole_goes_file_by_file_until_the_disk_is_f
     # More than is free, as of a drive that has it: whatever others free on this machine meanwhile is held, too.
     held, roomy = min(status.free_bytes, limit) + GIB, 4 * status.total_bytes + GIB
     before = replace(status, total_bytes=roomy, free_bytes=roomy)
-    world.tools.space.reserve_target(999, "node-2", before, held, thresholds, emergency=False)
+    world.tools.space.reserve_target(999, "node-2", before, held, thresholds, may_fill=False)
     await world.runner.drain()
     ended = [await world.transfer(number) for number in ids]
     assert {transfer.state for transfer in ended} == {S.BLOCKED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,7 @@ async def test_a_full_target_is_blocked_with_the_figures_and_nothing_is_written(
     # Another transfer holds all the room but half a mebibyte.
     limit = int(free.total_bytes * thresholds.disk_max_percent / 100.0) - (status.used_bytes or 0)
     held = min(everything, limit) - MIB // 2
-    world.tools.space.reserve_target(999, "node-2", status, held, thresholds, emergency=False)
+    world.tools.space.reserve_target(999, "node-2", status, held, thresholds, may_fill=False)
     transfer_id = await world.ask(MODEL, "node-1", "node-2", Transport.AGENT)
     ended = await world.carry_out(transfer_id)
     assert (ended.state, ended.error_class) == (S.BLOCKED, ErrorClass.NO_SPACE)
@@ -169,6 +170,25 @@ async def test_a_full_target_is_blocked_with_the_figures_and_nothing_is_written(
     world.tools.space.release(999)
     assert await SpaceWatch(world.tools).release_what_fits() == 1
     assert (await world.carry_out(transfer_id)).state is S.DONE
+
+
+async def test_an_emergency_fills_past_max_only_where_an_operator_said_so(world: World) -> None:
+    path = world.nodes["node-1"].models / "hex8_2p_v7.pth"
+    path.write_bytes(os.urandom(MIB))
+    await world.scan()
+    status = (await (await world.pool.get("node-2")).usage(world.known.scan_roots("node-2")))[0]
+    assert status.total_bytes is not None and status.used_bytes is not None
+    # The disk is as full as it may be, and far from the floor of free space.
+    most = 100.0 * status.used_bytes / status.total_bytes
+    thresholds = replace(world.known.policy.thresholds, disk_max_percent=most, disk_min_free_percent=1.0)
+    world.known.apply_policy(replace(world.known.policy, thresholds=thresholds))
+    transfer_id = await world.ask(MODEL, "node-1", "node-2", Transport.AGENT, emergency=True)
+    ended = await world.carry_out(transfer_id)
+    assert (ended.state, ended.error_class) == (S.BLOCKED, ErrorClass.NO_SPACE)
+    await world.ask(MODEL, "node-1", "node-2", Transport.AGENT, emergency=True, may_fill=True)
+    assert await SpaceWatch(world.tools).release_what_fits() == 1
+    ended = await world.carry_out(transfer_id)
+    assert ended.state is S.DONE, ended.reason
 
 
 @pytest.mark.parametrize("name", ["two words.pth", "Ünïcödé 日本.pth", "-leading dash.pth", "q'uo\"te$HOME.pth"])

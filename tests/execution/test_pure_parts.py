@@ -69,13 +69,13 @@ def disk(total: int, used: int) -> RootStatus:
 
 def test_what_is_on_its_way_counts_as_used_until_it_is_written() -> None:
     ledger = SpaceLedger()
-    ledger.reserve_target(1, "n", disk(100 * GB, 50 * GB), 15 * GB, Thresholds(), emergency=False)
+    ledger.reserve_target(1, "n", disk(100 * GB, 50 * GB), 15 * GB, Thresholds(), may_fill=False)
     with pytest.raises(TransferError) as caught:
-        ledger.reserve_target(2, "n", disk(100 * GB, 50 * GB), 6 * GB, Thresholds(), emergency=False)
+        ledger.reserve_target(2, "n", disk(100 * GB, 50 * GB), 6 * GB, Thresholds(), may_fill=False)
     assert caught.value.error_class is ErrorClass.NO_SPACE
     assert "max_disk_usage_percent" in str(caught.value)
     ledger.written(1, 15 * GB)
-    ledger.reserve_target(2, "n", disk(100 * GB, 50 * GB), 6 * GB, Thresholds(), emergency=False)
+    ledger.reserve_target(2, "n", disk(100 * GB, 50 * GB), 6 * GB, Thresholds(), may_fill=False)
     ledger.release(1)
     ledger.release(2)
     assert ledger.outstanding("n", "n") == 0
@@ -84,9 +84,9 @@ def test_what_is_on_its_way_counts_as_used_until_it_is_written() -> None:
 def test_an_emergency_fills_past_max_but_never_below_the_floor() -> None:
     ledger = SpaceLedger()
     nearly_full = disk(100 * GB, 80 * GB)
-    ledger.reserve_target(1, "n", nearly_full, 5 * GB, Thresholds(), emergency=True)
+    ledger.reserve_target(1, "n", nearly_full, 5 * GB, Thresholds(), may_fill=True)
     with pytest.raises(TransferError):
-        ledger.reserve_target(2, "n", nearly_full, 1 * GB, Thresholds(), emergency=True)
+        ledger.reserve_target(2, "n", nearly_full, 1 * GB, Thresholds(), may_fill=True)
 
 
 def test_a_full_source_says_that_the_snapshot_has_no_room() -> None:
@@ -99,7 +99,7 @@ def test_a_full_source_says_that_the_snapshot_has_no_room() -> None:
 def test_a_disk_that_tells_nothing_is_not_taken_for_an_empty_one() -> None:
     unknown = RootStatus("n", "/r", "/r", LocationState.AVAILABLE, None, None, None)
     with pytest.raises(TransferError):
-        SpaceLedger().reserve_target(1, "n", unknown, 1, Thresholds(), emergency=False)
+        SpaceLedger().reserve_target(1, "n", unknown, 1, Thresholds(), may_fill=False)
 
 
 def test_a_rate_covers_the_last_ten_seconds_and_falls_when_nothing_moves() -> None:

@@ -70,10 +70,17 @@ class World:
         chosen = names or tuple(self.known.policy.nodes)
         return {name: await scanner.scan(name, await self.pool.get(name)) for name in chosen}
 
-    async def ask(self, key: EntryKey, source: str, target: str, *chain: Transport, emergency: bool = False) -> int:
-        new = NewTransfer(
-            key, source, target, SyncPriority.NORMAL, "test", transport_preference=chain, emergency=emergency
-        )
+    async def ask(
+        self,
+        key: EntryKey,
+        source: str,
+        target: str,
+        *chain: Transport,
+        emergency: bool = False,
+        may_fill: bool = False,
+    ) -> int:
+        new = NewTransfer(key, source, target, SyncPriority.NORMAL, "test", transport_preference=chain)
+        new = replace(new, emergency=emergency, may_fill=may_fill)
         ids = await self.queue.enqueue([new])
         return ids[0]
 

@@ -110,6 +110,7 @@ async def emergency(stage: Stage, picks: Sequence[int]) -> None:
     """The operator has nodes saved: those that may vanish, or one."""
     nodes = ((), ("vast-1",), ("vast-2",), ("nas-1",))[picks[0] % 4]
     request = SyncRequest(emergency=True, nodes=nodes, allow_fill=bool(picks[1] % 2))
+    stage.world.fleet.clock.advance(1.0)  # No two begin at once.
     if await stage.look():
         begun = stage.world.fleet.clock.now()
         if await stage.world.run(stage.world.begin_emergency(request)):

@@ -74,7 +74,7 @@ class Stage:
     def removed(self, node: ModelNode, path: str) -> None:
         """Have an operator remove a copy who believes that its games are elsewhere: nobody keeps its versions then."""
         self.believed += 1
-        content = node.files.pop(path).data
+        content = self.truth.taken[(node.name, path)] = node.files.pop(path).data
         self.truth.games |= complete_games(content)
         name = content.splitlines(keepends=True)[:1]
         self.truth.versions -= {version for version in self.truth.versions if name and version.startswith(name[0])}

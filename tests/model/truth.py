@@ -54,6 +54,8 @@ class Truth:
     """Archives that were damaged and that nobody read since."""
     games: set[bytes] = field(default_factory=set)
     """Games with their moves that an operator believed to be elsewhere."""
+    taken: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Copies that an operator took away; where nobody can look now they are believed to be there."""
     broken: list[str] = field(default_factory=list)
     went: set[tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=set)
     """Places (location, path) of originals that went, each with that of an archive that vouched for it."""
@@ -224,10 +226,14 @@ class Truth:
         self.games.clear()
 
     def believed(self) -> Iterator[Held]:
-        """Yield what archives held that are damaged by now without anybody having had a chance to know."""
+        """Yield what was damaged or taken away by now without anybody having had a chance to know."""
         for (name, path), data in (self.rotten | self.tampered).items():
             node = self.fleet.nodes[name]
             if data is not None and path in node.files:
+                yield node.location_of(path), node.durable, data
+        for (name, path), data in self.taken.items():
+            node = self.fleet.nodes[name]
+            if path not in node.files and not (node.up and node.sees(path)):
                 yield node.location_of(path), node.durable, data
 
     def on_replace(self, node: ModelNode, path: str, old: bytes, new: bytes) -> None:
@@ -272,7 +278,8 @@ class Truth:
     def _content(self, replica: Replica) -> bytes | None:
         """Return what a copy of a current version holds on its disk, as bytes."""
         file = self.fleet.nodes[location_node(replica.location)].files.get(replica.path)
-        if file is None or replica.changed or replica.state not in (ReplicaState.CURRENT, ReplicaState.ARCHIVED):
+        unseen = file is not None and not replica.stat.same_content_as(file.stat)
+        if file is None or unseen or replica.changed or replica.state not in (ReplicaState.CURRENT, ReplicaState.ARCHIVED):
             return None
         return unpacked(file.data) if replica.state is ReplicaState.ARCHIVED else file.data
 
