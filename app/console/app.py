@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
-from textual.system_commands import SystemCommandsProvider
 
 from app.console.actions import (
     ANYWHERE,
@@ -63,10 +62,7 @@ class SyncdeckApp(App[int]):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {screen.NAME: screen for screen in SCREEN_TYPES}
     DEFAULT_MODE = DASHBOARD
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(ANYWHERE)]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {
-        ActionProvider,
-        SystemCommandsProvider,
-    }
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
     ENABLE_COMMAND_PALETTE = True
     CSS = APP_CSS
 
@@ -284,8 +280,3 @@ class SyncdeckApp(App[int]):
     def do_quit(self) -> None:
         """Leave."""
         self.exit(0)
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Return what the palette offers beside the actions."""
-        help_text = "Choose another theme, light or dark or the terminal's own colours."
-        yield SystemCommand("theme", help_text, self.action_change_theme)

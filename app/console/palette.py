@@ -17,12 +17,14 @@ ONLY_IN_HELP = 0.01
 """What is found by what it does alone stands below everything that is found by its name."""
 ELSEWHERE = 0.5
 """An action of another screen stands below one of this screen that is found as well."""
+THEME = "theme"
+THEME_HELP = "Choose another theme, light or dark or the terminal's own colours."
 _NOT_LISTED = frozenset({"palette", "up", "down", "first", "last", "open", "next_panel", "back"})
 
 
 class ActionProvider(Provider):
-    """Offers the actions of the present screen, and the way to those of others; a read-only console offers none that
-    change something."""
+    """Offers the actions of the present screen, the way to those of others, and themes; a read-only console offers
+    none that change something. The one provider: what several offer stands in an order of chance."""
 
     def _offered(self) -> Iterator[tuple[Action, str]]:
         console = cast("SyncdeckApp", self.app)
@@ -35,6 +37,7 @@ class ActionProvider(Provider):
         """Yield everything there is."""
         for action, title in self._offered():
             yield DiscoveryHit(title, partial(self._run, action.id), help=action.help)
+        yield DiscoveryHit(THEME, self.app.action_change_theme, help=THEME_HELP)
 
     async def search(self, query: str) -> Hits:
         """Yield what matches by name or by what it does."""
@@ -47,6 +50,10 @@ class ActionProvider(Provider):
             score = ELSEWHERE * matcher.match(action.label)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), partial(self._run, way), help=action.help)
+
+        score = matcher.match(THEME) or ONLY_IN_HELP * (query.casefold() in THEME_HELP.casefold())
+        if score > 0:
+            yield Hit(score, matcher.highlight(THEME), self.app.action_change_theme, help=THEME_HELP)
 
     def _elsewhere(self) -> Iterator[tuple[Action, str, str]]:
         """Yield what only other screens do, where that is, and the action that leads there."""

@@ -20,8 +20,8 @@ CANDIDATE_COLUMNS = (
     Column("path", "file", 22, share=3, cut="start", most=60),
     Column("size_bytes", "size", 7, "right"),
     Column("age_seconds", "age", 5, "right", dropped=3),
-    Column("location", "at", 12, share=1, cut="middle", most=24),
-    Column("durable_copies", "copies", 6, "right"),
+    Column("location", "at", 10, share=1, cut="middle", most=24),
+    Column("durable_copies", "copies", 6, "right", dropped=2),
     Column("reasons", "why", 16, share=3, dropped=1),
 )
 SORTABLE = ("", "size_bytes", "age_seconds", "durable_copies", "path")
