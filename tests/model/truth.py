@@ -278,8 +278,9 @@ class Truth:
     def _content(self, replica: Replica) -> bytes | None:
         """Return what a copy of a current version holds on its disk, as bytes."""
         file = self.fleet.nodes[location_node(replica.location)].files.get(replica.path)
-        unseen = file is not None and not replica.stat.same_content_as(file.stat)
-        if file is None or unseen or replica.changed or replica.state not in (ReplicaState.CURRENT, ReplicaState.ARCHIVED):
+        if file is None or replica.changed or not replica.stat.same_content_as(file.stat):
+            return None
+        if replica.state not in (ReplicaState.CURRENT, ReplicaState.ARCHIVED):
             return None
         return unpacked(file.data) if replica.state is ReplicaState.ARCHIVED else file.data
 
