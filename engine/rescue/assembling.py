@@ -39,7 +39,7 @@ def assemble_nodes(
     """Return the desk; see RescueTools for the callables."""
     records, exposed = RescueRecords(store), Exposed(catalog, figures, reconciler)
     tools = RescueTools(
-        records, RescueTransfers(store), exposed, catalog, queue, fleet, reconciler, runner, progress, clock,
-        audit, may_move, wake, look_at,
+        records, RescueTransfers(store, exposed.endangered), exposed, catalog, queue, fleet, reconciler, runner,
+        progress, clock, audit, may_move, wake, look_at,
     )  # fmt: skip
     return NodesDesk(catalog, fleet, reconciler, exposed, records, Rescues(tools), clock)

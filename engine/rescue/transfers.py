@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,10 @@ class OpenTransfer:
 class RescueTransfers:
     """Reads transfers of a rescue. Raises StoreError."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, endangered: Callable[[], Collection[str]]) -> None:
+        """``endangered`` returns the nodes where nothing is safe: those that may vanish, and those that fail."""
         self._store = store
+        self._endangered = endangered
 
     async def live(self, rescue_id: int, nodes: Collection[str]) -> list[OpenTransfer]:
         """Return the live transfers that bring open files of a rescue away from ``nodes``."""
@@ -47,8 +49,8 @@ class RescueTransfers:
         return await self._read(_of_open(rescue_id, nodes).where(*ended, by_person))
 
     async def copied_since(self, rescue_id: int, nodes: Collection[str], since: float) -> set[int]:
-        """Return the row ids of open entries of which a copy that was begun after that has arrived elsewhere."""
-        statement = _of_open(rescue_id, nodes).where(
+        """Return the row ids of open entries of which a copy that was begun after that has arrived at a safe place."""
+        statement = _of_open(rescue_id, {*nodes, *self._endangered()}).where(
             transfers.c.state == TransferState.DONE.value, transfers.c.started_at > since
         )
         return {found.entry_id for found in await self._read(statement)}

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from engine.rescue.records import Fate, Rescue, RescueKind
+from engine.catalog.catalog import DataCatalog, ScannedRecord
+from engine.catalog.exposure import ExposedEntry
+from engine.clock import ManualClock
+from engine.model import FileKind, FileStat
+from engine.queue.queue import TransferQueue
+from engine.rescue.records import Fate, Rescue, RescueKind, RescueRecords
 from engine.rescue.track import Track
+from engine.rescue.transfers import RescueTransfers
+from engine.store.store import Store
+from tests.queue_samples import done, games, new
 
 RESCUE = Rescue(1, RescueKind.DRAIN, ("vast-3",), ("vast-3",), False, 0.0)
 
@@ -33,3 +42,25 @@ def test_what_is_under_way_counts_as_arrived_but_never_for_more_than_there_is() 
 def test_the_smallest_open_file_comes_first() -> None:
     track = Track(RESCUE, {1: (30, Fate.OPEN), 2: (10, Fate.OPEN), 3: (20, Fate.SAVED), 4: (20, Fate.OPEN)})
     assert track.open_ids == [2, 4, 1]
+
+
+async def test_a_copy_on_another_rented_box_saves_nothing(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = await Store.open(tmp_path / "state.db")
+    try:
+        catalog, queue, records = DataCatalog(store, clock), TransferQueue(store, clock), RescueRecords(store)
+        scan = await catalog.begin_scan("vast-1")
+        found = ScannedRecord(games("a.db"), None, "/d/a.db", FileStat(100, 1), FileKind.SQLITE, False)
+        await catalog.record_scanned("vast-1", scan, [found])
+        ((entry_id, _),) = await catalog.iter_entries(0, 10)
+        emergency = replace(RESCUE, kind=RescueKind.EMERGENCY, nodes=("vast-1",), started_at=clock.now())
+        rescue = await records.add(emergency)
+        await records.put_open(rescue, [ExposedEntry(entry_id, 100, True)])
+        reads = RescueTransfers(store, lambda: ("vast-1", "vast-2"))
+        began = clock.now()
+        for target, saved in (("vast-2", set()), ("mac-studio", {entry_id})):
+            clock.advance(1.0)
+            await done(queue, new("a.db", target=target))
+            assert await reads.copied_since(rescue, ("vast-1",), began) == saved
+    finally:
+        await store.close()
