@@ -50,7 +50,6 @@ class ActionProvider(Provider):
             score = ELSEWHERE * matcher.match(action.label)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), partial(self._run, way), help=action.help)
-
         score = matcher.match(THEME) or ONLY_IN_HELP * (query.casefold() in THEME_HELP.casefold())
         if score > 0:
             yield Hit(score, matcher.highlight(THEME), self.app.action_change_theme, help=THEME_HELP)

@@ -63,8 +63,8 @@ class Landing:
         ``published`` or ``already``; raises Refused when a guard rule forbids it.
         """
         for _ in range(MOST_LOOKS):
-            entry = await self.catalog.get(self.key)
-            replaced = replaced_at(entry, self.target) if expected is not None else None
+            entry = await self.catalog.get(self.key) if expected is not None else None
+            replaced = replaced_at(entry, self.target)
             request = PublishRequest(
                 temp_path=temp_path,
                 final_path=self.target.path,

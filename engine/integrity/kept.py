@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from config.classify import classify
 from engine.model import FileKind
 from engine.remote.agent.growing import is_growing
@@ -13,7 +11,6 @@ AUTHOR, KEPT = "syncdeck", "keep"
 HASH_CHARACTERS = 12
 LONGEST_NAME_BYTES = 255
 LONGEST_SUFFIX = 12
-_KEPT = re.compile(rf"(.+)\.kept-[0-9a-f]{{{HASH_CHARACTERS}}}(\.[^./]*)?")
 
 
 def kept_path(path: str, sha256: str) -> str:
@@ -29,11 +26,6 @@ def kept_path(path: str, sha256: str) -> str:
     room = LONGEST_NAME_BYTES - len(mark.encode())
     begins = stem.encode()[:room].decode(errors="ignore")
     return f"{folder}{slash}{begins}{mark}"
-
-
-def is_kept(path: str) -> bool:
-    """Return whether a path is that of an earlier version that stayed."""
-    return _KEPT.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def may_lack(path: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.integrity.kept import LONGEST_NAME_BYTES, is_kept, kept_path, may_lack
+from engine.integrity.kept import LONGEST_NAME_BYTES, kept_path, may_lack
 
 SHA = "0123456789abcdef" * 4
 
@@ -14,7 +14,6 @@ def test_the_name_says_what_it_was_and_which_content_it_is() -> None:
     assert kept_path("/a/b.c/games.db", SHA) == "/a/b.c/games.kept-0123456789ab.db"
     assert kept_path("games", SHA) == "games.kept-0123456789ab"
     assert kept_path(".hidden", SHA) == ".hidden.kept-0123456789ab"
-    assert is_kept("/a/games.kept-0123456789ab.db") and not is_kept("/a.kept-0123456789ab/games.db")
 
 
 @given(st.text(st.characters(exclude_characters="/\0\n", exclude_categories=["Cs"]), min_size=1, max_size=255))

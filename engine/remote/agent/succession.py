@@ -11,13 +11,13 @@ from typing import Any, Iterator, Tuple
 from urllib.parse import quote
 
 from engine.remote.agent import gameids
+from engine.remote.agent.checks import SQLITE_MAGIC
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.gameids_schema import Named, NotGames, named, readings
 from engine.remote.agent.growing import is_growing
 
 CHUNK_BYTES = 1 << 20
 CACHE_KIB = 16_384
-SQLITE_MAGIC = b"SQLite format 3\x00"
 _RANK = {int: 0, float: 0}
 """SQLite puts numbers before text; the two do not compare here."""
 
@@ -29,8 +29,8 @@ def holds_all(old: str, new: str) -> bool:
 
     A log that is appended to begins with what it was; a games database has all games, those without moves aside, and
     not fewer moves in all: counting them game by game would take longer than to move it. Of other contents nothing can
-    be told: the word of their origin counts. Raises Failure (unsupported,
-    checksum-mismatch) or OSError.
+    be told: the word of their origin counts. Raises Failure (unsupported, checksum-mismatch) or
+    OSError.
     """
     if is_growing(old):
         return _begins_with(new, old)
@@ -102,7 +102,7 @@ def _within(some: "Iterator[Row]", all_of: "Iterator[Row]") -> bool:
 
 
 def _goes_on(some: "Iterator[Row]", all_of: "Iterator[Row]") -> bool:
-    """Return whether most rows are as they were: numbers say nothing by themselves, and rows are written to."""
+    """Return whether at least half of the rows are as they were: numbers name no game, and rows are written to."""
     same = total = 0
     for is_there in _found(some, all_of):
         same += is_there
