@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence, Set
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from config.classify import classify
@@ -14,6 +15,7 @@ from engine.catalog.roots import LocationRoot
 from engine.catalog.values import Met
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
+from engine.inventory.gathering import gathered
 from engine.model import FileKind, LocationState, StorageSample
 from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
@@ -77,11 +79,12 @@ class NodeScanner:
 
         taken, removed = _Taken(), 0
         temporaries: list[FoundTemporary] = []
-        async for batch in agent.scan(self._fleet.scan_roots(node_id)):
-            await self._record(batch, roots, scans.keys(), record, taken)
-            temporaries += self._absolute_temporaries(batch)
-            for status in batch.roots:
-                removed += await self._finish(status, scans)
+        async with aclosing(gathered(agent.scan(self._fleet.scan_roots(node_id)))) as batches:
+            async for batch in batches:
+                await self._record(batch, roots, scans.keys(), record, taken)
+                temporaries += self._absolute_temporaries(batch)
+                for status in batch.roots:
+                    removed += await self._finish(status, scans)
         await self._sample(statuses)
         return self._outcome(started, statuses, taken, removed, tuple(temporaries), whole=True)
 
@@ -99,8 +102,9 @@ class NodeScanner:
             return await self._catalog.record_changes(place[0], begun, records)
 
         taken = _Taken()
-        async for batch in agent.changes(self._fleet.scan_roots(node_id), taken_look):
-            await self._record(batch, roots, _available(statuses), record, taken)
+        async with aclosing(gathered(agent.changes(self._fleet.scan_roots(node_id), taken_look))) as batches:
+            async for batch in batches:
+                await self._record(batch, roots, _available(statuses), record, taken)
         if taken.look is None:
             return None
         outcome = self._outcome(started, statuses, taken, 0, (), whole=False)

@@ -77,13 +77,13 @@ class AgentSession(ArchiveCalls):
         """Whether requests can still be made."""
         return self._lost is None and not self._closing
 
-    async def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
+    async def scan(self, roots: Sequence[ScanRoot]) -> AsyncGenerator[ScanBatch, None]:
         """Yield batches of files; each root's status comes after all its files, the look's number last."""
         async with contextlib.aclosing(self._look("scan", roots, {})) as batches:
             async for batch in batches:
                 yield batch
 
-    async def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncIterator[ScanBatch]:
+    async def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncGenerator[ScanBatch, None]:
         """Yield like ``scan``, but of the files only those that may have changed since the look number ``taken``."""
         async with contextlib.aclosing(self._look("changes", roots, {"taken": taken})) as batches:
             async for batch in batches:

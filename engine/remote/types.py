@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,11 +227,11 @@ class NodeAgent(ArchiveAgent, Protocol):
         """What the node said of itself when the session began."""
         ...
 
-    def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
+    def scan(self, roots: Sequence[ScanRoot]) -> AsyncGenerator[ScanBatch, None]:
         """Yield batches of at most 1,000 files; a root's status comes after all its files, the look's number last."""
         ...
 
-    def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncIterator[ScanBatch]:
+    def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncGenerator[ScanBatch, None]:
         """Yield like ``scan``, but of the files only those that may have changed since the look number ``taken``.
 
         Files that went are not told, nor are temporary ones. Without a number at the end nothing was looked at: look

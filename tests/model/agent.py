@@ -9,7 +9,7 @@ import asyncio
 import gzip
 import posixpath
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
@@ -102,7 +102,7 @@ class ModelAgent:
         if not self.node.up:
             raise lost(self.node.name)
 
-    async def scan(self, roots: Sequence[ScanRoot]) -> AsyncIterator[ScanBatch]:
+    async def scan(self, roots: Sequence[ScanRoot]) -> AsyncGenerator[ScanBatch, None]:
         for root in roots:
             await self.edge(root.root)
             status = self._status(root)
@@ -111,7 +111,7 @@ class ModelAgent:
                 await self.edge(root.root)
             yield ScanBatch(roots=(status,))
 
-    async def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncIterator[ScanBatch]:
+    async def changes(self, roots: Sequence[ScanRoot], taken: int) -> AsyncGenerator[ScanBatch, None]:
         await self.edge("")
         yield ScanBatch()  # It knows no look: only a scan tells.
 
