@@ -31,7 +31,7 @@ class Settings:
 
     def config_path(self) -> Path:
         """Return the configuration file to use; raises ConfigError when none is found."""
-        from config.load import find_config
+        from config.source import find_config
 
         return find_config(self.config, os.environ, Path.cwd(), _platform_config_dir())
 

@@ -14,10 +14,8 @@ from textual.widgets import Input
 from app.console.actions import BY_ID, ROUTING, bindings_for
 from app.console.explaining import explain
 from app.console.modals.detail import DetailScreen
-from app.console.modals.rule_editor import RuleEditor
 from app.console.present.routing import RULE_COLUMNS, notes_model, rule_lines, severity_mark
 from app.console.present.routing_checks import diff_lines
-from app.console.present.rule_form import NEW_RULE
 from app.console.ruling import RuleDesk
 from app.console.screens.list_screen import ListScreen
 from app.console.sources_rules import RuleNumbers, RuleSource
@@ -183,6 +181,9 @@ class RoutingScreen(ListScreen):
         self._act(self._edit(view, chosen[1].yaml, chosen[1].name))
 
     async def _edit(self, view: RulesView, yaml: str, replaces: str | None, position: int | None = None) -> None:
+        # Not with the console: its text area brings a parser, which the first paint need not wait for.
+        from app.console.modals.rule_editor import RuleEditor
+
         if await self.console.push_screen_wait(RuleEditor(view, yaml, replaces, position)):
             self._load_rules()
 
@@ -200,6 +201,8 @@ class RoutingScreen(ListScreen):
         position = chosen[0] if chosen is not None and chosen[1].yaml and not chosen[1].vanished else None
         names = {row.name for row in view.rules}
         name = next(n for n in ("new rule", *(f"new rule {i}" for i in range(2, len(names) + 3))) if n not in names)
+        from app.console.present.rule_form import NEW_RULE
+
         self._act(self._edit(view, NEW_RULE.replace("new rule", name), None, position))
 
     def do_rule_up(self) -> None:
