@@ -19,12 +19,15 @@ from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.execution.places import configured_root, replica_at
+from engine.integrity.kept import kept_from, kept_path
 from engine.inventory.fleet import location_node
 from engine.model import DataEntry, FileKind, LocationState, LocationView, NodeState, Replica, ReplicaState
 from engine.remote.archive_types import Deleted, Deletion
 from engine.shielded import finish_anyway
 from engine.store.store import Store
 from engine.transport.types import AgentFor
+
+_HOLDING = (ReplicaState.CURRENT, ReplicaState.STALE, ReplicaState.ARCHIVED, ReplicaState.DELETING)
 
 Locations = Callable[[], dict[str, LocationView]]
 
@@ -210,7 +213,23 @@ class Deleter:
                     other_version=other.sha256 != archive.sha256,
                 )
             )
-        return forms
+        return forms + await self._under_other_names(entry, target, views)
+
+    async def _under_other_names(self, entry: DataEntry, target: Replica, views: dict[str, LocationView]) -> list[Form]:
+        """Return the copies of the content that lie beside its kept one, or as it under the name that it was kept from.
+
+        They vouch for nothing, for they may go their own way any moment; but where one lies, an archive makes no
+        second place.
+        """
+        sha256 = target.sha256 or ""
+        paths = (kept_path(entry.key.path, sha256), kept_from(entry.key.path, sha256))
+        found = [await self.catalog.get(replace(entry.key, path=path)) for path in paths if path is not None]
+        return [
+            _form(views, replica.location, doomed=replica.state is ReplicaState.DELETING)
+            for other in found
+            for replica in (other.replicas if other is not None else ())
+            if replica.sha256 == sha256 and replica.state in _HOLDING and not replica.changed
+        ]
 
     async def _witnesses(self, verdict: Verdict, entry: DataEntry) -> list[Witness]:
         """Return the witnesses by name, one for each location."""

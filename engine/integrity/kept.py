@@ -28,6 +28,13 @@ def kept_path(path: str, sha256: str) -> str:
     return f"{folder}{slash}{begins}{mark}"
 
 
+def kept_from(path: str, sha256: str) -> str | None:
+    """Return the path beside which a content stayed as ``path``, None where that is no such name of this content."""
+    before, mark, suffix = path.rpartition(f".kept-{sha256[:HASH_CHARACTERS]}")
+    beside = before + suffix
+    return beside if mark and kept_path(beside, sha256) == path else None
+
+
 def may_lack(path: str) -> bool:
     """Return whether a later version of a file may lack what an earlier one holds, and that can be told.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.exposure import ExposedEntry
-from engine.model import ReplicaState
+from engine.inventory.fleet import location_node
+from engine.model import Replica, ReplicaState
 from engine.rescue.records import Fate, Rescue, RescueKind, RescueRecords
 from engine.rescue.sentences import Standing
 from engine.rescue.transfers import RescueTransfers
@@ -89,7 +90,8 @@ class Tracker:
         grown = (replace(one, bytes=max(one.bytes, track.files.get(key, (0, 0))[0])) for key, one in exposed.items())
         changed = [one for one in grown if track.files.get(one.entry_id) != (one.bytes, Fate.OPEN)]
         left = [key for key, (_, fate) in track.files.items() if fate is Fate.OPEN and key not in exposed]
-        fates = await self._fates(left)
+        fates = dict.fromkeys(copied.intersection(left), Fate.SAVED)
+        fates |= await self._fates([key for key in left if key not in copied], track.rescue.nodes)
         await self._records.put_open(track.rescue.id, changed)
         await self._records.settle(track.rescue.id, fates)
         track.files |= {one.entry_id: (one.bytes, Fate.OPEN) for one in changed}
@@ -102,11 +104,21 @@ class Tracker:
         rescue = track.rescue
         return before | await self._transfers.copied_since(rescue.id, rescue.nodes, rescue.started_at)
 
-    async def _fates(self, ids: Sequence[int]) -> dict[int, Fate]:
-        """Return of entries that are no longer at risk whether they are saved, or vanished from everywhere."""
+    async def _fates(self, ids: Sequence[int], nodes: Collection[str]) -> dict[int, Fate]:
+        """Return of entries that are no longer at risk whether they are saved, or vanished from everywhere.
+
+        What is neither stays open: a newer version was written where it is not safe, and the one that was at risk lies
+        where it lay.
+        """
         fates: dict[int, Fate] = dict.fromkeys(ids, Fate.GONE)
         for start in range(0, len(ids), LOOKED_UP_AT_ONCE):
             for entry_id, entry in await self._catalog.by_ids(ids[start : start + LOOKED_UP_AT_ONCE]):
-                if any(replica.state not in LOST_STATES for replica in entry.replicas):
+                if any(self._is_safe(replica, nodes) for replica in entry.replicas):
                     fates[entry_id] = Fate.SAVED
+                elif any(replica.state not in LOST_STATES for replica in entry.replicas):
+                    del fates[entry_id]
         return fates
+
+    def _is_safe(self, replica: Replica, nodes: Collection[str]) -> bool:
+        elsewhere = location_node(replica.location) not in {*nodes, *self._transfers.endangered()}
+        return elsewhere and replica.state in (ReplicaState.CURRENT, ReplicaState.ARCHIVED) and not replica.changed

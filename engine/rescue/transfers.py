@@ -35,7 +35,7 @@ class RescueTransfers:
     def __init__(self, store: Store, endangered: Callable[[], Collection[str]]) -> None:
         """``endangered`` returns the nodes where nothing is safe: those that may vanish, and those that fail."""
         self._store = store
-        self._endangered = endangered
+        self.endangered = endangered
 
     async def live(self, rescue_id: int, nodes: Collection[str]) -> list[OpenTransfer]:
         """Return the live transfers that bring open files of a rescue away from ``nodes``."""
@@ -50,7 +50,7 @@ class RescueTransfers:
 
     async def copied_since(self, rescue_id: int, nodes: Collection[str], since: float) -> set[int]:
         """Return the row ids of open entries of which a copy that was begun after that has arrived at a safe place."""
-        statement = _of_open(rescue_id, {*nodes, *self._endangered()}).where(
+        statement = _of_open(rescue_id, {*nodes, *self.endangered()}).where(
             transfers.c.state == TransferState.DONE.value, transfers.c.started_at > since
         )
         return {found.entry_id for found in await self._read(statement)}

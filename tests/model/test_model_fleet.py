@@ -29,6 +29,13 @@ async def test_no_schedule_makes_a_version_less_safe(about: str) -> None:
     assert sum(map(happened, stages)), "a run in which nothing of it happens proves nothing"
 
 
+@pytest.mark.parametrize("seed", (1_104, 1_118, 1_289))
+async def test_schedules_that_once_found_a_fault_find_none(seed: int) -> None:
+    """Archives that went where the same content lay under the name it was kept from; a file called saved because a
+    newer beginning of it was on a rented box."""
+    await play(schedule(seed, SHORT))
+
+
 @pytest.mark.storm
 @pytest.mark.timeout(3500)
 async def test_thousands_of_schedules_make_no_version_less_safe() -> None:

@@ -292,7 +292,12 @@ class Truth:
 
 
 def holds(data: bytes, version: bytes) -> bool:
-    """Return whether a content is a version or one that followed it: it begins like it, or has all its games."""
+    """Return whether a content is a version or one that followed it: it begins like it, or has all its games.
+
+    The end of a version that was cut off amid a line is no game, and nobody misses it.
+    """
+    whole, line_end, _ = version.rpartition(b"\n")
+    version = whole + line_end or version
     if data.startswith(version):
         return True
     return data.split(b"\n")[0] == version.split(b"\n")[0] and holds_all(version, data)
