@@ -84,15 +84,15 @@ class Desk:
         return handle
 
     async def fetch(
-        self, *behaviours: Behaviour, manifest: bool = True, final: bool = False, **changes: object
+        self, *behaviours: Behaviour, manifest: bool | None = True, final: bool = False, **changes: object
     ) -> StreamOutcome:
-        """Fetch from these servers, the manifest known from the start unless told otherwise; ``final``: none of them
-        will have other URLs."""
+        """Fetch from these servers, the manifest known from the start unless told otherwise (None: it is said that
+        none will come); ``final``: none of them will have other URLs."""
         sources = [FetchSource(f"s{number}", (self.serve(each),)) for number, each in enumerate(behaviours)]
         handle = await self.start(sources, **changes)  # type: ignore[arg-type]
         self.started.append(handle)
-        if manifest:
-            handle.manifest(manifest_of(CONTENT))
+        if manifest is not False:
+            handle.manifest(manifest_of(CONTENT) if manifest else None)
         if final:
             handle.final()
         return await handle.result()

@@ -175,7 +175,7 @@ async def test_a_manifest_that_comes_after_everything_arrived_still_tells_what_w
 
 async def test_a_wrong_content_without_a_manifest_is_removed(desk: Desk) -> None:
     with pytest.raises(SyncdeckError) as caught:
-        await desk.fetch(Behaviour(OTHER), manifest=False, final=True)
+        await desk.fetch(Behaviour(OTHER), manifest=None, final=True)
     assert caught.value.error_class is ErrorClass.CHECKSUM_MISMATCH
     assert list(desk.folder.iterdir()) == []
 
