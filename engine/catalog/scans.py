@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import count
 from typing import Any
 
@@ -48,6 +48,15 @@ class Scans(CatalogPart):
             return int(row["scan_id"])
 
         return await self._store.write(begin)
+
+    async def abandon_scans(self, scan_ids: Collection[int]) -> None:
+        """Drop scans that were broken off: they will not end, and no later one has to wait for them."""
+
+        async def drop(connection: AsyncConnection) -> None:
+            await staging.ensure(connection)
+            await _drop(connection, scan_ids)
+
+        await self._store.write(drop)
 
     async def record_scanned(self, location: str, scan_id: int, files: Sequence[ScannedRecord]) -> Met:
         """Record a batch (at most some thousand files); return how many were new or looked different.
@@ -172,5 +181,9 @@ async def _forget_ended(connection: AsyncConnection, place: int, now: float) -> 
     statement = select(open_scans.c.scan_id).where(open_scans.c.location_id == place, ended)
     gone = (await connection.execute(statement)).scalars().all()
     if gone:
-        for table in (scan_seen, scan_prefixes, open_scans):
-            await connection.execute(delete(table).where(table.c.scan_id.in_(gone)))
+        await _drop(connection, gone)
+
+
+async def _drop(connection: AsyncConnection, scan_ids: Collection[int]) -> None:
+    for table in (scan_seen, scan_prefixes, open_scans):
+        await connection.execute(delete(table).where(table.c.scan_id.in_(scan_ids)))

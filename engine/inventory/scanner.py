@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence, Set
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 
 from config.classify import classify
@@ -19,6 +19,8 @@ from engine.inventory.gathering import gathered
 from engine.model import FileKind, LocationState, StorageSample
 from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import NodeAgent, RootStatus, ScanBatch, ScannedFile
+from engine.shielded import finish_anyway
+from engine.store.errors import StoreClosed
 
 ARCHIVE_NAME = re.compile(r"\.[0-9a-f]{12}\.(zst|gz)(\.failed-\d+)?$")
 """How our archives are called (``engine/archive/cold.py``): they are never data by themselves."""
@@ -79,12 +81,18 @@ class NodeScanner:
 
         taken, removed = _Taken(), 0
         temporaries: list[FoundTemporary] = []
-        async with aclosing(gathered(agent.scan(self._fleet.scan_roots(node_id)))) as batches:
-            async for batch in batches:
-                await self._record(batch, roots, scans.keys(), record, taken)
-                temporaries += self._absolute_temporaries(batch)
-                for status in batch.roots:
-                    removed += await self._finish(status, scans)
+        try:
+            async with aclosing(gathered(agent.scan(self._fleet.scan_roots(node_id)))) as batches:
+                async for batch in batches:
+                    await self._record(batch, roots, scans.keys(), record, taken)
+                    temporaries += self._absolute_temporaries(batch)
+                    for status in batch.roots:
+                        removed += await self._finish(status, scans)
+        except BaseException:
+            # Or the next look would wait for these scans before it takes anything for gone.
+            with suppress(StoreClosed):  # Then nobody will look again, and these scans are gone with the store.
+                await finish_anyway(self._catalog.abandon_scans(scans.values()))
+            raise
         await self._sample(statuses)
         return self._outcome(started, statuses, taken, removed, tuple(temporaries), whole=True)
 

@@ -132,6 +132,17 @@ async def test_a_root_inside_another_is_not_taken_for_empty(catalog: DataCatalog
     assert await states(catalog, inner_key) == {"a": S.UNHASHED}
 
 
+async def test_a_scan_that_was_abandoned_before_it_met_anything_holds_up_no_later_one(catalog: DataCatalog) -> None:
+    first = await catalog.begin_scan("a")
+    await catalog.record_scanned("a", first, [record(model("x.pth"), "a")])
+    assert await catalog.finish_scan("a", first, [], "/root/a") == 0
+    waited_for = await catalog.begin_scan("a")
+    later = await catalog.begin_scan("a")
+    assert await catalog.finish_scan("a", later, [], "/root/a") == 0, "the other one may be of a root in this one"
+    await catalog.abandon_scans([waited_for])
+    assert await catalog.finish_scan("a", await catalog.begin_scan("a"), [], "/root/a") == 1
+
+
 async def test_a_scan_that_was_broken_off_removes_nothing_and_holds_up_no_later_one(
     catalog: DataCatalog, clock: ManualClock
 ) -> None:
