@@ -39,6 +39,8 @@ RETRY_SECONDS = 60.0
 LONGEST_RETRY_SECONDS = 3_600.0
 
 T = TypeVar("T")
+Series = tuple[str, bool]
+"""An entry's key, and whether it is the file as it is written: saved versions are counted in a turn of their own."""
 
 
 class GameSets:
@@ -72,8 +74,8 @@ class GameSets:
         self._seen: tuple[int, Places] | None = None
         self._counting: dict[str, asyncio.Task[None]] = {}
         self._counting_keys: set[str] = set()
-        self._not_before: dict[str, float] = {}
-        self._retry: dict[str, float] = {}
+        self._not_before: dict[Series, float] = {}
+        self._retry: dict[Series, float] = {}
         self._wake = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._stale = True
@@ -216,11 +218,11 @@ class GameSets:
             self._counting[node].add_done_callback(lambda _: self._wake.set())
 
     def _is_due(self, content: Content) -> bool:
-        key, now = content.name.key, self._clock.monotonic()
-        return key not in self._counting_keys and now >= self._not_before.get(key, 0.0)
+        series, now = _series(content), self._clock.monotonic()
+        return content.name.key not in self._counting_keys and now >= self._not_before.get(series, 0.0)
 
     async def _count(self, content: Content, copy: Copy) -> None:
-        key, started = content.name.key, self._clock.monotonic()
+        key, series, started = content.name.key, _series(content), self._clock.monotonic()
         library = await self._open()
         try:
             agent = await self._agent_for(node_of(copy.location))
@@ -229,13 +231,13 @@ class GameSets:
         except SyncdeckError as error:
             if error.error_class is ErrorClass.BUG:
                 raise
-            wait = self._retry[key] = min(2 * self._retry.get(key, RETRY_SECONDS / 2), LONGEST_RETRY_SECONDS)
-            self._not_before[key] = self._clock.monotonic() + wait
+            wait = self._retry[series] = min(2 * self._retry.get(series, RETRY_SECONDS / 2), LONGEST_RETRY_SECONDS)
+            self._not_before[series] = self._clock.monotonic() + wait
             log.warning("the games of %s are not counted now: %s; %s", key, error, error.remedy)
         else:
             now = self._clock.monotonic()
-            self._retry.pop(key, None)
-            self._not_before[key] = now + max(REST_SECONDS, REST_FACTOR * (now - started))
+            self._retry.pop(series, None)
+            self._not_before[series] = now + max(REST_SECONDS, REST_FACTOR * (now - started))
             self._stale = True
         finally:
             self._counting_keys.discard(key)
@@ -246,6 +248,11 @@ class GameSets:
             if task.done():
                 del self._counting[node]
                 task.result()
+
+
+def _series(content: Content) -> Series:
+    """Return what a content follows on: after a file as it is written, its saved version is counted without a rest."""
+    return content.name.key, content.name.live
 
 
 def _library(folder: Path) -> Library:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.catalog.catalog import DataCatalog
+from engine.catalog.catalog import DataCatalog, ScannedRecord
 from engine.catalog.values import Place, Places
 from engine.clock import ManualClock
 from engine.games.library import KEPT_SECONDS
 from engine.games.sets import LONGEST_RETRY_SECONDS, GameSets
-from engine.model import DataType, EntryKey, FileStat, Version
+from engine.model import DataType, EntryKey, FileKind, FileStat, Version
 from engine.remote.session import AgentSession
 from engine.store.store import Store
 from tests.games.databases import add_games, ids
@@ -176,3 +176,21 @@ async def test_other_databases_are_no_games_and_hold_nobody_up(world: World) -> 
     await world.count()
     assert world.sets.proof(key) is None
     assert world.sets.at_risk("mac") == 0
+
+
+async def test_a_saved_version_is_counted_right_after_the_file_as_it_was_written(world: World) -> None:
+    path = world.path("vast-1", "a.db")
+    path.parent.mkdir(parents=True)
+    add_games(path, ids(0, 4))
+    seen = os.stat(path)
+    stat = FileStat(seen.st_size, seen.st_mtime_ns, seen.st_ino)
+    key = EntryKey(DataType.GAMES, "a.db", "vast-1")
+    await world.catalog.record_changes(
+        "vast-1", await world.catalog.sequence(), [ScannedRecord(key, None, str(path), stat, FileKind.SQLITE, False)]
+    )
+    await world.sets.once()
+    assert world.sets.proof(key) is None and world.sets.held("vast-1") == 4
+    await world.record("vast-1", "a.db")
+    await world.sets.once()
+    proof = world.sets.proof(key)
+    assert proof is not None and proof.complete == 4

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from engine.data_plane import UnifiedDataPlane
 from engine.inventory.fleet import OBSERVING
 from engine.views import SyncRequest
@@ -56,8 +54,6 @@ async def test_what_is_at_risk_is_what_the_status_says_and_its_entries_come_smal
         assert (await engine.at_risk_entries(NODE, 1, 1)).rows == page.rows[1:2]
 
 
-# Beside other work it is at times not counted and saved within the patience, and why is not known.
-@pytest.mark.storm
 async def test_games_written_since_the_last_save_are_not_said_to_be_none_or_all(group: Cluster) -> None:
     database = group.fleet[NODE].games / "selfplay_hex8_2p.db"
     add_games(database, ids(0, 40))
