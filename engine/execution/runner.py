@@ -66,10 +66,7 @@ class Runner:
         executor: Executor,
         closed_nodes: ClosedNodes,
         lease_seconds: float = LEASE_SECONDS,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """``on_change`` hears, on the event loop, that a transfer began or ended."""
-        self._on_change = on_change
         self._tools = tools
         self._executor = executor
         self._batches = BatchExecutor(tools, executor)
@@ -262,7 +259,6 @@ class Runner:
         running = _Running(group, asyncio.get_running_loop().create_task(work, name=name))
         self._running.update((transfer.id, running) for transfer in group)
         running.task.add_done_callback(lambda done: self._reap(group, done))
-        self._on_change()
 
     def _reap(self, group: Sequence[Transfer], task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
@@ -271,7 +267,6 @@ class Runner:
             if error is not None:
                 self._crashed[transfer.id] = error
         self._wake.set()
-        self._on_change()
 
     async def _bury_crashed(self) -> None:
         """A transfer that ended by a fault of ours is blocked with it: never lost, never tried in a circle."""

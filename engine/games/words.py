@@ -6,11 +6,6 @@ from engine.views_archive import GamesView
 from engine.words import counted
 
 
-def is_superseded(view: GamesView) -> bool:
-    """Return whether every complete game of a database is also in others; never of one without complete games."""
-    return view.complete > 0 and view.only_here == 0
-
-
 def games_sentence(name: str, view: GamesView | None) -> str:
     """Return what is known of a database's games: whether they are elsewhere, and what does not count."""
     if view is None:
@@ -34,13 +29,6 @@ def nowhere_else(games: int | None) -> str:
     if games == 0:
         return "no games are only there"
     return f"{games:,} {'game is' if games == 1 else 'games are'} nowhere else"
-
-
-def orphans_sentence(games: int | None) -> str:
-    """Return how many games are in no canonical database."""
-    if games is None:
-        return "games are not counted yet"
-    return f"{counted(games, 'game')} {'is' if games == 1 else 'are'} in no canonical database"
 
 
 def _others(view: GamesView) -> str:

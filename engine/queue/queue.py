@@ -32,6 +32,8 @@ from engine.turns import in_turns
 
 __all__ = ["Edge", "NewTransfer", "Recovered", "RefusedTransfer", "Tally", "TransferFields", "TransferQueue"]
 
+BY_OPERATOR = "cancelled by the operator"
+"""Why a transfer ended that a person cancelled; what a rescue says of it hangs on this reason."""
 HISTORY_KEPT_SECONDS = 14 * 86_400.0
 HISTORY_KEPT_ROWS = 50_000
 PRUNED_AT_ONCE = 1_000
@@ -240,7 +242,7 @@ class TransferQueue(Reports):
 
         return await self._store.write(release)
 
-    async def cancel(self, ids: Sequence[int], reason: str = "cancelled by the operator") -> int:
+    async def cancel(self, ids: Sequence[int], reason: str = BY_OPERATOR) -> int:
         """Cancel live transfers; return how many. Whoever runs one must stop it first."""
 
         async def cancel(connection: AsyncConnection) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from engine.model import LIVE_STATES, TransferState
+from engine.queue.queue import BY_OPERATOR
 from engine.queue.refused import IS_REFUSED
 from engine.rescue.records import Fate
 from engine.store.schema import entries, rescue_files, transfers
@@ -45,7 +46,7 @@ class RescueTransfers:
     async def cancelled(self, rescue_id: int, nodes: Collection[str], since: float) -> list[OpenTransfer]:
         """Return those that a person cancelled since then, the newest of each file."""
         ended = (transfers.c.state == TransferState.CANCELLED.value, transfers.c.finished_at >= since)
-        by_person = transfers.c.reason == "cancelled by the operator"
+        by_person = transfers.c.reason == BY_OPERATOR
         return await self._read(_of_open(rescue_id, nodes).where(*ended, by_person))
 
     async def copied_since(self, rescue_id: int, nodes: Collection[str], since: float) -> set[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.games.words import games_sentence, is_superseded, nowhere_else, orphans_sentence
+from engine.games.words import games_sentence, nowhere_else
 from engine.views_archive import GamesView
 
 
@@ -29,13 +29,6 @@ def test_a_database_is_told_of_in_a_sentence(view: GamesView | None, sentence: s
     assert games_sentence("raw", view) == sentence
 
 
-def test_a_database_without_complete_games_is_never_superseded() -> None:
-    assert not is_superseded(GamesView(0, 0, 0, 9, 1.0))
-    assert not is_superseded(GamesView(9, 8, 1, 0, 1.0))
-    assert is_superseded(GamesView(9, 9, 0, 3, 1.0))
-
-
 def test_what_is_not_counted_is_said_not_to_be() -> None:
     assert nowhere_else(None) == "how many games are nowhere else is not counted yet"
     assert nowhere_else(46_793) == "46,793 games are nowhere else"
-    assert orphans_sentence(1) == "1 game is in no canonical database"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-# A changed rate counts within this, also for what is being paid for.
-HEARD_SECONDS = 0.25
 # How far a stream that was held up may catch up.
 BURST_SECONDS = 0.25
 # How late a changed rate may be noticed.
