@@ -150,4 +150,6 @@ def _read_by(entry: DataEntry, replica: Replica, sight: Sight) -> str | None:
 
 
 def _written(replica: Replica) -> float:
-    return max(replica.stat.mtime_ns, replica.stat.wal_mtime_ns) / 1e9
+    """Return when a copy was last written; an empty -wal is made by whoever reads."""
+    waiting = replica.stat.wal_mtime_ns if replica.stat.wal_size_bytes else 0
+    return max(replica.stat.mtime_ns, waiting) / 1e9

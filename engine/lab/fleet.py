@@ -18,6 +18,7 @@ from engine.lab.hosts_file import HostsFile, disk_limits
 from engine.lab.keys import ensure_key, known_hosts_text, public_key
 from engine.lab.machine import MachineSpec
 from engine.lab.nodes import COORDINATOR, DEFAULT_NODES, LabNode, lab_nodes, machines
+from engine.lab.past import write_past
 from engine.lab.places import LabPlaces
 from engine.lab.processes import kill_session, session_members, start_machine
 from engine.lab.server import LOOPBACK, ServedNode
@@ -177,6 +178,8 @@ class Lab:
             for name in _DATA_FOLDERS:
                 (self.places.root(node.node_id) / name).mkdir(parents=True, exist_ok=True)
             ensure_key(self.places.host_key(node.node_id), node.node_id)
+        if self._options.writers and not self.places.record.exists():
+            write_past(self.places.root(COORDINATOR), self.places.drive, self._options.seed, time.time())
         self._write_configuration()
 
     def _describe(self, group: tuple[LabNode, ...]) -> Path:

@@ -91,6 +91,37 @@ async def test_a_snapshot_of_a_rollback_database_and_of_one_with_a_hot_journal_i
         copy.close()
 
 
+@pytest.mark.parametrize("waiting", [b"", None])
+async def test_reading_a_quiet_database_in_wal_mode_leaves_nothing_beside_it(
+    agent: AgentSession, tmp_path: Path, waiting: bytes | None
+) -> None:
+    path = make_games(tmp_path / "games.db")
+    if waiting is not None:
+        Path(f"{path}-wal").write_bytes(waiting)
+    before = path.stat()
+    await agent.snapshot(str(path), str(tmp_path / SNAPSHOT))
+    await agent.game_ids(str(path), _nothing, 1e9)
+    assert sorted(found.name for found in tmp_path.iterdir()) == [SNAPSHOT, "games.db"]
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+async def test_reading_a_database_whose_writer_died_does_its_owners_work_not(
+    agent: AgentSession, tmp_path: Path
+) -> None:
+    """What waits in its -wal is read, and stays there."""
+    path = make_games(tmp_path / "games.db", rows=10)
+    with live_writer(path) as writer:
+        committed = await asyncio.to_thread(writer.committed)
+    before = path.read_bytes()
+    await agent.snapshot(str(path), str(tmp_path / SNAPSHOT))
+    assert read_copy(tmp_path / SNAPSHOT)[1] >= committed
+    assert path.read_bytes() == before and Path(f"{path}-wal").stat().st_size
+
+
+async def _nothing(block: bytes) -> None:
+    assert block
+
+
 async def test_a_database_without_games_has_no_games_count(agent: AgentSession, tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "a.db")
     connection.execute("CREATE TABLE other (x)")

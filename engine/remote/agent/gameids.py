@@ -18,7 +18,7 @@ from engine.remote.agent.gameids_schema import NotGames, readings
 from engine.remote.agent.hashing import be_polite
 from engine.remote.agent.pages_talk import Talk
 from engine.remote.agent.paths import checked, existing
-from engine.remote.agent.stats import same_content, stat_file, usage, wal_of
+from engine.remote.agent.stats import reading_mode, same_content, stat_file, usage, wal_of
 
 HASH_BYTES = 8
 BLOCK_IDS = 8_192
@@ -177,7 +177,7 @@ class Watch:
 
 def _connect(sqlite3: Any, path: str, live: bool, watch: Optional[Watch]) -> Any:
     """Open it read-only: a live one in a read transaction, which holds one version still; a quiet one as it lies."""
-    mode = "mode=ro" if live else "immutable=1"
+    mode = "mode=%s" % reading_mode(path) if live else "immutable=1"
     uri = "file:%s?%s" % (quote(path), mode)
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     connection.text_factory = bytes

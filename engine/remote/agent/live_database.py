@@ -17,7 +17,7 @@ from engine.remote.agent import live_frames
 from engine.remote.agent.background import Task
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.live_frames import Moved, WalIndex
-from engine.remote.agent.stats import usage
+from engine.remote.agent.stats import reading_mode, usage
 
 BUSY_SECONDS = 60.0
 LOOKS = 20
@@ -120,7 +120,7 @@ class LiveDatabase:
     def _connect(self) -> None:
         """Open the read transaction; never repair anything: that needs room, and is the owner's to do."""
         sqlite3 = self._sqlite3
-        uri = "file:%s?mode=ro" % quote(self.path)
+        uri = "file:%s?mode=%s" % (quote(self.path), reading_mode(self.path))
         try:
             self._connection = sqlite3.connect(
                 uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False

@@ -10,13 +10,12 @@ from urllib.parse import quote
 from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.paths import COMPANIONS, confined, existing, is_temporary
-from engine.remote.agent.stats import stat_file, usage
+from engine.remote.agent.stats import VERSION_BYTES_AT, reading_mode, stat_file, usage
 
 BUSY_SECONDS = 60.0
 # What SQLite may add while we copy: frames that are committed between the look at the sizes and the read lock.
 ROOM_SLACK_BYTES = 8 << 20
-# sqlite.org/fileformat2: 1,1 = rollback journal, 2,2 = WAL. A copy with 2,2 would make readers create -wal and -shm.
-VERSION_BYTES_AT = 18
+# A copy that says WAL there would make readers create -wal and -shm.
 ROLLBACK_MODE = b"\x01\x01"
 
 
@@ -95,7 +94,7 @@ def _back_up(sqlite3: Any, path: str, target: str) -> None:
 def _copy_from(sqlite3: Any, path: str, copy: Any) -> None:
     """Copy read-only; only where that cannot work (a hot journal, a -shm that must be made) open for writing."""
     failure: Optional[Exception] = None
-    for mode in ("ro", "rw"):
+    for mode in sorted(("ro", "rw"), key=reading_mode(path).__ne__):
         source = sqlite3.connect(
             "file:%s?mode=%s" % (quote(path), mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS
         )

@@ -7,6 +7,10 @@ import os
 import stat
 from typing import Any
 
+# sqlite.org/fileformat2: 1,1 = rollback journal, 2,2 = WAL.
+VERSION_BYTES_AT = 18
+WAL_MODE = b"\x02\x02"
+
 
 def pack_stat(main: os.stat_result, wal: os.stat_result | None) -> list[int]:
     """Return [size, mtime_ns, inode, wal size, wal mtime_ns], the engine's FileStat in order."""
@@ -25,6 +29,24 @@ def wal_of(path: str) -> os.stat_result | None:
         if error.errno == errno.ENAMETOOLONG:
             return None
         raise
+
+
+def reading_mode(path: str) -> str:
+    """Return how SQLite is to open a database that is only read, so that nothing stays beside it: "ro", or "rw".
+
+    Only a connection that may write takes away the -wal and -shm that it had to make (sqlite.org/wal.html). Where
+    frames wait in a -wal it is "ro": the last one to close would write them into the file. Call it before SQLite has
+    the file open: closing a descriptor drops its locks.
+    """
+    wal = wal_of(path)
+    if wal is not None and wal.st_size:
+        return "ro"
+    try:
+        with open(path, "rb") as file:
+            file.seek(VERSION_BYTES_AT)
+            return "rw" if file.read(len(WAL_MODE)) == WAL_MODE else "ro"
+    except OSError:
+        return "ro"  # SQLite says why it cannot be read.
 
 
 def stat_file(path: str) -> list[int] | None:
