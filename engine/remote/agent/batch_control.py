@@ -6,6 +6,7 @@ import hashlib
 import os
 from typing import Any, Callable, Dict, List, Set, Tuple
 
+from engine.remote.agent.batch_placing import place_new
 from engine.remote.agent.durable import sync_folder
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.hashcache import HashCache
@@ -67,9 +68,10 @@ def publish_many(publisher: Publisher, requests: List[Dict[str, Any]]) -> List[D
     safe: Set[Tuple[str, str]] = set()
     answers: List[Dict[str, Any]] = []
     folders: Dict[str, List[int]] = {}
+    placed = place_new(requests)
     for number, request in enumerate(requests):
         try:
-            answer = publisher.place(request, safe)
+            answer = placed.get(number) or publisher.place(request, safe)
             if answer["outcome"] != "conflict":
                 folders.setdefault(os.path.dirname(request["final_path"]), []).append(number)
         except (Failure, OSError) as error:
