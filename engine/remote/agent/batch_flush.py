@@ -26,13 +26,20 @@ ERRORS_TOLD_SINCE = (5, 8)
 _DIRTY = re.compile(r"^(?:Dirty|Writeback):\s+(\d+) kB", re.MULTILINE)
 
 
-def flush(paths: "list[str]", total_bytes: int) -> Dict[str, OSError]:
-    """Flush files that were just written; return the errors of those that could not be."""
+def _device_of(path: str) -> int:
+    return os.lstat(path).st_dev
+
+
+def flush(paths: "list[str]", total_bytes: int, device_of: Callable[[str], int] = _device_of) -> Dict[str, OSError]:
+    """Flush files that were just written; return the errors of those that could not be.
+
+    ``device_of`` saves a look at each, where its device is known.
+    """
     by_device: Dict[int, List[str]] = {}
     errors: Dict[str, OSError] = {}
     for path in paths:
         try:
-            by_device.setdefault(os.lstat(path).st_dev, []).append(path)
+            by_device.setdefault(device_of(path), []).append(path)
         except OSError as error:
             errors[path] = error
     for found in by_device.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from collections import OrderedDict
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -12,6 +13,7 @@ from engine.remote.agent.batch_flush import flush
 from engine.remote.agent.batch_format import Piece
 from engine.remote.agent.durable import begin_sync
 from engine.remote.agent.failures import Failure, from_exception, from_os_error
+from engine.remote.agent.holes import remove_holes
 from engine.remote.agent.paths import confined, is_temporary, make_parents
 from engine.remote.agent.stats import pack_stat, usage
 from engine.remote.agent.storing import store
@@ -21,7 +23,7 @@ READ_BACK_BYTES = 1 << 20
 BEGIN_SYNC_BYTES = 1 << 20
 """From this size on the disk works on a file while the next ones come; below, asking costs more than it saves."""
 PUBLISHED_MODE = 0o644
-"""The mode that publishing asks for; set here already, so that the one flush covers it."""
+"""The mode that publishing asks for; given here already, so that the one flush covers it."""
 
 
 class Expected(NamedTuple):
@@ -70,6 +72,7 @@ class BatchWriter:
         self._folders = Folders()
         self._arriving: Dict[int, _Arriving] = {}
         self._room: Dict[str, int] = {}
+        self._devices: Dict[str, int] = {}
         self.whole: Dict[int, List[Any]] = {}
         """By index: [SHA-256 of what was read back, size, stat, lines]."""
         self.failed: Dict[int, Dict[str, Any]] = {}
@@ -94,7 +97,7 @@ class BatchWriter:
         for index in list(self._arriving):
             self._fail(index, cut_off)
         paths = {self._files[index].path: index for index in self.whole}
-        for path, error in flush(list(paths), self.written).items():
+        for path, error in flush(list(paths), self.written, self._devices.__getitem__).items():
             self._fail(paths[path], error)
 
     def _take(self, piece: Piece, content: memoryview) -> None:
@@ -104,14 +107,16 @@ class BatchWriter:
             return
         arriving = self._arriving.get(piece.number)
         if arriving is None:
-            arriving = self._arriving[piece.number] = _Arriving(self._create(self._files[piece.number]))
+            fd = self._create(self._files[piece.number], comes_in_parts=piece.sha256 is None)
+            arriving = self._arriving[piece.number] = _Arriving(fd)
         if arriving.written + len(content) > self._files[piece.number].size:
             raise Failure("source-changed", "more bytes arrived than the file has", "the next scan sees it")
         self._write(arriving, content)
         if piece.sha256 is not None:
             self._end(piece, arriving)
 
-    def _create(self, file: Expected) -> int:
+    def _create(self, file: Expected, comes_in_parts: bool) -> int:
+        """Return the descriptor of a new file; locked where it stays open while others of the batch come."""
         name = os.path.basename(file.path)
         if not is_temporary(name):
             raise Failure("bug", "%s is no temporary name of ours" % file.path, "report this with the log")
@@ -119,13 +124,15 @@ class BatchWriter:
         self._reserve(file)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            fd = os.open(name, flags, 0o600, dir_fd=folder)
+            fd = os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
         except FileExistsError:
             # Whoever may still write to the one that is there goes on with a file that has no name.
             os.unlink(name, dir_fd=folder)
-            fd = os.open(name, flags, 0o600, dir_fd=folder)
+            remove_holes(file.path)
+            fd = os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if comes_in_parts:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(fd)
             os.unlink(name, dir_fd=folder)
@@ -134,14 +141,14 @@ class BatchWriter:
 
     def _reserve(self, file: Expected) -> None:
         """Raise no-space for a file that will not fit; smaller ones after it may."""
-        folder = os.path.expanduser(file.root) if file.root else os.path.dirname(file.path)
-        room = self._room.get(folder)
+        place = file.root or os.path.dirname(file.path)
+        room = self._room.get(place)
         if room is None:
-            room = usage(folder)["free"]
+            room = usage(os.path.expanduser(place))["free"]
         if file.size > room:
-            cause = "%d bytes are needed in %s, %d are free" % (file.size, folder, room)
+            cause = "%d bytes are needed in %s, %d are free" % (file.size, os.path.expanduser(place), room)
             raise Failure("no-space", cause, "free some space on this file system")
-        self._room[folder] = room - file.size
+        self._room[place] = room - file.size
 
     def _write(self, arriving: _Arriving, content: memoryview) -> None:
         """Write the next bytes and read them back from the file for the hash."""
@@ -161,13 +168,15 @@ class BatchWriter:
         if (sha256, arriving.written) != (piece.sha256, piece.size):
             cause = "what was written at %s is not what was sent" % file.path
             raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
-        os.fchmod(arriving.fd, PUBLISHED_MODE)
         os.utime(arriving.fd, ns=(file.mtime_ns, file.mtime_ns))
         if arriving.written >= BEGIN_SYNC_BYTES:
             begin_sync(arriving.fd)
-        stat = pack_stat(os.fstat(arriving.fd), None)
+        found = os.fstat(arriving.fd)
+        if stat.S_IMODE(found.st_mode) != PUBLISHED_MODE:  # A umask, or what the folder hands down.
+            os.fchmod(arriving.fd, PUBLISHED_MODE)
         os.close(self._arriving.pop(piece.number).fd)
-        self.whole[piece.number] = [sha256, arriving.written, stat, piece.lines]
+        self._devices[file.path] = found.st_dev
+        self.whole[piece.number] = [sha256, arriving.written, pack_stat(found, None), piece.lines]
 
     def _fail(self, index: int, error: Exception) -> None:
         self._drop(index)
