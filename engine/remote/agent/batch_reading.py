@@ -1,4 +1,4 @@
-"""Reads the files of a batch ahead of the wire, by a few threads: most of a small file's time is opening it."""
+"""Reads the files of a batch ahead of the wire; by more threads, up to a few, where opening them takes long."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from engine.remote.agent.paths import existing
 from engine.remote.agent.stats import pack_stat, same_content, wal_of
 
 READERS = 4
+PATIENCE_SECONDS = 0.005
+"""When the wire waited for so long another thread reads too. From memory one reads faster than a link takes, and
+several only take turns; on a disk that has to look for each file they share its queue."""
 READ_AHEAD_CHUNKS = 4
 """With the readers' own chunks some 4 MiB at most are in memory."""
 
@@ -45,17 +48,24 @@ class Reader:
 
     def chunks(self) -> Iterator[bytearray]:
         """Yield every chunk; raises what a thread raised, which is a fault of ours."""
-        readers = min(READERS, len(self._files))
-        for _ in range(readers):
-            threading.Thread(target=self._work, daemon=True).start()
-        while readers:
-            chunk = self._chunks.get()
+        started, ended = 1, 0
+        self._start_reader()
+        while ended < started:
+            try:
+                chunk = self._chunks.get(timeout=PATIENCE_SECONDS if started < READERS else None)
+            except queue.Empty:
+                started += 1
+                self._start_reader()
+                continue
             if chunk is None:
-                readers -= 1
+                ended += 1
             elif isinstance(chunk, BaseException):
                 raise chunk
             else:
                 yield chunk
+
+    def _start_reader(self) -> None:
+        threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
         try:
