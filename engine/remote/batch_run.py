@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import time
 from typing import Any
 
@@ -192,6 +193,16 @@ def _mtime_ns(stat: FileStat) -> int:
 
 
 def _write_head(fd: int, head: bytes) -> None:
-    """Fill the pipe's beginning; a receiver that is gone already says why by itself."""
+    """Fill the pipe's beginning; a receiver that is gone already says why by itself.
+
+    The sender's ssh, which has the same pipe as its output, may have set it to never block.
+    """
+    view = memoryview(head)
+    room = select.poll()
+    room.register(fd, select.POLLOUT)
     with contextlib.suppress(BrokenPipeError):
-        frames.write_all(fd, head)
+        while view:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                room.poll()

@@ -15,8 +15,10 @@ import pytest
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind, FileStat
+from engine.remote.agent import frames
 from engine.remote.agent.batch_flush import flush, flush_each, may_flush_all
 from engine.remote.batch import Result, SourceDamaged, run_batch
+from engine.remote.batch_run import _write_head
 from engine.remote.batch_types import BatchFile, BatchJob
 from engine.remote.links import Links
 from engine.remote.pool import SessionPool
@@ -209,6 +211,21 @@ async def test_a_rate_that_changes_is_heard_while_a_batch_runs(fleet: Fleet, tmp
     async with asyncio.timeout(40):  # At the first rate it would take 80 s.
         results = await carrying
     assert all(isinstance(one, StreamOutcome) for one in results)
+
+
+async def test_a_job_larger_than_the_pipe_is_written_though_the_senders_ssh_set_it_to_never_block() -> None:
+    """Both are one pipe: the sender's ssh has the other descriptor of its end as its output."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    head = os.urandom(3_000_000)
+    writing = asyncio.create_task(asyncio.to_thread(_write_head, write_end, head))
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    assert await asyncio.to_thread(frames.read_exactly, read_end, len(head)) == head
+    await writing
+    os.close(read_end)
+    await asyncio.to_thread(_write_head, write_end, head)  # The receiver is gone, and says why by itself.
+    os.close(write_end)
 
 
 async def test_a_node_out_of_reach_is_said_to_be(fleet: Fleet, tmp_path: Path) -> None:
