@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from engine.errors import NodeUnreachable, SyncdeckError
@@ -37,6 +38,8 @@ from engine.remote.types import (
 CLOSE_SECONDS = 5.0
 MANY_AT_ONCE = 200
 """Files per request: encoding or decoding more would hold the event loop for milliseconds."""
+REQUESTS_AHEAD = 2
+"""Of many files' requests so many wait at the node while one is worked on: it never waits for us in between."""
 
 T = TypeVar("T")
 
@@ -150,9 +153,7 @@ class AgentSession(ArchiveCalls):
         """Make a consistent rollback-mode copy of a live database on its node."""
         return wire.snapshot_from(await self._call("snapshot", {"path": path, "target": snapshot_path, "root": ""}))
 
-    async def game_ids(
-        self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float
-    ) -> GameCounts:
+    async def game_ids(self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float) -> GameCounts:
         """Hand the hashes of a database's complete games to ``take``; ended on the node when this is cancelled."""
         whole: dict[str, Any] = {}
         arguments = {"path": path, "ids_per_second": ids_per_second}
@@ -175,26 +176,19 @@ class AgentSession(ArchiveCalls):
 
     async def publish_many(self, requests: Sequence[PublishRequest]) -> list[PublishResult | SyncdeckError]:
         """Publish many files, each with all its checks; return what each came to, in order."""
-        results: list[PublishResult | SyncdeckError] = []
-        for part in _parts(requests):
-            answers = await self._call("publish_many", {"requests": [wire.publish_to(request) for request in part]})
-            results += [self._each(answer, "publish", wire.publish_from) for answer in answers]
-        return results
+        parts = ({"requests": [wire.publish_to(request) for request in part]} for part in _parts(requests))
+        answers = self._many("publish_many", parts)
+        return [self._each(answer, "publish", wire.publish_from) async for answer in answers]
 
     async def hash_many(self, files: Sequence[tuple[str, FileKind]]) -> list[ContentInfo | SyncdeckError]:
         """Hash many files that nobody writes; return what each came to, in order."""
-        results: list[ContentInfo | SyncdeckError] = []
-        for part in _parts(files):
-            answers = await self._call("hash_many", {"files": [[path, kind.value] for path, kind in part]})
-            results += [self._each(answer, "hash", wire.content_from) for answer in answers]
-        return results
+        parts = ({"files": [[path, kind.value] for path, kind in part]} for part in _parts(files))
+        return [self._each(answer, "hash", wire.content_from) async for answer in self._many("hash_many", parts)]
 
     async def stat_many(self, paths: Sequence[str]) -> list[FileStat | None]:
         """Return the stat of each path, None for what is not there."""
-        results: list[FileStat | None] = []
-        for part in _parts(paths):
-            results += [wire.stat_or_none(found) for found in await self._call("stat_many", {"paths": list(part)})]
-        return results
+        parts = ({"paths": list(part)} for part in _parts(paths))
+        return [wire.stat_or_none(found) async for found in self._many("stat_many", parts)]
 
     def _each(self, answer: dict[str, Any], operation: str, read: Callable[[dict[str, Any]], T]) -> T | SyncdeckError:
         if "error" in answer:
@@ -240,6 +234,25 @@ class AgentSession(ArchiveCalls):
             return self._result(answer, operation)
         finally:
             self._forget(number, finished)
+
+    async def _many(self, operation: str, parts: Iterable[dict[str, Any]]) -> AsyncGenerator[Any, None]:
+        """Yield every answer to requests of which each is answered with a list; raises SyncdeckError."""
+        sent: deque[tuple[int, asyncio.Queue[dict[str, Any]]]] = deque()
+        left = iter(parts)
+        try:
+            while True:
+                while len(sent) <= REQUESTS_AHEAD and (arguments := next(left, None)) is not None:
+                    sent.append(self._send(operation, arguments))
+                    await asyncio.sleep(0)  # Each takes a millisecond or two to encode.
+                if not sent:
+                    return
+                result = self._result(await sent[0][1].get(), operation)
+                self._forget(sent.popleft()[0], finished=True)
+                for answer in result:
+                    yield answer
+        finally:
+            for number, _ in sent:
+                self._forget(number, finished=False)
 
     async def _stream(self, operation: str, arguments: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield answers that hold an item each, the last one the result; raises SyncdeckError."""

@@ -22,6 +22,7 @@ from engine.remote.batch_run import _write_head
 from engine.remote.batch_types import BatchFile, BatchJob
 from engine.remote.links import Links
 from engine.remote.pool import SessionPool
+from engine.remote.session import MANY_AT_ONCE
 from engine.remote.types import Endpoint, PublishRequest, PublishResult, StreamOutcome
 from engine.transport.rates import RateCap
 from tests.fleet import Fleet, FleetNode, openssh_fleet
@@ -278,6 +279,45 @@ async def test_many_are_hashed_and_looked_at_in_one_request(pool: SessionPool, t
         assert one == single
     assert isinstance(hashed[5], SyncdeckError) and hashed[5].error_class is ErrorClass.NOT_FOUND
     assert await agent.stat_many(paths) == [await agent.stat(path) for path in paths]
+
+
+async def test_more_than_one_request_takes_keeps_its_order_and_every_failure_its_place(
+    pool: SessionPool, tmp_path: Path
+) -> None:
+    agent = await pool.get("node-1")
+    count, missing = 3 * MANY_AT_ONCE + 7, {0, MANY_AT_ONCE, 2 * MANY_AT_ONCE + 5, 3 * MANY_AT_ONCE + 6}
+    requests = []
+    for number in range(count):
+        temp = Path(NAMES.part(str(tmp_path / f"{number}.pth"), number, f"{number:012d}"))
+        temp.write_bytes(b"%d" % number)
+        found = stat_of(temp)
+        sha256 = hashlib.sha256(b"%d" % number).hexdigest()
+        final = str(tmp_path / f"{number}.pth")
+        size = found.size_bytes
+        requests.append(PublishRequest(str(temp), final, sha256, size, found.mtime_ns, found, None, root=str(tmp_path)))
+        if number in missing:
+            temp.unlink()
+    results = await agent.publish_many(requests)
+    wrong = {number for number, one in enumerate(results) if isinstance(one, SyncdeckError)}
+    assert wrong == missing and len(results) == count
+    stats = await agent.stat_many([request.final_path for request in requests])
+    for number in set(range(count)) - missing:
+        result = results[number]
+        assert isinstance(result, PublishResult) and result.outcome == "published"
+        assert result.stat == stats[number] == stat_of(tmp_path / f"{number}.pth")
+        assert (tmp_path / f"{number}.pth").read_bytes() == b"%d" % number
+    assert [number for number, stat in enumerate(stats) if stat is None] == sorted(missing)
+
+
+async def test_requests_for_many_that_are_given_up_leave_the_session_of_use(pool: SessionPool, tmp_path: Path) -> None:
+    agent = await pool.get("node-1")
+    (tmp_path / "a").write_bytes(b"a")
+    asked = asyncio.create_task(agent.hash_many([(str(tmp_path / "a"), FileKind.PLAIN)] * (20 * MANY_AT_ONCE)))
+    await asyncio.sleep(0.01)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert await agent.stat_many([str(tmp_path / "a")] * 3) == [stat_of(tmp_path / "a")] * 3
 
 
 def test_one_flush_for_all_is_made_only_where_it_tells_errors_and_waits_for_little_else() -> None:

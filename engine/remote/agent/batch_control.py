@@ -68,15 +68,16 @@ def publish_many(publisher: Publisher, requests: List[Dict[str, Any]]) -> List[D
     safe: Set[Tuple[str, str]] = set()
     answers: List[Dict[str, Any]] = []
     folders: Dict[str, List[int]] = {}
-    placed = place_new(requests)
-    for number, request in enumerate(requests):
-        try:
-            answer = placed.get(number) or publisher.place(request, safe)
-            if answer["outcome"] != "conflict":
-                folders.setdefault(os.path.dirname(request["final_path"]), []).append(number)
-        except (Failure, OSError) as error:
-            answer = _error(error, request)
-        answers.append(answer)
+    with publisher.turn:
+        placed = place_new(requests)
+        for number, request in enumerate(requests):
+            try:
+                answer = placed.get(number) or publisher.place(request, safe)
+                if answer["outcome"] != "conflict":
+                    folders.setdefault(os.path.dirname(request["final_path"]), []).append(number)
+            except (Failure, OSError) as error:
+                answer = _error(error, request)
+            answers.append(answer)
     for folder, numbers in folders.items():
         try:
             sync_folder(folder)

@@ -30,6 +30,8 @@ class Publisher:
     def __init__(self, cache: HashCache) -> None:
         self._cache = cache
         self._locks = [threading.Lock() for _ in range(LOCKS)]
+        self.turn = threading.Lock()
+        """Held while many files are renamed: the next such request is at it while this one flushes the folders."""
 
     def publish(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return {outcome, stat, sha256, size, kept}: published, already, or conflict with what is there."""
