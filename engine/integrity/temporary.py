@@ -59,11 +59,13 @@ class TemporaryNames:
         return is_stale(name, self.engine_id, self.run_id)
 
     def _path(self, path: str, transfer_id: int, content_id: str, suffix: str) -> str:
-        folder, base = posixpath.split(path)
+        start = path.rfind("/") + 1
+        folder, base = path[:start], path[start:]
         tail = f".syncdeck-{self.engine_id}-{self.run_id}-{transfer_id}-{_short(content_id)}.{suffix}"
         room = MAX_NAME_BYTES - 1 - len(tail)
-        kept = base.encode("utf-8", "surrogateescape")[:room].decode("utf-8", "ignore")
-        return posixpath.join(folder, f".{kept}{tail}")
+        if len(base) > room or not base.isascii():
+            base = base.encode("utf-8", "surrogateescape")[:room].decode("utf-8", "ignore")
+        return f"{folder}.{base}{tail}"
 
 
 def parse_temporary(path: str) -> TemporaryName | None:
