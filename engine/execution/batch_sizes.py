@@ -7,7 +7,7 @@ from collections.abc import Mapping
 LARGEST_FILE_BYTES = 8 << 20
 """Larger files gain nothing: starting two agents takes a third of a second, and they are resumed where they broke."""
 FIRST_FILES, FIRST_BYTES = 500, 64 << 20
-MOST_FILES, MOST_BYTES = 2_000, 256 << 20
+MOST_FILES, MOST_BYTES = 4_000, 256 << 20
 LEAST_FILES, LEAST_BYTES = 25, 2 << 20
 SHORT_SECONDS, LONG_SECONDS = 2.0, 5.0
 """A full batch that takes less makes the next one larger, one that takes more smaller: nothing urgent waits longer."""

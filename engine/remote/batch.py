@@ -17,6 +17,7 @@ from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
 from engine.remote.stream_verdict import EndUnreached, Way
 from engine.remote.types import Endpoint, SshOptions, StreamOutcome
+from engine.turns import in_turns
 
 
 class SourceDamaged(TransferError):
@@ -59,7 +60,8 @@ async def run_batch(
         for way in ways:
             if way.address is not None:
                 links.answered(way.endpoint.node_id, way.address)
-        return [_result(job.files[number], value, source, target) for number, value in enumerate(ended)]
+        each = in_turns(zip(job.files, ended, strict=True))
+        return [_result(file, value, source, target) async for file, value in each]
     raise most_telling(failures)
 
 

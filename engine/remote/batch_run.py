@@ -21,6 +21,7 @@ from engine.remote.child import spawn
 from engine.remote.stream_end import Line, StreamEnd
 from engine.remote.stream_verdict import OPERATION, EndUnreached, Way, raise_verdict
 from engine.remote.types import SshOptions, StreamOutcome
+from engine.turns import in_turns
 
 LAST_WORDS_SECONDS = 5.0
 """What the sender is given to say why, after the receiver ended; that one is not hurried: it flushes what is whole."""
@@ -59,7 +60,7 @@ class BatchRun:
         finally:
             unsubscribe()
             await asyncio.shield(asyncio.gather(*(end.kill() for end in self._ends())))
-        return self._gather(time.monotonic() - started)
+        return await self._gather(time.monotonic() - started)
 
     def _ends(self) -> list[StreamEnd]:
         return [end for end in (self._sender, self._receiver) if end is not None]
@@ -153,12 +154,12 @@ class BatchRun:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _gather(self, seconds: float) -> list[Ended]:
+    async def _gather(self, seconds: float) -> list[Ended]:
         broken = self._broken()
         if isinstance(broken, EndUnreached | NodeUnreachable) and not self._whole and not self._failed:
             raise broken
         share = self._counters.get("wire", 0) / max(1, sum(found[1] for found in self._whole.values()))
-        return [self._of(number, broken, share, seconds) for number in range(len(self._job.files))]
+        return [self._of(number, broken, share, seconds) async for number in in_turns(range(len(self._job.files)))]
 
     def _of(self, number: int, broken: Exception | None, share: float, seconds: float) -> Ended:
         if number in self._whole:

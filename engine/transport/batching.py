@@ -14,6 +14,7 @@ from engine.remote.links import Links
 from engine.remote.types import SshOptions, StreamOutcome
 from engine.transport.errors import bad_source
 from engine.transport.types import BatchProgress, BatchTransport, TransferJob, TransportAdapter
+from engine.turns import in_turns
 
 
 def batch_chain(preference: Sequence[Transport], chain: Sequence[TransportAdapter]) -> tuple[BatchTransport, ...]:
@@ -36,7 +37,7 @@ async def copy_by_agents(
 ) -> Sequence[StreamOutcome | SyncdeckError]:
     """Move the jobs, which share both ends and one rate cap, as one stream between two agents."""
     first = jobs[0]
-    files = tuple(_file(job) for job in jobs)
+    files = tuple([_file(job) async for job in in_turns(jobs)])
     batch = BatchJob(files, first.rate, encoding, first.stall_timeout_seconds)
     results = await run_batch(first.source, first.target, batch, options, progress, links)
     return [bad_source(one.path, one.problem) if isinstance(one, SourceDamaged) else one for one in results]
