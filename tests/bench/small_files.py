@@ -80,24 +80,25 @@ async def move(
     """Move all files in batches, a few at once: look, copy, verify, publish."""
     here = await pool.get(HERE.node_id)
     there = await pool.get(node.name)
+    source_end, root = node.endpoint, str(final.parent)
+    # The engine has paths as text: what pathlib costs is not part of it.
+    targets = {str(path): str(final) + str(path)[len(str(source)) :] for path in files}
     most = max(1, min(MOST_FILES, MOST_BYTES // files[0].stat().st_size))
-    batches = [files[start : start + most] for start in range(0, len(files), most)]
+    paths = list(targets)
+    batches = [paths[start : start + most] for start in range(0, len(paths), most)]
     slots = asyncio.Semaphore(BATCHES_PER_NODE)
 
-    async def one(batch: Sequence[Path]) -> None:
+    async def one(batch: Sequence[str]) -> None:
         async with slots:
             jobs = []
-            for number, (path, stat) in enumerate(
-                zip(batch, await there.stat_many([str(path) for path in batch]), strict=True)
-            ):
+            for number, (path, stat) in enumerate(zip(batch, await there.stat_many(batch), strict=True)):
                 assert stat is not None
-                target = final / path.relative_to(source)
                 jobs.append(
                     TransferJob(
-                        source=node.endpoint,
+                        source=source_end,
                         target=HERE,
-                        source_path=str(path),
-                        temp_path=NAMES.part(str(target), number, f"{number:012d}"),
+                        source_path=path,
+                        temp_path=NAMES.part(targets[path], number, f"{number:012d}"),
                         size_bytes=stat.size_bytes,
                         content_id=f"{number:012d}",
                         kind=FileKind.PLAIN,
@@ -106,7 +107,7 @@ async def move(
                         rate=RateCap(),
                         stall_timeout_seconds=60.0,
                         check_source=False,
-                        target_root=str(final.parent),
+                        target_root=root,
                     )
                 )
             outcomes = await agent.copy_batch(jobs, lambda number, done, wire: None)
@@ -117,7 +118,7 @@ async def move(
                 requests.append(
                     PublishRequest(
                         job.temp_path,
-                        str(final / path.relative_to(source)),
+                        targets[path],
                         outcome.sha256,
                         outcome.size_bytes,
                         job.source_stat.mtime_ns,
