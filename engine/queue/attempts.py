@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -14,15 +15,18 @@ from engine.catalog.values import node_of
 from engine.errors import ErrorClass
 from engine.model import Attempt, Transport, TransportFailure
 from engine.store.dialect import greatest, upsert
+from engine.store.many import ManyRows
 from engine.store.schema import attempts, transfers, transport_failures
 
 _UNIQUE = ("transfer_id", "number")
-RECORDED_AT_ONCE = 50
-"""Rows bound per statement: binding more would hold the event loop for milliseconds."""
-_FORGET = delete(transport_failures).where(
-    transport_failures.c.transfer_id == bindparam("of_id"), transport_failures.c.number == bindparam("of_number")
+RECORDED_AT_ONCE = 100
+"""Attempts made into rows between two turns of the event loop."""
+_FORGET = ManyRows(
+    delete(transport_failures).where(
+        transport_failures.c.transfer_id == bindparam("of_id"), transport_failures.c.number == bindparam("of_number")
+    )
 )
-_COUNT = (
+_COUNT = ManyRows(
     update(transfers)
     .where(transfers.c.id == bindparam("of_id"))
     .values(attempts=greatest(transfers.c.attempts, bindparam("of_number")))
@@ -44,13 +48,16 @@ async def record_many(connection: AsyncConnection, tried: Sequence[Attempt]) -> 
         rows = [_row(attempt) for attempt in part]
         failed = [row for attempt in part for row in _failure_rows(attempt)]
         same = [{"of_id": attempt.transfer_id, "of_number": attempt.number} for attempt in part]
-        await connection.execute(
-            upsert(attempts, None, _UNIQUE, [name for name in rows[0] if name not in _UNIQUE]), rows
-        )
-        await connection.execute(_FORGET, same)
+        await _written(tuple(rows[0])).execute(connection, rows)
+        await _FORGET.execute(connection, same)
         if failed:
             await connection.execute(insert(transport_failures), failed)
-        await connection.execute(_COUNT, same)
+        await _COUNT.execute(connection, same)
+
+
+@cache
+def _written(names: tuple[str, ...]) -> ManyRows:
+    return ManyRows(upsert(attempts, None, _UNIQUE, [name for name in names if name not in _UNIQUE]), names)
 
 
 def of_transfer(connection: Connection, transfer_id: int) -> list[Attempt]:

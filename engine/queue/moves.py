@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -13,11 +14,19 @@ from engine.errors import ErrorClass
 from engine.model import TransferState
 from engine.queue.errors import IllegalEdge, LeaseLost, UnknownTransfer
 from engine.queue.states import FINAL_STATES, RUNNING_STATES, may
+from engine.store.many import ManyRows
 from engine.store.schema import edges, transfers
 from engine.turns import in_turns
 
 MOVED_AT_ONCE = 50
 """Rows bound per statement: binding more would hold the event loop for milliseconds."""
+LOOKED_UP_AT_ONCE = 250
+"""Ids per statement where only some columns are wanted, by a statement that is made once."""
+_NEEDED = ("id", "key", "target", "state", "run_id", "started_at")
+_STANDING = select(*(transfers.c[name] for name in _NEEDED)).where(
+    transfers.c.id.in_(bindparam("wanted", expanding=True))
+)
+_LINES = ManyRows(insert(edges), ("transfer_id", "at", "from_state", "to_state", "reason", "evidence", "run_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,15 @@ async def rows_of(connection: AsyncConnection, ids: Sequence[int]) -> list[Any]:
     return [found[number] for number in ids if number in found]
 
 
+async def standing_of(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, Any]:
+    """Return by id what taking an edge needs of a transfer's row; ids that are unknown are left out."""
+    found: dict[int, Any] = {}
+    for start in range(0, len(ids), LOOKED_UP_AT_ONCE):
+        part = {"wanted": ids[start : start + LOOKED_UP_AT_ONCE]}
+        found.update({row.id: row for row in await connection.execute(_STANDING, part)})
+    return found
+
+
 def check_lease(row: Any, run_id: str | None) -> None:
     """Raise LeaseLost when a run changes a transfer that is another run's."""
     if run_id is not None and row.run_id is not None and row.run_id != run_id:
@@ -80,19 +98,22 @@ async def move_many(connection: AsyncConnection, moves: Sequence[RowMove], at: f
     """Take one edge for each of many rows, a few statements for all. Raises IllegalEdge before any is taken."""
     async for one in in_turns(moves):
         _ensure_legal(one.row, one.state)
-    for start in range(0, len(moves), MOVED_AT_ONCE):
-        part = moves[start : start + MOVED_AT_ONCE]
-        lines = []
-        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for one in part:
-            state = {"state": one.state.value, "reason": one.reason, "updated_at": at}
-            changes = {**state, **_standing(one.row, one.state, at), **one.columns}
-            alike.setdefault(tuple(changes), []).append({"of_id": one.row.id, **_prefixed(changes)})
-            lines.append(_edge(one.row, one.state, one.reason, one.evidence, at, changes.get("run_id")))
-        for names, rows in alike.items():
-            values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
-            await connection.execute(update(transfers).where(transfers.c.id == bindparam("of_id")).values(values), rows)
-        await connection.execute(insert(edges), lines)
+    lines = []
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    async for one in in_turns(moves):
+        state = {"state": one.state.value, "reason": one.reason, "updated_at": at}
+        changes = {**state, **_standing(one.row, one.state, at), **one.columns}
+        alike.setdefault(tuple(changes), []).append({"of_id": one.row.id, **_prefixed(changes)})
+        lines.append(_edge(one.row, one.state, one.reason, one.evidence, at, changes.get("run_id")))
+    for names, rows in alike.items():
+        await _change(names).execute(connection, rows)
+    await _LINES.execute(connection, lines)
+
+
+@cache
+def _change(names: tuple[str, ...]) -> ManyRows:
+    values: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
+    return ManyRows(update(transfers).where(transfers.c.id == bindparam("of_id")).values(values))
 
 
 def _prefixed(changes: Mapping[str, Any]) -> dict[str, Any]:

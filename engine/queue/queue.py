@@ -12,7 +12,7 @@ from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
 from engine.queue import claims, entrance, holding, overdue, rows
 from engine.queue import refused as refusals
-from engine.queue.moves import RowMove, check_lease, move, move_all, move_many, row_of, rows_of
+from engine.queue.moves import RowMove, check_lease, move, move_all, move_many, row_of, standing_of
 from engine.queue.reports import Reports
 from engine.queue.states import FINAL_STATES, RELEASABLE_STATES, RUNNING_STATES, may
 from engine.queue.values import (
@@ -158,7 +158,7 @@ class TransferQueue(Reports):
         """
 
         async def take(connection: AsyncConnection) -> frozenset[int]:
-            found = {row.id: row for row in await rows_of(connection, [edge.transfer_id for edge in moves])}
+            found = await standing_of(connection, [edge.transfer_id for edge in moves])
             for row in found.values():
                 check_lease(row, by_run)
             legal = [
