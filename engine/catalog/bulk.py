@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog import rows
@@ -21,14 +22,29 @@ from engine.catalog.values import CatalogError, Found, Placed, node_of
 from engine.catalog.versions import version_row
 from engine.model import DataEntry, EntryKey, ReplicaState
 from engine.store.dialect import upsert
+from engine.store.many import ManyRows
 from engine.store.schema import entries, replicas, versions
 from engine.turns import in_turns
 
 T = TypeVar("T")
 
-LOOKED_UP_AT_ONCE = 100
-BOUND_AT_ONCE = 50
-"""Rows asked for, and rows bound per statement: binding more would hold the event loop for milliseconds."""
+LOOKED_UP_AT_ONCE = 200
+"""Rows asked for per statement: making values of more would hold the event loop for milliseconds."""
+_ENTRIES = select(entries.c.id, entries.c.key, entries.c.current_version_id, entries.c.provisional).where(
+    entries.c.key.in_(bindparam("wanted", expanding=True))
+)
+_COPIES = select(replicas.c.entry_id, replicas.c.location_id, replicas.c.state, replicas.c.sha256).where(
+    replicas.c.entry_id.in_(bindparam("wanted", expanding=True))
+)
+_VERSIONS = select(
+    versions.c.entry_id,
+    versions.c.sha256,
+    func.coalesce(versions.c.alias_of, versions.c.id).label("real"),
+    versions.c.alias_of,
+).where(versions.c.entry_id.in_(bindparam("wanted", expanding=True)))
+_VERSION_IDS = select(versions.c.entry_id, versions.c.sha256, versions.c.id).where(
+    versions.c.entry_id.in_(bindparam("wanted", expanding=True))
+)
 
 
 @dataclass
@@ -187,45 +203,51 @@ async def _write(connection: AsyncConnection, writes: _Writes, at: float, sequen
         also = {} if provisional is None else {"to_provisional": provisional}
         ids = [entry_id for entry_id, becomes in writes.touched.items() if becomes is provisional]
         await _change_entries(connection, [{"of_id": entry_id, **also, **stamp} for entry_id in ids])
-    for part in _parts(writes.copies, BOUND_AT_ONCE):
-        changing = [name for name in part[0] if name not in REPLICA_IS]
-        await connection.execute(upsert(replicas, None, REPLICA_IS, changing), part)
+    if writes.copies:
+        await _copies_written(tuple(writes.copies[0])).execute(connection, writes.copies)
+
+
+@cache
+def _copies_written(names: tuple[str, ...]) -> ManyRows:
+    return ManyRows(upsert(replicas, None, REPLICA_IS, [name for name in names if name not in REPLICA_IS]), names)
+
+
+@cache
+def _versions_written(names: tuple[str, ...]) -> ManyRows:
+    return ManyRows(insert(versions), names)
 
 
 async def _insert_versions(connection: AsyncConnection, new: Sequence[dict[str, Any]]) -> Mapping[tuple[int, str], int]:
     ids: dict[tuple[int, str], int] = {}
-    for part in _parts(new, BOUND_AT_ONCE):
-        await connection.execute(insert(versions), part)
-        owners = [row["entry_id"] for row in part]
-        columns = select(versions.c.entry_id, versions.c.sha256, versions.c.id)
-        for row in await connection.execute(columns.where(versions.c.entry_id.in_(owners))):
+    if new:
+        await _versions_written(tuple(new[0])).execute(connection, new)
+    for owners in _parts([row["entry_id"] for row in new], LOOKED_UP_AT_ONCE):
+        for row in await connection.execute(_VERSION_IDS, {"wanted": owners}):
             ids[(row.entry_id, row.sha256)] = row.id
     return ids
 
 
 async def _change_entries(connection: AsyncConnection, changes: Sequence[dict[str, Any]]) -> None:
-    for part in _parts(changes, BOUND_AT_ONCE):
-        await connection.execute(_entry_update(part[0]), part)
+    if changes:
+        await _entries_changed(tuple(changes[0])).execute(connection, changes)
 
 
-def _entry_update(row: Mapping[str, Any]) -> Update:
-    values: dict[str, Any] = {name[len("to_") :]: bindparam(name) for name in row if name.startswith("to_")}
-    return update(entries).where(entries.c.id == bindparam("of_id")).values(values)
+@cache
+def _entries_changed(names: tuple[str, ...]) -> ManyRows:
+    values: dict[str, Any] = {name[len("to_") :]: bindparam(name) for name in names if name.startswith("to_")}
+    return ManyRows(update(entries).where(entries.c.id == bindparam("of_id")).values(values))
 
 
 async def _look_up(connection: AsyncConnection, keys: Sequence[EntryKey]) -> _Known:
     known = _Known()
     names = list({str(key) for key in keys})
     for part in _parts(names, LOOKED_UP_AT_ONCE):
-        for row in await connection.execute(select(entries).where(entries.c.key.in_(part))):
+        for row in await connection.execute(_ENTRIES, {"wanted": part}):
             known.entry[row.key] = row
-    copied = (replicas.c.entry_id, replicas.c.location_id, replicas.c.state, replicas.c.sha256)
-    real = func.coalesce(versions.c.alias_of, versions.c.id).label("real")
-    versioned = (versions.c.entry_id, versions.c.sha256, real, versions.c.alias_of)
     for ids in _parts([row.id for row in known.entry.values()], LOOKED_UP_AT_ONCE):
-        for row in await connection.execute(select(*copied).where(replicas.c.entry_id.in_(ids))):
+        for row in await connection.execute(_COPIES, {"wanted": ids}):
             known.copies.setdefault(row.entry_id, []).append(row)
-        for row in await connection.execute(select(*versioned).where(versions.c.entry_id.in_(ids))):
+        for row in await connection.execute(_VERSIONS, {"wanted": ids}):
             known.version[(row.entry_id, row.sha256)] = (row.real, row.alias_of is not None)
             known.versioned.add(row.entry_id)
     return known
