@@ -331,6 +331,14 @@ def test_one_flush_for_all_is_made_only_where_it_tells_errors_and_waits_for_litt
     assert may_flush_all(10_000_000_000, "6.1.0", busy)
 
 
+def test_for_many_files_one_flush_may_wait_for_more_than_for_few() -> None:
+    some = "Dirty:   300000 kB\nWriteback:   1000 kB\n"
+    assert not may_flush_all(0, "6.1.0", some, count=100)
+    assert may_flush_all(0, "6.1.0", some, count=4_000)
+    assert not may_flush_all(0, "6.1.0", "Dirty:   9000000 kB\n", count=4_000)
+    assert not may_flush_all(0, "5.4.0", some, count=4_000)
+
+
 def test_a_flush_tells_which_files_it_could_not_flush(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_bytes(b"x")

@@ -22,6 +22,8 @@ from engine.remote.agent.platforms import needs_full_sync
 FLUSHERS = 4
 OTHERS_BYTES = 128 << 20
 """More than this of others' unwritten data would be waited for as well: half a second of a slow disk."""
+OTHERS_BYTES_PER_FILE = 128 << 10
+"""For many files it may be more: flushing one alone takes half a millisecond, in which such a disk writes so much."""
 ERRORS_TOLD_SINCE = (5, 8)
 _DIRTY = re.compile(r"^(?:Dirty|Writeback):\s+(\d+) kB", re.MULTILINE)
 
@@ -43,13 +45,14 @@ def flush(paths: "list[str]", total_bytes: int, device_of: Callable[[str], int] 
         except OSError as error:
             errors[path] = error
     for found in by_device.values():
-        if not (may_flush_all(total_bytes) and _syncfs(found[0])):
+        if not (may_flush_all(total_bytes, count=len(found)) and _syncfs(found[0])):
             errors.update(flush_each(found))
     return errors
 
 
-def may_flush_all(own_bytes: int, release: Optional[str] = None, meminfo: Optional[str] = None) -> bool:
-    """Return whether one syncfs tells all that fsync tells, without waiting for much that is not ours."""
+def may_flush_all(own_bytes: int, release: Optional[str] = None, meminfo: Optional[str] = None, count: int = 0) -> bool:
+    """Return whether one syncfs tells all that fsync tells, and waits for what is not ours no longer than ``count``
+    files of ours would take one by one."""
     if not sys.platform.startswith("linux"):
         return False
     numbers = re.match(r"(\d+)\.(\d+)", release or os.uname().release)
@@ -61,7 +64,8 @@ def may_flush_all(own_bytes: int, release: Optional[str] = None, meminfo: Option
                 meminfo = file.read()
         except OSError:
             return False
-    return sum(int(kib) for kib in _DIRTY.findall(meminfo)) * 1024 <= own_bytes + OTHERS_BYTES
+    others = max(OTHERS_BYTES, count * OTHERS_BYTES_PER_FILE)
+    return sum(int(kib) for kib in _DIRTY.findall(meminfo)) * 1024 <= own_bytes + others
 
 
 def _syncfs(path: str) -> bool:
