@@ -108,8 +108,10 @@ def _is_ready(found: os.stat_result, request: Dict[str, Any]) -> bool:
 
 def _without_overwriting() -> Optional[Rename]:
     """Return what renames within a folder and fails where the name is taken; None where the system has none."""
-    import ctypes
-
+    try:
+        import ctypes
+    except ImportError:
+        return None
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
     if renameat2 is None:
         return None
