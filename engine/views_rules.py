@@ -110,6 +110,9 @@ class SimulationView:
     bytes_to_move: int
     nodes: tuple[NodeEffect, ...]
     unplaced: tuple[Unplaced, ...]
+    done: int | None = None
+    """Of how many entries this tells, while the others are still looked at; None: of all. Until then copies are
+    counted that their disks may turn out to have no room for."""
 
 
 @dataclass(frozen=True, slots=True)

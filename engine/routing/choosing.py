@@ -44,7 +44,9 @@ class Choice:
         self.options = tuple(sorted(options, key=lambda option: option.location))
         self.count = count
         self._providers = frozenset(providers)
-        self._best: dict[tuple[str, ...], _Equals] = {}
+        self._stage = self._stage_of(())
+        self._looked = False
+        self._sure: tuple[str, ...] | None = None
 
     @property
     def missing(self) -> int:
@@ -57,40 +59,51 @@ class Choice:
         told = tuple((option.location, self._rank(option, self._providers), _weight(option)) for option in self.options)
         return self.count, self._providers, tuple(option.provider for option in self.options), told
 
+    @property
+    def sure(self) -> tuple[str, ...] | None:
+        """The locations that every key is given; None where two keys may be given different ones."""
+        if not self._looked:
+            self._looked = True
+            stage = self._stage
+            while len(stage.chosen) < self.count and stage.only is not None:
+                stage = self._after(stage, stage.only)
+            done = len(stage.chosen) == self.count or not stage.by_weight
+            self._sure = stage.chosen if done else None
+        return self._sure
+
     def made_for(self, key: str) -> list[str]:
         """Return up to ``count`` locations for a key, best first."""
-        chosen: tuple[str, ...] = ()
-        digests = _Digests(key)
-        while len(chosen) < self.count:
-            best = self._equals(chosen)
-            if best.location is not None:
-                chosen = (*chosen, best.location)
-            elif best.by_weight:
-                chosen = (*chosen, digests.winner(best.by_weight))
-            else:
-                break
-        return list(chosen)
+        return list(self.made_for_all((key,))[0])
 
-    def depends_on_key(self) -> bool:
-        """Return whether two keys may be given different locations."""
-        chosen: tuple[str, ...] = ()
-        while len(chosen) < self.count:
-            best = self._equals(chosen)
-            if best.location is None:
-                return bool(best.by_weight)
-            chosen = (*chosen, best.location)
-        return False
+    def made_for_all(self, keys: Iterable[str]) -> list[tuple[str, ...]]:
+        """Return up to ``count`` locations for each key, best first."""
+        count = self.count
+        made = []
+        for key in keys:
+            stage, digests = self._stage, None
+            for _ in range(count - len(stage.chosen)):
+                if stage.only is not None:
+                    best = stage.only
+                elif not stage.by_weight:
+                    break
+                else:
+                    digests = digests or _Digests(key)
+                    best = digests.winner(stage.by_weight)
+                stage = stage.after.get(best) or self._after(stage, best)
+            made.append(stage.chosen)
+        return made
 
-    def _equals(self, chosen: tuple[str, ...]) -> _Equals:
-        """Return the options between which only the score decides once some are chosen."""
-        found = self._best.get(chosen)
-        if found is None:
-            left = [option for option in self.options if option.location not in chosen]
-            seen = self._providers | {option.provider for option in self.options if option.location in chosen}
-            ranks = [self._rank(option, seen) for option in left]
-            best = min(ranks, default=None)
-            found = self._best[chosen] = _equals([o for o, rank in zip(left, ranks, strict=True) if rank == best])
+    def _after(self, stage: _Stage, location: str) -> _Stage:
+        found = stage.after[location] = self._stage_of((*stage.chosen, location))
         return found
+
+    def _stage_of(self, chosen: tuple[str, ...]) -> _Stage:
+        """Return where a choice stands once some are chosen: the options between which only the score decides."""
+        left = [option for option in self.options if option.location not in chosen]
+        seen = self._providers | {option.provider for option in self.options if option.location in chosen}
+        ranks = [self._rank(option, seen) for option in left]
+        best = min(ranks, default=None)
+        return _stage(chosen, [option for option, rank in zip(left, ranks, strict=True) if rank == best])
 
     @staticmethod
     def _rank(o: Option, seen: Set[str]) -> tuple[bool, bool, bool, bool, bool]:
@@ -102,20 +115,23 @@ _ByWeight = tuple[tuple[float, tuple[tuple[str, bytes], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Equals:
-    """Options that are equally good: none, one ``location``, or several, told apart by their scores."""
+class _Stage:
+    """A choice once some are ``chosen``: the options that are equally good now are none, ``only`` one, or several that
+    are told apart by their scores. ``after`` are the stages that follow, by what is chosen next."""
 
-    location: str | None
+    chosen: tuple[str, ...]
+    only: str | None
     by_weight: _ByWeight
+    after: dict[str, _Stage]
 
 
-def _equals(options: list[Option]) -> _Equals:
-    if len(options) == 1:
-        return _Equals(options[0].location, ())
+def _stage(chosen: tuple[str, ...], equals: list[Option]) -> _Stage:
+    if len(equals) == 1:
+        return _Stage(chosen, equals[0].location, (), {})
     by_weight: dict[float, list[tuple[str, bytes]]] = {}
-    for option in options:
+    for option in equals:
         by_weight.setdefault(_weight(option), []).append((option.location, f"\0{option.location}".encode()))
-    return _Equals(None, tuple((weight, tuple(found)) for weight, found in by_weight.items()))
+    return _Stage(chosen, None, tuple((weight, tuple(found)) for weight, found in by_weight.items()), {})
 
 
 class _Digests:

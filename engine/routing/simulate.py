@@ -1,26 +1,35 @@
 """A policy tried on the real catalog, against the one in force: what would move, what nobody wants any more. Pure.
 
-The router and the planner decide, once for each group of entries that they cannot tell apart; only where the key
-itself decides (which of several equal places gets a copy) is each key asked.
+The router's own judgement of places and the planner's of urgency, sources and targets decide, once for all entries
+that they cannot tell apart; only where the key itself decides (which of several equal places gets a copy) is each key
+asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from array import array
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from config.types import RuleSpec
 from engine.model import DataEntry
 from engine.planner.context import PlanContext
 from engine.planner.obstacles import Obstacle
+from engine.routing.ground import Bits, Standing
+from engine.routing.holding import holding
 from engine.routing.placement import Placement
 from engine.routing.simulate_asks import Asks
-from engine.routing.simulate_groups import Grouped, grouped
-from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulate_groups import Alike, blocks, grouped
+from engine.routing.simulate_image import ODD, CatalogImage, Kind, Pause
 from engine.routing.simulate_memory import ChoiceMemory
-from engine.routing.simulate_side import Routed, Side, same_but_rules, same_rule
+from engine.routing.simulate_side import Order, Part, Side, same_but_rules, same_rule
 from engine.views_rules import NodeEffect, SimulationView, Unplaced
 
 _PAUSE_EVERY = 200
+_WORK_AT_ONCE = 2_000
+"""Entries between two pauses; a place that is met costs as much as some ten of them."""
+_WORK_OF_A_PLACE = 10
 
 
 @dataclass
@@ -39,6 +48,33 @@ class _Missing:
 
 
 @dataclass
+class _Wanted:
+    """Entries of one urgency that the same places lack."""
+
+    row_ids: array[int]
+    bytes: int
+
+
+class _Mark(NamedTuple):
+    """What tells a key from others: where copies are on their way, before and after; whether it is the newest."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    newest: bool
+
+
+_NO_MARK = _Mark(frozenset(), frozenset(), False)
+
+
+@dataclass
+class _Standings:
+    """Entries of one kind and mark, as both policies see them."""
+
+    before: Standing
+    after: Standing
+
+
+@dataclass
 class Simulation:
     """Run ``groups``, give ``alone`` what it names, then take the ``view``."""
 
@@ -48,15 +84,21 @@ class Simulation:
     pause: Pause = lambda: None
     memories: tuple[ChoiceMemory, ChoiceMemory] = field(default_factory=lambda: (ChoiceMemory(), ChoiceMemory()))
     """What was chosen before under the policy in force, and under the one tried: kept from one draft to the next."""
+    done: int = 0
+    """How many entries were compared so far."""
     _effects: dict[str, _Effect] = field(default_factory=dict)
     _missing: dict[str, _Missing] = field(default_factory=dict)
-    _unchanged: list[Sequence[int]] = field(default_factory=list)
+    _unchanged: list[tuple[Alike, RuleSpec | None]] = field(default_factory=list)
+    _gone: dict[int, list[int]] = field(default_factory=dict)
+    _wanted: dict[tuple[Order, int, int], _Wanted] = field(default_factory=dict)
+    _work: int = 0
 
     def __post_init__(self) -> None:
         for memory in self.memories:
             memory.begin(self.image)
+        self._bits = Bits(sorted({*self.old.locations, *self.new.locations}))
         self._before, self._after = (
-            Side(context, memory, self.pause)
+            Side(context, memory, self._bits, self.pause)
             for context, memory in zip((self.old, self.new), self.memories, strict=True)
         )
         self._asks = Asks(self.image, self.pause)
@@ -64,119 +106,225 @@ class Simulation:
     def groups(self) -> tuple[int, ...]:
         """Compare all entries that are like others; return the row ids of those that are not."""
         only_rules = same_but_rules(self.old.policy, self.new.policy)
-        known = self._grouped()
-        for number, members in enumerate(known.groups):
-            if number % _PAUSE_EVERY == 0:
-                self.pause()
-            entry = self.image.entry(members[0])
-            if only_rules and same_rule(self._before.rule(entry), self._after.rule(entry)):
-                self._unchanged.append(members)
-            else:
-                self._compare(members)
-        return known.alone
+        for alike in self._grouped():
+            entry = self.image.entry(alike.first)
+            old, new = self._before.rule(entry), self._after.rule(entry)
+            if only_rules and same_rule(old, new):
+                self._unchanged.append((alike, new))
+                self.done += sum(len(rows) for _, rows in alike.pieces)
+                self._worked(len(alike.pieces))
+                continue
+            for kind, standing, rows in self._pieces(alike):
+                self._compare(kind, (old, new), standing, rows, _is_newest(alike))
+                self.done += len(rows)
+        return tuple(self.image.members(self.pause)[ODD])
 
     def alone(self, entries: Iterable[tuple[int, DataEntry]]) -> None:
         """Compare entries that are like no others, given with their row ids."""
         for number, (row_id, entry) in enumerate(entries):
             if number % _PAUSE_EVERY == 0:
                 self.pause()
-            old, old_missing = self._before.place(entry)
-            new, new_missing = self._after.place(entry)
+            old, old_missing = self._before.place(self.image, row_id, entry)
+            new, new_missing = self._after.place(self.image, row_id, entry)
             self._note(row_id, entry, old, new)
-            self._note_missing(new, new_missing - old_missing, (row_id,), entry.size_bytes)
+            if new.spec is not None:
+                self._note_missing(new.spec, new_missing - old_missing, (row_id,), entry.size_bytes)
+            self.done += 1
 
     def view(self, seconds: float) -> SimulationView:
         """Return what it comes to; ``seconds`` is how long it took."""
+        self._settle()
         self._ask_again()
         for location in sorted(self._asks.new_at):
             self.pause()
             self._admit(location)
-        nodes = tuple(self._node(location, effect) for location, effect in sorted(self._effects.items()))
-        missing = sorted(self._missing.items(), key=lambda item: (-item[1].copies, item[0]))
-        return SimulationView(
-            entries=self.image.count,
-            seconds=seconds,
-            files_to_move=sum(node.added_files for node in nodes),
-            bytes_to_move=sum(node.added_bytes for node in nodes),
-            nodes=nodes,
-            unplaced=tuple(Unplaced(reason, found.copies, found.bytes, found.example) for reason, found in missing),
-        )
+        return self._told(self._effects, seconds)
+
+    def so_far(self, seconds: float) -> SimulationView:
+        """Return what it comes to with the entries that were compared, as if every disk had room for its share."""
+        effects = {
+            location: _Effect(effect.added_files, effect.added_bytes, effect.surplus_files, effect.surplus_bytes)
+            for location, effect in self._effects.items()
+        }
+        for gone, (files, size) in self._gone.items():
+            for location in self._bits.names(gone):
+                effect = effects.setdefault(location, _Effect())
+                effect.surplus_files += files
+                effect.surplus_bytes += size
+        for (_, new, _), wanted in self._wanted.items():
+            for location in self._bits.names(new):
+                effect = effects.setdefault(location, _Effect())
+                effect.added_files += len(wanted.row_ids)
+                effect.added_bytes += wanted.bytes
+        for location in self._asks.new_at:
+            every = self._asks.new_files(location)
+            effect = effects.setdefault(location, _Effect())
+            effect.added_files += every.files
+            effect.added_bytes += every.bytes
+        return self._told(effects, seconds, self.done)
 
     def forget(self) -> None:
         """Free everything, where this is called: on the event loop it would hold others up."""
-        self._effects, self._missing, self._unchanged = {}, {}, []
+        self._effects, self._missing, self._unchanged, self._gone, self._wanted = {}, {}, [], {}, {}
         self._asks = Asks(self.image, self.pause)
 
-    def _grouped(self) -> Grouped:
+    def _grouped(self) -> Iterator[Alike]:
         rules = (*self.old.policy.rules, *self.new.policy.rules)
-        rooms = self._before.rooms | self._after.rooms
-        apart = {key for key, _ in (*self.old.live, *self.new.live)}
-        apart |= set(self.old.newest or ()) | set(self.new.newest or ())
-        return grouped(self.image, rules, rooms, self.new.now, apart, self.pause)
+        rooms = self._before.ground.rooms | self._after.ground.rooms
+        newest = self.new.newest or frozenset()
+        marks: dict[str, Hashable] = {
+            key: _Mark(self.old.in_flight(key), self.new.in_flight(key), key in newest)
+            for key in {key for key, _ in (*self.old.live, *self.new.live)} | newest
+        }
+        return grouped(self.image, rules, rooms, self.new.now, marks, self.pause)
 
-    def _compare(self, members: Sequence[int]) -> None:
-        for before in self._before.routed(self.image, members):
-            for after in self._after.routed(self.image, before.row_ids):
-                if len(after.row_ids) < len(before.row_ids) and before.chosen:
-                    before_parts = list(self._before.routed(self.image, after.row_ids))
-                else:
-                    before_parts = [before]
-                for part in before_parts:
-                    self._note_group(part, after)
+    def _pieces(self, alike: Alike) -> Iterator[tuple[Kind, _Standings, Sequence[int]]]:
+        """Yield the entries of a group by where they stand, in blocks."""
+        together: dict[Hashable, list[tuple[Kind, Sequence[int]]]] = {}
+        for kind, rows in alike.pieces:
+            together.setdefault(kind.stands, []).append((kind, rows))
+        mark = alike.mark if isinstance(alike.mark, _Mark) else _NO_MARK
+        for pieces in together.values():
+            kind, rows = pieces[0]
+            standing = self._standing(kind, mark, rows[0])
+            self._worked(len(rows) + _WORK_OF_A_PLACE)
+            if len(pieces) == 1 and len(rows) <= _WORK_AT_ONCE:
+                yield kind, standing, rows
+            else:
+                for block in blocks(rows for _, rows in pieces):
+                    self._worked(len(block))
+                    yield kind, standing, block
 
-    def _note_group(self, before: Routed, after: Routed) -> None:
-        held = set(self.image.locations(after.row_ids[0]))
-        for location in before.locations & held:
-            gone = _without(_within(before.at(location), after.row_ids), after.at(location))
+    def _standing(self, kind: Kind, mark: _Mark, row_id: int) -> _Standings:
+        if kind.plain:
+            held, own = self._bits.all_of(kind.locations), self._bits.of(kind.origin) if kind.origin else 0
+            standing = Standing(held, own=own & held)
+            if mark is _NO_MARK:
+                return _Standings(standing, standing)
+        entry = self.image.entry(row_id)
+        held_at = holding(entry)
+        return _Standings(
+            self._before.ground.standing(entry, held_at, mark.before),
+            self._after.ground.standing(entry, held_at, mark.after),
+        )
+
+    def _worked(self, entries: int) -> None:
+        self._work += entries
+        if self._work >= _WORK_AT_ONCE:
+            self._work = 0
+            self.pause()
+
+    def _compare(
+        self,
+        kind: Kind,
+        rules: tuple[RuleSpec | None, RuleSpec | None],
+        standing: _Standings,
+        row_ids: Sequence[int],
+        newest: bool,
+    ) -> None:
+        size = self.image.sizes[row_ids[0]]
+        image, kept, tried = self.image, self._before, self._after
+        before = kept.parts(image, rules[0], kind.data_type, standing.before, kept.ground.usable(size), row_ids)
+        after = tried.parts(image, rules[1], kind.data_type, standing.after, tried.ground.usable(size), row_ids)
+        for rows, (_, old, old_missing), (_, new, missing) in _both(before, after):
+            gone = old & standing.before.held & ~new
             if gone:
-                effect = self._effects.setdefault(location, _Effect())
-                effect.surplus_files += len(gone)
-                effect.surplus_bytes += self.image.bytes_of(gone)
-        for location, row_ids, demand, source in self._after.answers(self.image, after):
-            new = _without(row_ids, before.at(location))
-            size = self.image.bytes_of(new)
-            if isinstance(source, Obstacle):
-                if new:
-                    self._refuse(source.reason, new, size)
+                noted = self._gone.setdefault(gone, [0, 0])
+                noted[0] += len(rows)
+                noted[1] += self.image.bytes_of(rows)
+            rule = rules[1]
+            if rule is None:
                 continue
-            if new:
-                self._asks.add(location, demand, new, True, size)
-            if len(new) < len(row_ids):
-                known = _without(row_ids, new)
-                self._asks.add(location, demand, known, False, self.image.bytes_of(known))
-        missing = after.missing - before.missing
-        if missing > 0:
-            self._note_missing(after.placement, missing, after.row_ids, self.image.bytes_of(after.row_ids))
+            lacking = new & ~(standing.after.held | standing.after.coming)
+            if lacking:
+                self._ask(rows, rule, standing.after, new, lacking, old, newest)
+            if missing > old_missing:
+                self._note_missing(rule, missing - old_missing, rows, self.image.bytes_of(rows))
+
+    def _ask(
+        self,
+        row_ids: Sequence[int],
+        rule: RuleSpec,
+        standing: Standing,
+        wanted: int,
+        lacking: int,
+        old: int,
+        newest: bool,
+        where: int = -1,
+    ) -> None:
+        """Note what is lacking; ``old`` is what the policy in force wants too, ``where`` all that is of interest."""
+        entry, tried = self.image.entry(row_ids[0]), self._after
+        size = self.image.bytes_of(row_ids)
+        closed, why = tried.closed(entry.data_type)
+        for location in self._bits.names(lacking & closed & ~old):
+            self._refuse(why[location].reason, row_ids, size)
+        open_now = lacking & ~closed
+        doubtful = open_now & standing.blocked if standing.held & tried.readable else open_now
+        for location in self._bits.names(doubtful):
+            source = tried.source(entry, location, rule)
+            if isinstance(source, Obstacle):
+                bit = self._bits.of(location)
+                open_now &= ~bit
+                if not bit & old:
+                    self._refuse(source.reason, row_ids, size)
+        if not open_now & where:
+            return
+        for bits, order in tried.orders(entry, rule, standing, wanted, open_now & where, newest):
+            slot = (order, bits & ~old, bits & old)
+            noted = self._wanted.get(slot)
+            if noted is None:
+                noted = self._wanted[slot] = _Wanted(array("i"), 0)
+            noted.row_ids.extend(row_ids)
+            noted.bytes += size
+
+    def _settle(self) -> None:
+        """Sum up by location what was noted by sets of them."""
+        for gone, (files, size) in self._gone.items():
+            for location in self._bits.names(gone):
+                effect = self._effects.setdefault(location, _Effect())
+                effect.surplus_files += files
+                effect.surplus_bytes += size
+        for (order, new, known), wanted in self._wanted.items():
+            for bits, is_new in ((new, True), (known, False)):
+                for location in self._bits.names(bits):
+                    self._asks.add(location, order, wanted.row_ids, is_new, wanted.bytes)
+        self._gone, self._wanted = {}, {}
 
     def _ask_again(self) -> None:
         """Let what is wanted already take its share of the space, where that is too little for everything."""
-        more: dict[str, int] = {}
-        askers: list[tuple[Sequence[int], frozenset[str]]] = []
-        for number, members in enumerate(self._unchanged if self._asks.new_at else ()):
-            if number % _PAUSE_EVERY == 0:
-                self.pause()
-            places = self._after.could_ask(self.image, members[0]) & self._asks.new_at
-            if places:
-                askers.append((members, places))
-                size = self.image.bytes_of(members)
-                for location in places:
-                    more[location] = more.get(location, 0) + size
-        short = {location for location, size in more.items() if self._is_short(location, size)}
-        for members, places in askers:
-            if not places.isdisjoint(short):
-                self._ask_for(members, short)
+        more: dict[int, int] = {}
+        new_at = self._bits.all_of(self._asks.new_at)
+        askers = []
+        for alike, rule in self._unchanged if new_at else ():
+            for kind, standing, rows in self._pieces(alike):
+                usable = self._after.ground.usable(self.image.sizes[rows[0]])
+                places = self._after.could_ask(rule, kind.data_type, standing.after, usable) & new_at
+                if places and rule is not None:
+                    askers.append((kind, rule, standing.after, rows, places, _is_newest(alike)))
+                    more[places] = more.get(places, 0) + self.image.bytes_of(rows)
+        by_location: dict[str, int] = {}
+        for places, size in more.items():
+            for location in self._bits.names(places):
+                by_location[location] = by_location.get(location, 0) + size
+        short = self._bits.all_of(loc for loc, size in by_location.items() if self._is_short(loc, size))
+        for kind, rule, standing_after, rows, places, newest in askers:
+            if places & short:
+                self._worked(len(rows) + _WORK_OF_A_PLACE)
+                self._ask_for(kind, rule, standing_after, rows, short, newest)
+        self._settle()
+
+    def _ask_for(
+        self, kind: Kind, rule: RuleSpec, standing: Standing, row_ids: Sequence[int], where: int, newest: bool
+    ) -> None:
+        usable = self._after.ground.usable(self.image.sizes[row_ids[0]])
+        for rows, wanted, _ in self._after.parts(self.image, rule, kind.data_type, standing, usable, row_ids):
+            lacking = wanted & ~(standing.held | standing.coming)
+            if lacking & where:
+                self._ask(rows, rule, standing, wanted, lacking, -1, newest, where)
 
     def _is_short(self, location: str, more_bytes: int) -> bool:
-        room = self._after.room(location)
+        room = self._after.ground.room(location)
         return room is not None and self._asks.bytes_at(location) + more_bytes > room
-
-    def _ask_for(self, members: Sequence[int], where: Set[str]) -> None:
-        for after in self._after.routed(self.image, members):
-            if not after.chosen and not after.placement.missing:
-                continue
-            for location, row_ids, demand, source in self._after.answers(self.image, after):
-                if location in where and not isinstance(source, Obstacle):
-                    self._asks.add(location, demand, row_ids, False, self.image.bytes_of(row_ids))
 
     def _note(self, row_id: int, entry: DataEntry, old: Placement, new: Placement) -> None:
         wanted_before = {slot.location for slot in old.wanted}
@@ -189,12 +337,12 @@ class Simulation:
             target = demand.targets[0]
             is_new = target not in wanted_before
             if not isinstance(source, Obstacle):
-                self._asks.add(target, demand, (row_id,), is_new, source.size_bytes)
+                self._asks.add(target, demand.order[:3], (row_id,), is_new, source.size_bytes)
             elif is_new:
                 self._refuse(source.reason, (row_id,), entry.size_bytes)
 
     def _admit(self, location: str) -> None:
-        room = self._after.room(location)
+        room = self._after.ground.room(location)
         if room is None:
             every = self._asks.new_files(location)
             reason = f"the free space of {location} is not known yet"
@@ -209,9 +357,9 @@ class Simulation:
             reason = f"{location} would be fuller than {self._after.percent:.0f} %"
             self._refuse_some(reason, admitted.refused_files, admitted.refused_bytes, admitted.example)
 
-    def _note_missing(self, placement: Placement, copies: int, row_ids: Sequence[int], size_bytes: int) -> None:
+    def _note_missing(self, rule: RuleSpec, copies: int, row_ids: Sequence[int], size_bytes: int) -> None:
         for _ in range(copies):
-            self._refuse(f"rule {placement.rule} wants more copies than places can receive", row_ids, size_bytes)
+            self._refuse(f"rule {rule.name} wants more copies than places can receive", row_ids, size_bytes)
 
     def _refuse(self, reason: str, row_ids: Sequence[int], size_bytes: int) -> None:
         self._refuse_some(reason, len(row_ids), size_bytes, self.image.keys[row_ids[0]])
@@ -221,6 +369,19 @@ class Simulation:
         found.copies += files
         found.bytes += size_bytes
         found.example = min(found.example, example) if found.example else example
+
+    def _told(self, effects: dict[str, _Effect], seconds: float, done: int | None = None) -> SimulationView:
+        nodes = tuple(self._node(location, effect) for location, effect in sorted(effects.items()))
+        missing = sorted(self._missing.items(), key=lambda item: (-item[1].copies, item[0]))
+        return SimulationView(
+            entries=self.image.count,
+            seconds=seconds,
+            files_to_move=sum(node.added_files for node in nodes),
+            bytes_to_move=sum(node.added_bytes for node in nodes),
+            nodes=nodes,
+            unplaced=tuple(Unplaced(reason, found.copies, found.bytes, found.example) for reason, found in missing),
+            done=done,
+        )
 
     def _node(self, location: str, effect: _Effect) -> NodeEffect:
         view = self.new.locations.get(location) or self.old.locations.get(location)
@@ -239,17 +400,27 @@ class Simulation:
         )
 
 
-def _without(row_ids: Sequence[int], others: Sequence[int]) -> Sequence[int]:
-    """Return the row ids that are not among others."""
-    if not others or row_ids is others:
-        return () if others else row_ids
-    known = set(others)
-    return [row_id for row_id in row_ids if row_id not in known]
+def _both(before: list[Part], after: list[Part]) -> Iterator[tuple[Sequence[int], Part, Part]]:
+    """Yield the entries that both policies place in the same way."""
+    if len(before) == 1:
+        for part in after:
+            yield part[0], before[0], part
+    elif len(after) == 1:
+        for part in before:
+            yield part[0], part, after[0]
+    else:
+        number_of = {row_id: number for number, part in enumerate(before) for row_id in part[0]}
+        for part in after:
+            split: dict[int, array[int]] = {}
+            for row_id in part[0]:
+                number = number_of[row_id]
+                if number in split:
+                    split[number].append(row_id)
+                else:
+                    split[number] = array("i", (row_id,))
+            for number, rows in split.items():
+                yield rows, before[number], part
 
 
-def _within(row_ids: Sequence[int], others: Sequence[int]) -> Sequence[int]:
-    """Return the row ids that are among others."""
-    if row_ids is others or not row_ids:
-        return row_ids
-    known = set(others)
-    return [row_id for row_id in row_ids if row_id in known]
+def _is_newest(alike: Alike) -> bool:
+    return isinstance(alike.mark, _Mark) and alike.mark.newest

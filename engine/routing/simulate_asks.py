@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from engine.planner.moves import Demand
 from engine.routing.simulate_image import CatalogImage, Pause
 
 _PAUSE_EVERY = 2_000
@@ -57,10 +56,10 @@ class Asks:
         """The locations where something new is asked for."""
         return self._new_at
 
-    def add(self, location: str, demand: Demand, row_ids: Sequence[int], new: bool, size_bytes: int) -> None:
-        """Ask for files that are as urgent as a demand; ``size_bytes`` is that of all of them."""
+    def add(self, location: str, order: Order, row_ids: Sequence[int], new: bool, size_bytes: int) -> None:
+        """Ask for files of one urgency; ``size_bytes`` is that of all of them."""
         kept = row_ids if isinstance(row_ids, array) else array("i", row_ids)
-        self._asked.setdefault(location, []).append(_Asked(demand.order[:3], kept, size_bytes, new))
+        self._asked.setdefault(location, []).append(_Asked(order, kept, size_bytes, new))
         self._bytes[location] = self._bytes.get(location, 0) + size_bytes
         if new:
             self._new_at.add(location)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
 
-Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int]
+Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None]
 """See ``engine/catalog/outlines.py``."""
 Pause = Callable[[], None]
 """Lets others run; raises when the work is not wanted any more."""
@@ -22,7 +22,8 @@ _PAUSE_EVERY = 2_000
 class Kind:
     """What many entries share: type, config key, origin, whether its path is a special one, and where copies are.
 
-    All these copies are unchanged ones of the current version.
+    All these copies are unchanged ones of the current version; or none of them was hashed yet, all have the same size,
+    and the one at ``newest`` was written last.
     """
 
     data_type: DataType
@@ -30,6 +31,17 @@ class Kind:
     origin: str
     special: bool
     locations: tuple[str, ...]
+    newest: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether everything is told by the names alone: nothing is unhashed, and the origin has one place."""
+        return not self.special and not self.newest
+
+    @property
+    def stands(self) -> Hashable:
+        """What tells entries apart that are of one type, as far as placing them is concerned."""
+        return self.origin, self.special, self.locations, self.newest
 
 
 class CatalogImage:
@@ -48,12 +60,12 @@ class CatalogImage:
         self.renamed = 0
         """How often another key came where one was: what is remembered by row id holds no more."""
         self._members: list[array[int]] | None = None
-        self._numbers: dict[tuple[str, str | None, str, bool, str | None], int] = {}
+        self._numbers: dict[tuple[str, str | None, str, bool, str | None, int | None], int] = {}
 
     def put(self, rows: Sequence[Row], locations: Mapping[int, str], pause: Pause = lambda: None) -> None:
         """Take rows in, new ones and ones that changed."""
         self._members = None
-        for number, (row_id, key, data_type, origin, config_key, size, mtime, places, odd) in enumerate(rows):
+        for number, (row_id, key, data_type, origin, config_key, size, mtime, places, odd, newest) in enumerate(rows):
             if number % _PAUSE_EVERY == 0:
                 pause()
             self._grow(row_id)
@@ -63,19 +75,20 @@ class CatalogImage:
             self.sizes[row_id] = size or 0
             self.largest = max(self.largest, size or 0)
             self.mtimes[row_id] = mtime or 0.0
-            if odd or size is None:
+            start = len(data_type) + 1
+            special = key[start : start + 1] == "_" and not key.startswith("_root/", start)
+            if odd or size is None or (newest is not None and special):
                 self.kind_of[row_id] = ODD
                 self.odd_ids.add(row_id)
                 continue
             self.odd_ids.discard(row_id)
-            start = len(data_type) + 1
-            special = key[start : start + 1] == "_" and not key.startswith("_root/", start)
-            shared = (data_type, config_key, origin, special, places)
+            shared = (data_type, config_key, origin, special, places, newest)
             kind = self._numbers.get(shared)
             if kind is None:
                 kind = self._numbers[shared] = len(self.kinds)
                 names = tuple(sorted(locations[int(place)] for place in places.split(","))) if places else ()
-                self.kinds.append(Kind(DataType(data_type), config_key, origin, special, names))
+                first = locations[newest] if newest is not None else ""
+                self.kinds.append(Kind(DataType(data_type), config_key, origin, special, names, first))
             self.kind_of[row_id] = kind
 
     def members(self, pause: Pause = lambda: None) -> Sequence[array[int]]:
@@ -97,9 +110,16 @@ class CatalogImage:
         if kind is None:
             raise KeyError(row_id)
         size, mtime = self.sizes[row_id], self.mtimes[row_id]
-        stat = FileStat(size, int(mtime * 1e9))
+        written = int(mtime * 1e9)
+        key, stat = EntryKey(kind.data_type, self.path(row_id), kind.origin), FileStat(size, written)
+        if kind.newest:
+            earlier = FileStat(size, written - 1)
+            unhashed = tuple(
+                Replica(place, "", ReplicaState.UNHASHED, stat if place == kind.newest else earlier)
+                for place in kind.locations
+            )
+            return DataEntry(key, kind.config_key, None, unhashed)
         copies = tuple(Replica(place, "", ReplicaState.CURRENT, stat) for place in kind.locations)
-        key = EntryKey(kind.data_type, self.path(row_id), kind.origin)
         return DataEntry(key, kind.config_key, Version("", size, mtime), copies)
 
     def locations(self, row_id: int) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ class ChoiceMemory:
         self._renamed = 0
         self._forget()
 
-    def known(self, choice: Choice) -> Choice:
-        """Return a choice, or the equal one that was made before: it has worked out already who competes."""
-        return self._choices.setdefault(choice.outcome_depends_on, (len(self._choices) + 1, choice))[1]
+    def known(self, choice: Choice) -> tuple[int, Choice]:
+        """Return the number of a choice, and the equal one that was made before: who competes is worked out there."""
+        return self._choices.setdefault(choice.outcome_depends_on, (len(self._choices) + 1, choice))
 
     def begin(self, image: CatalogImage) -> None:
         """Make ready for a simulation on an image."""
@@ -37,19 +37,22 @@ class ChoiceMemory:
             self._forget()
 
     def made(
-        self, choice: Choice, turn: int, image: CatalogImage, row_ids: Sequence[int], pause: Pause
+        self, number: int, choice: Choice, turn: int, image: CatalogImage, row_ids: Sequence[int], pause: Pause
     ) -> dict[Outcome, array[int]]:
         """Return entries by what they choose, best first; ``turn`` tells the choices of one rule apart."""
-        number = self._choices.setdefault(choice.outcome_depends_on, (len(self._choices) + 1, choice))[0]
         numbers, outcomes = self._turn(turn, len(image.kind_of))
         parts: dict[int, array[int]] = {}
-        keys, made_for = image.keys, choice.made_for
+        keys = image.keys
         for start in range(0, len(row_ids), _PAUSE_EVERY):
             pause()
-            for row_id in row_ids[start : start + _PAUSE_EVERY]:
-                if numbers[row_id] != number:
-                    outcomes[row_id] = self._number(tuple(made_for(keys[row_id])))
+            block = row_ids[start : start + _PAUSE_EVERY]
+            new = [row_id for row_id in block if numbers[row_id] != number]
+            if new:
+                made = choice.made_for_all([keys[row_id] for row_id in new])
+                for row_id, places in zip(new, made, strict=True):
+                    outcomes[row_id] = self._number(places)
                     numbers[row_id] = number
+            for row_id in block:
                 outcome = outcomes[row_id]
                 if outcome in parts:
                     parts[outcome].append(row_id)

@@ -2,140 +2,139 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from config.types import DataType, Policy, RuleSpec
-from engine.model import DataEntry
+from engine.model import DataEntry, EntryKey, SyncPriority
 from engine.planner.admission import Admission
 from engine.planner.context import PlanContext
-from engine.planner.demands import rule_demands
-from engine.planner.moves import Demand
-from engine.planner.obstacles import Obstacle
+from engine.planner.demands import FOR_TRAINING, rule_demands
+from engine.planner.guards import guard
+from engine.planner.moves import Demand, Why
+from engine.planner.obstacles import Obstacle, obstacle
 from engine.planner.sources import Source, find_source
 from engine.routing.candidates import RoutingTable
 from engine.routing.choosing import Choice
+from engine.routing.ground import Bits, Ground, Seat, Standing
+from engine.routing.holding import holding
 from engine.routing.matching import deciding_rule
-from engine.routing.placement import Placement
+from engine.routing.placement import Placement, Slot
 from engine.routing.router import Router
 from engine.routing.simulate_image import CatalogImage, Pause
 from engine.routing.simulate_memory import ChoiceMemory
-from engine.routing.space import limit_percent, room_bytes
+from engine.routing.space import limit_percent
 
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """Entries that one policy places in the same way, but for the one place that keys decide.
-
-    ``fixed`` are the locations that want all of them, ``chosen`` those that want some, with their row ids;
-    ``placement`` is that of the first. ``missing`` copies of each have no place at all.
-    """
-
-    row_ids: Sequence[int]
-    placement: Placement
-    fixed: frozenset[str]
-    chosen: Mapping[str, Sequence[int]]
-    missing: int
-
-    def at(self, location: str) -> Sequence[int]:
-        """Return the entries that a location is to hold."""
-        return self.row_ids if location in self.fixed else self.chosen.get(location, ())
-
-    @property
-    def locations(self) -> frozenset[str]:
-        """Where any of them is to be."""
-        return self.fixed.union(self.chosen)
-
-
-Answer = tuple[str, Sequence[int], Demand, Source | Obstacle]
-"""A location, the entries that it lacks, one demand that stands for all, and from where it could come or why not."""
+Order = tuple[int, float, int]
+Part = tuple[Sequence[int], int, int]
+"""Row ids that one policy places in the same way: in which locations, as bits; and how many copies have no place."""
 
 
 class Side:
     """A policy at one moment of the fleet."""
 
-    def __init__(self, context: PlanContext, memory: ChoiceMemory, pause: Pause) -> None:
+    def __init__(self, context: PlanContext, memory: ChoiceMemory, bits: Bits, pause: Pause) -> None:
+        """``bits`` are those of the other side too."""
         self.context = context
         self._memory = memory
+        self._bits = bits
         self._pause = pause
-        self._choices: list[Choice] = []
-        self._closed: dict[tuple[DataType, str], Obstacle | None] = {}
-        table = RoutingTable(context.policy)
-        self._router = Router(
-            context.policy, context.locations, context.reserved_bytes, table=table, on_choice=self._choices.append
-        )
+        self._table = table = RoutingTable(context.policy)
+        self._router = Router(context.policy, context.locations, context.reserved_bytes, table=table)
         self._admission = Admission(context, table)
-        self._percent = limit_percent(context.policy.thresholds)
+        self.percent = limit_percent(context.policy.thresholds)
+        self.ground = Ground(table, context.locations, context.reserved_bytes, self.percent, bits)
+        self.readable = bits.all_of(
+            location for location, view in context.locations.items() if obstacle(view, location) is None
+        )
+        self._trainers = bits.all_of(
+            candidate.location
+            for data_type in FOR_TRAINING
+            for candidate in table.candidates(data_type)
+            if context.policy.nodes[candidate.node_id].training
+        )
+        self._closed: dict[DataType, tuple[int, dict[str, Obstacle]]] = {}
+        self._orders: dict[tuple[object, ...], Order] = {}
+        self._same: dict[Choice, tuple[int, Choice]] = {}
 
     def rule(self, entry: DataEntry) -> RuleSpec | None:
         """Return the rule that decides about an entry."""
         return deciding_rule(entry, self.context.policy, self.context.now)
 
-    def routed(self, image: CatalogImage, row_ids: Sequence[int], depth: int = 0) -> Iterator[Routed]:
-        """Yield a group of entries, split where the choice of a place depends on the key.
+    def parts(
+        self,
+        image: CatalogImage,
+        rule: RuleSpec | None,
+        data_type: DataType,
+        standing: Standing,
+        usable: int,
+        row_ids: Sequence[int],
+    ) -> list[Part]:
+        """Return where a rule places entries that stand alike, split where a choice of places depends on the key."""
+        if rule is None:
+            return [(row_ids, 0, 0)]
+        seat = self.ground.seat(rule, data_type)
+        found: list[Part] = []
+        self._split(image, seat, 0, (row_ids, seat.everywhere, 0), standing, usable, found)
+        return found
 
-        The first of a group stands for all: they have the same choices before them, up to the first that their keys
-        decide differently. Where that is the last, it is told by location; else those that decided alike are a
-        group again.
-        """
-        placement, choices, missing = self._probe(image.entry(row_ids[0]))
-        wanted = frozenset(slot.location for slot in placement.wanted)
-        for number in range(depth, len(choices)):
-            choice = self._memory.known(choices[number])
-            if len(row_ids) == 1 or not choice.depends_on_key():
+    def could_ask(self, rule: RuleSpec | None, data_type: DataType, standing: Standing, usable: int) -> int:
+        """Return where entries that stand alike could be wanted and are not; more than that after a choice."""
+        if rule is None:
+            return 0
+        seat = self.ground.seat(rule, data_type)
+        wanted, chosen = seat.everywhere, False
+        for place in seat.counted:
+            if chosen:
+                wanted |= place.eligible_bits
                 continue
-            if _last(placement):
-                fixed = wanted.difference(choice.made_for(image.keys[row_ids[0]]))
-                yield Routed(row_ids, placement, fixed, self._by_location(image, row_ids, choice, number), missing)
-                return
-            for part in self._memory.made(choice, number, image, row_ids, self._pause).values():
-                yield from self.routed(image, part, number + 1)
-            return
-        yield Routed(row_ids, placement, wanted, {}, missing)
+            stays, choice = self.ground.place(place, wanted, standing, usable)
+            wanted |= stays
+            if choice is not None:
+                wanted |= self._bits.all_of(option.location for option in choice.options)
+                chosen = True
+        return wanted & ~standing.held
 
-    def could_ask(self, image: CatalogImage, row_id: int) -> frozenset[str]:
-        """Return where an entry, or one that differs from it in nothing but its key, could be wanted and is not."""
-        placement, choices, _ = self._probe(image.entry(row_id))
-        found = {slot.location for slot in placement.missing}
-        found.update(option.location for choice in choices for option in choice.options)
-        return frozenset(found.difference(image.locations(row_id)))
+    def closed(self, data_type: DataType) -> tuple[int, dict[str, Obstacle]]:
+        """Return the locations that take nothing of a type now, as bits, and why."""
+        known = self._closed.get(data_type)
+        if known is None:
+            any_demand = _demand_for(data_type)
+            found = {
+                location: stopped
+                for location in (candidate.location for candidate in self._table.candidates(data_type))
+                if (stopped := self._admission.target_obstacle(any_demand, location)) is not None
+            }
+            known = self._closed[data_type] = (self._bits.all_of(found), found)
+        return known
 
-    def answers(self, image: CatalogImage, routed: Routed) -> Iterator[Answer]:
-        """Yield what the planner asks for a group, by location."""
-        entry = image.entry(routed.row_ids[0])
-        own = {demand.targets[0]: (demand, source) for demand, source in self.demands(entry, routed.placement)}
-        for location, (demand, source) in own.items():
-            if location in routed.fixed:
-                yield location, routed.row_ids, demand, source
-        held = frozenset(replica.location for replica in entry.replicas)
-        pattern = next((demand for location, (demand, _) in own.items() if location in routed.chosen), None)
-        for location, row_ids in routed.chosen.items():
-            if location in held:
-                continue
-            if pattern is None:
-                yield from self._one_by_one(image, location, row_ids)
-                continue
-            demand = replace(pattern, targets=(location,))
-            yield location, row_ids, demand, self._answer(demand, location)
+    def orders(
+        self, entry: DataEntry, rule: RuleSpec, standing: Standing, wanted: int, lacking: int, newest: bool
+    ) -> list[tuple[int, Order]]:
+        """Return how urgent the planner finds what is lacking of an entry, and of all that stand like it."""
+        trainers = lacking & self._trainers if newest else 0
+        return [
+            (bits, self._order(entry, rule, standing, wanted, bits, newest and bits == trainers))
+            for bits in (trainers, lacking & ~trainers)
+            if bits
+        ]
 
-    def _answer(self, demand: Demand, location: str) -> Source | Obstacle:
-        slot = (demand.entry.data_type, location)
-        if slot not in self._closed:
-            self._closed[slot] = self._admission.target_obstacle(demand, location)
-        return self._closed[slot] or find_source(demand.entry, location, self.context, demand.why.deadline)
+    def source(self, entry: DataEntry, location: str, rule: RuleSpec) -> Source | Obstacle:
+        """Return from where an entry could come to a location that takes its type."""
+        deadline = None if rule.deadline_seconds is None else self.context.now + rule.deadline_seconds
+        found = find_source(entry, location, self.context, deadline)
+        if isinstance(found, Obstacle):
+            return found
+        return guard(entry, location, found.size_bytes) or found
 
-    def _one_by_one(self, image: CatalogImage, location: str, row_ids: Sequence[int]) -> Iterator[Answer]:
-        for row_id in row_ids:
-            entry = image.entry(row_id)
-            for demand, source in self.demands(entry, self._probe(entry)[0]):
-                if demand.targets[0] == location:
-                    yield location, (row_id,), demand, source
-
-    def place(self, entry: DataEntry) -> tuple[Placement, int]:
+    def place(self, image: CatalogImage, row_id: int, entry: DataEntry) -> tuple[Placement, int]:
         """Return where one entry belongs, and how many copies have no place at all."""
-        placement, _, missing = self._probe(entry)
-        return placement, missing
+        live = self.context.in_flight(str(entry.key)) if self.context.live else frozenset()
+        placement = self._router.route(entry, self.context.now, live)
+        standing = self.ground.standing(entry, holding(entry), live)
+        usable = self.ground.usable(entry.size_bytes)
+        parts = self.parts(image, placement.spec, entry.data_type, standing, usable, (row_id,))
+        return placement, parts[0][2]
 
     def demands(self, entry: DataEntry, placement: Placement) -> list[tuple[Demand, Source | Obstacle]]:
         """Return what the planner asks for, but for what is on its way, and from where it could come."""
@@ -145,43 +144,57 @@ class Side:
             if (str(entry.key), demand.targets[0]) not in self.context.live
         ]
 
-    def room(self, location: str) -> int | None:
-        """Return how many bytes more a location may take; None when it was never measured."""
-        view = self.context.locations.get(location)
-        if view is None:
-            return None
-        return room_bytes(view, self.context.reserved_bytes.get(location, 0), self._percent)
+    def _split(
+        self,
+        image: CatalogImage,
+        seat: Seat,
+        begin: int,
+        part: Part,
+        standing: Standing,
+        usable: int,
+        found: list[Part],
+    ) -> None:
+        row_ids, wanted, missing = part
+        for number in range(begin, len(seat.counted)):
+            stays, choice = self.ground.place(seat.counted[number], wanted, standing, usable)
+            wanted |= stays
+            if choice is None:
+                continue
+            missing += choice.missing
+            if choice.sure is not None:
+                wanted |= self._bits.all_of(choice.sure)
+                continue
+            same = self._same.get(choice)
+            if same is None:
+                same = self._same[choice] = self._memory.known(choice)
+            made = self._memory.made(*same, number, image, row_ids, self._pause)
+            for outcome, rows in made.items():
+                more = (rows, wanted | self._bits.all_of(outcome), missing)
+                self._split(image, seat, number + 1, more, standing, usable, found)
+            return
+        found.append((row_ids, wanted, missing))
 
-    @property
-    def rooms(self) -> set[int]:
-        """How many bytes more the locations may take, where that is known."""
-        return {room for location in self.context.locations if (room := self.room(location)) is not None}
-
-    @property
-    def percent(self) -> float:
-        """How full a location may become."""
-        return self._percent
-
-    def _probe(self, entry: DataEntry) -> tuple[Placement, tuple[Choice, ...], int]:
-        self._choices.clear()
-        live = self.context.in_flight(str(entry.key)) if self.context.live else frozenset()
-        placement = self._router.route(entry, self.context.now, live)
-        return placement, tuple(self._choices), sum(choice.missing for choice in self._choices)
-
-    def _by_location(
-        self, image: CatalogImage, row_ids: Sequence[int], choice: Choice, turn: int
-    ) -> dict[str, Sequence[int]]:
-        found: dict[str, array[int]] = {}
-        for outcome, rows in self._memory.made(choice, turn, image, row_ids, self._pause).items():
-            for location in outcome:
-                found.setdefault(location, array("i")).extend(rows)
-        return dict(found)
+    def _order(
+        self, entry: DataEntry, rule: RuleSpec, standing: Standing, wanted: int, lacking: int, trains: bool
+    ) -> Order:
+        ground = self.ground
+        counting = standing.held & ground.durable
+        copies = ground.copies_wanted(ground.seat(rule, entry.data_type), wanted, standing)
+        asked = (id(rule), entry.data_type, counting.bit_count(), copies, trains)
+        known = self._orders.get(asked)
+        if known is None:
+            location = self._bits.names(lacking)[0]
+            slots = (Slot(location, True, False, "", rule.line),)
+            have = frozenset(self._bits.names(counting))
+            placement = Placement(rule.name, rule.line, rule, slots, copies, have)
+            (demand,) = rule_demands(entry, placement, self.context)
+            known = self._orders[asked] = demand.order[:3]
+        return known
 
 
-def _last(placement: Placement) -> bool:
-    """Return whether no choice of a rule can depend on another: it has one place with a number of copies."""
-    places = placement.spec.place if placement.spec is not None else ()
-    return sum(place.copies is not None for place in places) == 1
+def _demand_for(data_type: DataType) -> Demand:
+    nothing = DataEntry(EntryKey(data_type, ""), None, None)
+    return Demand(nothing, (), Why("", None, "", SyncPriority.NORMAL))
 
 
 def same_but_rules(old: Policy, new: Policy) -> bool:

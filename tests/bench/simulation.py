@@ -118,7 +118,7 @@ def catalog(policy: Policy, count: int, seed: int = 1) -> CatalogImage:
         config = f"{source.choice(('hex8', 'square8', 'square19', 'hexagonal'))}_{source.randint(2, 4)}p"
         held = ",".join(str(numbers[place]) for place in source.choice(sets[kind]))
         size, mtime = source.randint(10**4, 10**8), 1.7e9 + row_id
-        rows.append((row_id, f"{kind}:run_{row_id}/{config}.bin", kind, "", config, size, mtime, held, 0))
+        rows.append((row_id, f"{kind}:run_{row_id}/{config}.bin", kind, "", config, size, mtime, held, 0, None))
         if len(rows) == PAGE_ROWS or row_id == count:
             image.put(rows, {number: name for name, number in numbers.items()})
             rows = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.model import DataEntry, ReplicaState
+from engine.model import DataEntry, Replica, ReplicaState
+from engine.routing.holding import newest_unhashed
 from engine.routing.simulate_image import CatalogImage, Row
 
 
@@ -27,4 +28,15 @@ def _row(row_id: int, entry: DataEntry, numbers: dict[str, int]) -> Row:
     current, key = entry.current, entry.key
     places = ",".join(str(numbers[replica.location]) for replica in entry.replicas) or None
     size, mtime = (current.size_bytes, current.mtime) if current is not None else (None, None)
-    return (row_id, str(key), key.data_type.value, key.origin, entry.config_key, size, mtime, places, odd)
+    newest = newest_unhashed(entry)
+    of_one_size = len({replica.stat.size_bytes for replica in entry.replicas}) == 1
+    if current is None and newest is not None and of_one_size and all(map(_is_plainly_unhashed, entry.replicas)):
+        size, mtime, odd = newest.stat.size_bytes, newest.stat.mtime_ns / 1e9, 0
+    else:
+        newest = None
+    first = numbers[newest.location] if newest is not None else None
+    return (row_id, str(key), key.data_type.value, key.origin, entry.config_key, size, mtime, places, odd, first)
+
+
+def _is_plainly_unhashed(replica: Replica) -> bool:
+    return replica.state is ReplicaState.UNHASHED and not replica.changed and not replica.stat.wal_size_bytes

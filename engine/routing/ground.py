@@ -1,0 +1,248 @@
+"""What one policy makes of sets of locations at one moment; the sets are written as bits, for speed. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from config.types import DataType, RuleSpec
+from engine.model import DataEntry, LocationState, LocationView, NodeState, ReplicaState
+from engine.routing.candidates import RoutingTable, SelectedPlace
+from engine.routing.choosing import Choice, Option
+from engine.routing.holding import obstructed, origin_replica
+from engine.routing.space import room_bytes
+
+_MOST_CHOICES = 20_000
+"""Choices kept before all are made anew: each is a few kilobytes."""
+
+
+class Bits:
+    """Locations as bits of a number, in the order in which they were met."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._bits: dict[str, int] = {}
+        self._names: list[str] = []
+        self._known: dict[int, tuple[str, ...]] = {}
+        for name in names:
+            self.of(name)
+
+    def of(self, name: str) -> int:
+        """Return the bit of a location."""
+        bit = self._bits.get(name)
+        if bit is None:
+            bit = self._bits[name] = 1 << len(self._names)
+            self._names.append(name)
+        return bit
+
+    def all_of(self, names: Iterable[str]) -> int:
+        """Return the bits of some locations."""
+        found, bits = 0, self._bits
+        for name in names:
+            found |= bits.get(name) or self.of(name)
+        return found
+
+    def names(self, bits: int) -> tuple[str, ...]:
+        """Return the locations of some bits."""
+        known = self._known.get(bits)
+        if known is None:
+            if len(self._known) > _MOST_CHOICES:
+                self._known.clear()
+            found, left = [], bits
+            while left:
+                lowest = left & -left
+                found.append(self._names[lowest.bit_length() - 1])
+                left ^= lowest
+            known = self._known[bits] = tuple(found)
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an entry stands: what ``holding`` says of it, what lies in the way, what holds an earlier version, to where
+    it is on its way, and its origin's own file (0: none)."""
+
+    held: int
+    blocked: int = 0
+    known: int = 0
+    coming: int = 0
+    own: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPlace:
+    """One place of a rule that has a number of copies. ``eligible`` are the members that a choice may take."""
+
+    copies: int
+    members: int
+    matching: int
+    any_counts: bool
+    eligible: tuple[tuple[int, Option], ...]
+    eligible_bits: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One rule for one type: the locations that hold all of it, with the selectors that say so; then those counted."""
+
+    everywhere: int
+    said: Mapping[str, str]
+    counted: tuple[CountedPlace, ...]
+    copies: int
+
+
+class Ground:
+    """The locations of one moment, as one policy uses them."""
+
+    def __init__(
+        self,
+        table: RoutingTable,
+        locations: Mapping[str, LocationView],
+        reserved_bytes: Mapping[str, int],
+        percent: float,
+        bits: Bits | None = None,
+    ) -> None:
+        """``percent`` is how full a location may become; ``bits`` are shared by grounds that are compared."""
+        self.bits = bits or Bits(sorted(locations))
+        self._table = table
+        self._locations = locations
+        self._rooms = {name: room_bytes(view, reserved_bytes.get(name, 0), percent) for name, view in locations.items()}
+        self._edges = sorted({room for room in self._rooms.values() if room is not None})
+        self._usable: dict[int, int] = {}
+        self._seats: dict[tuple[int, DataType], Seat] = {}
+        self._choices: dict[tuple[int, ...], Choice] = {}
+        self._providers: dict[int, frozenset[str]] = {}
+        self._provider_sets: dict[frozenset[str], int] = {}
+        views = locations.values()
+        self.durable = self.bits.all_of(v.location for v in views if v.durable and not v.draining)
+        self.leaving = self.bits.all_of(v.location for v in views if v.draining)
+        self._open = tuple(v.location for v in views if _is_open(v))
+
+    def room(self, location: str) -> int | None:
+        """Return how many bytes more a location may take; None when it was never measured."""
+        return self._rooms.get(location)
+
+    @property
+    def rooms(self) -> set[int]:
+        """How many bytes more the locations may take, where that is known."""
+        return set(self._edges)
+
+    def usable(self, size_bytes: int) -> int:
+        """Return where a copy can go now, as far as is known; not looked at yet is no refusal."""
+        band = bisect_left(self._edges, size_bytes)
+        known = self._usable.get(band)
+        if known is None:
+            fitting = (loc for loc in self._open if (room := self._rooms[loc]) is None or size_bytes <= room)
+            known = self._usable[band] = self.bits.all_of(fitting)
+        return known
+
+    def standing(self, entry: DataEntry, held: Iterable[str], coming: Iterable[str]) -> Standing:
+        """Return where an entry stands, being held at some locations and on its way to others."""
+        names = frozenset(held)
+        own = origin_replica(entry)
+        first: dict[str, ReplicaState] = {}
+        for replica in entry.replicas:
+            first.setdefault(replica.location, replica.state)
+        return Standing(
+            self.bits.all_of(names),
+            self.bits.all_of(obstructed(entry, names)),
+            self.bits.all_of(location for location, state in first.items() if state is ReplicaState.STALE),
+            self.bits.all_of(coming),
+            self.bits.of(own.location) if own is not None else 0,
+        )
+
+    def seat(self, rule: RuleSpec, data_type: DataType) -> Seat:
+        """Return what a rule of this policy says of a type."""
+        slot = (id(rule), data_type)
+        seat = self._seats.get(slot)
+        if seat is None:
+            seat = self._seats[slot] = self._seat(self._table.places(rule, data_type))
+        return seat
+
+    def place(self, place: CountedPlace, wanted: int, standing: Standing, usable: int) -> tuple[int, Choice | None]:
+        """Return what is to stay at a place, when ``wanted`` is decided already, and the choice of the rest.
+
+        Copies that hold the entry, or will, count first; None: they are enough.
+        """
+        held, free = standing.held, usable & ~standing.blocked
+        certain = (wanted & (held | free)) | (held & (~place.members | standing.own))
+        counted = certain & place.matching & ~self.leaving
+        if not place.any_counts:
+            counted &= self.durable
+        stays = counted & place.members
+        count = place.copies - counted.bit_count()
+        if count <= 0:
+            return stays, None
+        options = place.eligible_bits & ~(counted | wanted)
+        settled, known = options & (held | standing.coming), options & standing.known
+        slot = (options, settled, known, options & free, count, self._provider_set(counted))
+        choice = self._choices.get(slot)
+        if choice is None:
+            if len(self._choices) > _MOST_CHOICES:
+                self._choices.clear()
+            parts = [
+                _option(option, bool(bit & free), bool(bit & settled), bool(bit & known))
+                for bit, option in place.eligible
+                if bit & options
+            ]
+            choice = self._choices[slot] = Choice(parts, count, self._providers[counted])
+        return stays, choice
+
+    def copies_wanted(self, seat: Seat, wanted: int, standing: Standing) -> int:
+        """Return how many durable copies are wanted of what ``wanted`` is to hold."""
+        if seat.copies:
+            return seat.copies
+        durable = (wanted | standing.held) & self.durable
+        return min(self._table.policy.replication_target, durable.bit_count())
+
+    def _provider_set(self, counted: int) -> int:
+        found = self._providers.get(counted)
+        if found is None:
+            found = frozenset(self._provider(name) for name in self.bits.names(counted))
+            self._providers[counted] = found
+        return self._provider_sets.setdefault(found, len(self._provider_sets))
+
+    def _provider(self, location: str) -> str:
+        view = self._locations.get(location)
+        return view.provider if view is not None else ""
+
+    def _seat(self, selected: Iterable[SelectedPlace]) -> Seat:
+        said: dict[str, str] = {}
+        counted = []
+        for one in selected:
+            if one.place.copies is None:
+                for member in one.members:
+                    said.setdefault(member.location, one.place.selector)
+            else:
+                counted.append(self._counted(one, one.place.copies))
+        copies = max((place.copies for place in counted), default=0)
+        return Seat(self.bits.all_of(said), said, tuple(counted), copies)
+
+    def _counted(self, selected: SelectedPlace, copies: int) -> CountedPlace:
+        any_counts = not selected.counts_only_durable
+        eligible = tuple(
+            (self.bits.of(c.location), Option(c.location, c.provider, False, c.priority, self._rooms.get(c.location)))
+            for c in sorted(selected.members, key=lambda member: member.location)
+            if any_counts or c.durable
+        )
+        return CountedPlace(
+            copies,
+            self.bits.all_of(member.location for member in selected.members),
+            self.bits.all_of(selected.matching),
+            any_counts,
+            eligible,
+            sum(bit for bit, _ in eligible),
+            f"{copies} copies on {selected.place.selector}",
+        )
+
+
+def _option(o: Option, usable: bool, settled: bool, known: bool) -> Option:
+    return Option(o.location, o.provider, usable, o.priority, o.free_bytes, settled, known)
+
+
+def _is_open(view: LocationView) -> bool:
+    """Return whether a location takes copies now, its room aside."""
+    usable = view.state in (LocationState.AVAILABLE, LocationState.UNKNOWN)
+    reachable = view.node_state in (NodeState.UP, NodeState.UNKNOWN)
+    return usable and reachable and not view.paused and not view.failing
