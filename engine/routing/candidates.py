@@ -99,8 +99,8 @@ class RoutingTable:
     def __init__(self, policy: Policy) -> None:
         """Raises SyncdeckError (later, in ``places``) for a selector that cannot be read."""
         self.policy = policy
-        self._everywhere = all_locations(policy)
-        self._candidates = {kind: candidates(policy, self._everywhere, kind) for kind in DataType}
+        self.everywhere = all_locations(policy)
+        self._candidates = {kind: candidates(policy, self.everywhere, kind) for kind in DataType}
         self._by_location = {kind: {c.location: c for c in found} for kind, found in self._candidates.items()}
         self._refusals = {data_type: refusals(policy, data_type) for data_type in DataType}
         self._selected: dict[tuple[int, DataType], tuple[SelectedPlace, ...]] = {}
@@ -124,5 +124,5 @@ class RoutingTable:
         """Return the places of a rule of this policy with the locations that they pick."""
         slot = (id(rule), data_type)
         if slot not in self._selected:
-            self._selected[slot] = select(rule, self._candidates[data_type], self._everywhere)
+            self._selected[slot] = select(rule, self._candidates[data_type], self.everywhere)
         return self._selected[slot]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -37,27 +37,104 @@ def choose(options: Iterable[Option], count: int, key: str, providers: Set[str])
     return Choice(options, count, providers).made_for(key)
 
 
+class Field:
+    """Locations as choices see them, as bits: whose they are, which go first, and what tells equal ones apart."""
+
+    def __init__(self) -> None:
+        self._bits: dict[str, int] = {}
+        self._options: dict[int, Option] = {}
+        self._of_provider: dict[str, int] = {}
+        self._providers: dict[int, int] = {}
+        self._equals: dict[int, Equals] = {}
+        self._told: dict[int, Hashable] = {}
+        self.priority = 0
+        self.everything = 0
+
+    def add(self, option: Option, bit: int) -> None:
+        """Take a location in; each once."""
+        self._bits[option.location], self._options[bit] = bit, option
+        self._of_provider[option.provider] = self._of_provider.get(option.provider, 0) | bit
+        self.priority |= bit if option.priority else 0
+        self.everything |= bit
+
+    def of_providers(self, providers: Iterable[str]) -> int:
+        """Return the locations of some providers."""
+        found = 0
+        for provider in providers:
+            found |= self._of_provider.get(provider, 0)
+        return found
+
+    def beside(self, location: str) -> int:
+        """Return the locations of a location's provider."""
+        return self._of_provider[self._options[self._bits[location]].provider]
+
+    def bit(self, location: str) -> int:
+        """Return the bit of a location."""
+        return self._bits[location]
+
+    def options(self, bits: int) -> list[Option]:
+        """Return the locations of some bits, by name."""
+        return sorted((self._options[bit] for bit in _each(bits)), key=lambda option: option.location)
+
+    def equals(self, bits: int) -> Equals:
+        """Return what is to be known of locations that are equally good."""
+        known = self._equals.get(bits)
+        if known is None:
+            known = self._equals[bits] = _equals(self.options(bits))
+        return known
+
+    def told(self, bits: int) -> Hashable:
+        """Return what, with the key, tells some locations apart wherever they are asked about."""
+        known = self._told.get(bits)
+        if known is None:
+            found = ((o.location, o.provider, o.priority, _weight(o)) for o in self.options(bits))
+            known = self._told[bits] = tuple(found)
+        return known
+
+
 class Choice:
     """One choice that many keys have before them. Scores are worked out only where nothing else decides."""
 
     def __init__(self, options: Iterable[Option], count: int, providers: Set[str]) -> None:
-        self.options = tuple(sorted(options, key=lambda option: option.location))
-        self.count = count
-        self._providers = frozenset(providers)
-        self._stage = self._stage_of(())
-        self._looked = False
+        field, settled, usable, known = Field(), 0, 0, 0
+        for number, option in enumerate(options):
+            bit = 1 << number
+            field.add(option, bit)
+            settled |= bit if option.settled else 0
+            usable |= bit if option.usable else 0
+            known |= bit if option.known else 0
+        self._begin(field, field.everything, count, settled, usable, known, field.of_providers(providers))
+
+    @classmethod
+    def on(cls, field: Field, options: int, count: int, tiers: tuple[int, int, int], seen: int) -> Choice:
+        """Return the choice between some locations of a field.
+
+        ``tiers`` are those that are settled, usable and known; ``seen`` those of providers that have a copy.
+        """
+        choice = cls.__new__(cls)
+        choice._begin(field, options, count, *tiers, seen)
+        return choice
+
+    def _begin(
+        self, field: Field, options: int, count: int, settled: int, usable: int, known: int, seen: int
+    ) -> None:
+        self.field, self.options, self.count = field, options, count
+        self._tiers = (settled & options, usable & options, known & options)
+        self._seen = seen & options
+        self._stage = self._stage_of((), options, self._seen)
         self._sure: tuple[str, ...] | None = None
+        self._looked = False
 
     @property
     def missing(self) -> int:
         """How many locations there are too few of."""
-        return max(self.count - len(self.options), 0)
+        return max(self.count - self.options.bit_count(), 0)
 
     @property
     def outcome_depends_on(self) -> Hashable:
         """Return what, with the key, decides the outcome: choices that agree in it are the same choice."""
-        told = tuple((option.location, self._rank(option, self._providers), _weight(option)) for option in self.options)
-        return self.count, self._providers, tuple(option.provider for option in self.options), told
+        told = self.field.told
+        return self.count, told(self.options), told(self._seen), *map(told, self._tiers)
 
     @property
     def sure(self) -> tuple[str, ...] | None:
@@ -65,9 +142,9 @@ class Choice:
         if not self._looked:
             self._looked = True
             stage = self._stage
-            while len(stage.chosen) < self.count and stage.only is not None:
-                stage = self._after(stage, stage.only)
-            done = len(stage.chosen) == self.count or not stage.by_weight
+            while len(stage.chosen) < self.count and stage.equals.only is not None:
+                stage = self._after(stage, stage.equals.only)
+            done = len(stage.chosen) == self.count or not stage.left
             self._sure = stage.chosen if done else None
         return self._sure
 
@@ -77,37 +154,33 @@ class Choice:
 
     def made_for_all(self, keys: Iterable[str]) -> list[tuple[str, ...]]:
         """Return up to ``count`` locations for each key, best first."""
-        count = self.count
-        made = []
+        made, steps = [], range(min(self.count, self.options.bit_count()))
+        first, after = self._stage, self._after
         for key in keys:
-            stage, digests = self._stage, None
-            for _ in range(count - len(stage.chosen)):
-                if stage.only is not None:
-                    best = stage.only
-                elif not stage.by_weight:
-                    break
+            stage, digests = first, None
+            for _ in steps:
+                equals = stage.equals
+                if equals.only is not None:
+                    best = equals.only
                 else:
-                    digests = digests or _Digests(key)
-                    best = digests.winner(stage.by_weight)
-                stage = stage.after.get(best) or self._after(stage, best)
+                    if digests is None:
+                        digests = _Digests(key)
+                    best = digests.winner(equals.by_weight)
+                stage = stage.after.get(best) or after(stage, best)
             made.append(stage.chosen)
         return made
 
     def _after(self, stage: _Stage, location: str) -> _Stage:
-        found = stage.after[location] = self._stage_of((*stage.chosen, location))
+        field = self.field
+        left, seen = stage.left & ~field.bit(location), stage.seen | field.beside(location)
+        found = stage.after[location] = self._stage_of((*stage.chosen, location), left, seen)
         return found
 
-    def _stage_of(self, chosen: tuple[str, ...]) -> _Stage:
-        """Return where a choice stands once some are chosen: the options between which only the score decides."""
-        left = [option for option in self.options if option.location not in chosen]
-        seen = self._providers | {option.provider for option in self.options if option.location in chosen}
-        ranks = [self._rank(option, seen) for option in left]
-        best = min(ranks, default=None)
-        return _stage(chosen, [option for option, rank in zip(left, ranks, strict=True) if rank == best])
-
-    @staticmethod
-    def _rank(o: Option, seen: Set[str]) -> tuple[bool, bool, bool, bool, bool]:
-        return (not o.settled, not o.usable, not o.known, o.provider in seen, not o.priority)
+    def _stage_of(self, chosen: tuple[str, ...], left: int, seen: int) -> _Stage:
+        best = left
+        for better in (*self._tiers, ~seen, self.field.priority):
+            best = best & better or best
+        return _Stage(chosen, left, seen, self.field.equals(best), {})
 
 
 _ByWeight = tuple[tuple[float, tuple[tuple[str, bytes], ...]], ...]
@@ -115,23 +188,41 @@ _ByWeight = tuple[tuple[float, tuple[tuple[str, bytes], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
-    """A choice once some are ``chosen``: the options that are equally good now are none, ``only`` one, or several that
-    are told apart by their scores. ``after`` are the stages that follow, by what is chosen next."""
+class Equals:
+    """Options that are equally good: none, ``only`` one, or several, told apart by their scores."""
 
-    chosen: tuple[str, ...]
     only: str | None
     by_weight: _ByWeight
+
+
+@dataclass(slots=True)
+class _Stage:
+    """A choice once some are ``chosen``: what is ``left``, those whose provider was ``seen``, the best of those left.
+
+    ``after`` are the stages that follow, by what is chosen next.
+    """
+
+    chosen: tuple[str, ...]
+    left: int
+    seen: int
+    equals: Equals
     after: dict[str, _Stage]
 
 
-def _stage(chosen: tuple[str, ...], equals: list[Option]) -> _Stage:
-    if len(equals) == 1:
-        return _Stage(chosen, equals[0].location, (), {})
+def _each(bits: int) -> Iterator[int]:
+    while bits:
+        lowest = bits & -bits
+        yield lowest
+        bits ^= lowest
+
+
+def _equals(options: list[Option]) -> Equals:
+    if len(options) == 1:
+        return Equals(options[0].location, ())
     by_weight: dict[float, list[tuple[str, bytes]]] = {}
-    for option in equals:
+    for option in options:
         by_weight.setdefault(_weight(option), []).append((option.location, f"\0{option.location}".encode()))
-    return _Stage(chosen, None, tuple((weight, tuple(found)) for weight, found in by_weight.items()), {})
+    return Equals(None, tuple((weight, tuple(found)) for weight, found in by_weight.items()))
 
 
 class _Digests:
@@ -149,24 +240,24 @@ class _Digests:
 
         Of two with the same weight that is the one with the higher digest, so scores are computed only across weights.
         """
-        if len(by_weight) == 1:
-            return self._highest(by_weight[0][1])
-        firsts = [(weight, self._highest(locations)) for weight, locations in by_weight]
-        return max(firsts, key=lambda first: _score(self._known[first[1]], first[0]))[1]
-
-    def _highest(self, locations: Sequence[tuple[str, bytes]]) -> str:
         known, begun = self._known, self._begun
-        highest, winner = b"", ""
-        for location, written in locations:
-            if location in known:
-                digest = known[location]
-            else:
-                hashing = begun()
-                hashing.update(written)
-                digest = known[location] = hashing.digest()
-            if digest > highest:
-                highest, winner = digest, location
-        return winner
+        best, best_score = "", 0.0
+        for weight, locations in by_weight:
+            highest, winner = b"", ""
+            for location, written in locations:
+                digest = known.get(location)
+                if digest is None:
+                    hashing = begun()
+                    hashing.update(written)
+                    digest = known[location] = hashing.digest()
+                if digest > highest:
+                    highest, winner = digest, location
+            if len(by_weight) == 1:
+                return winner
+            score = _score(highest, weight)
+            if not best or score > best_score:
+                best, best_score = winner, score
+        return best
 
 
 def _weight(option: Option) -> float:

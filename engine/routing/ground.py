@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from config.types import DataType, RuleSpec
 from engine.model import DataEntry, LocationState, LocationView, NodeState, ReplicaState
 from engine.routing.candidates import RoutingTable, SelectedPlace
-from engine.routing.choosing import Choice, Option
+from engine.routing.choosing import Choice, Field, Option
 from engine.routing.holding import obstructed, origin_replica
 from engine.routing.space import room_bytes
 
@@ -77,8 +77,7 @@ class CountedPlace:
     members: int
     matching: int
     any_counts: bool
-    eligible: tuple[tuple[int, Option], ...]
-    eligible_bits: int
+    eligible: int
     said: str
 
 
@@ -111,9 +110,12 @@ class Ground:
         self._edges = sorted({room for room in self._rooms.values() if room is not None})
         self._usable: dict[int, int] = {}
         self._seats: dict[tuple[int, DataType], Seat] = {}
-        self._choices: dict[tuple[int, ...], Choice] = {}
-        self._providers: dict[int, frozenset[str]] = {}
-        self._provider_sets: dict[frozenset[str], int] = {}
+        self._choices: dict[tuple[int, int, tuple[int, int, int], int], Choice] = {}
+        self._besides: dict[int, int] = {}
+        self._field = Field()
+        for c in sorted(table.everywhere, key=lambda candidate: candidate.location):
+            option = Option(c.location, c.provider, False, c.priority, self._rooms.get(c.location))
+            self._field.add(option, self.bits.of(c.location))
         views = locations.values()
         self.durable = self.bits.all_of(v.location for v in views if v.durable and not v.draining)
         self.leaving = self.bits.all_of(v.location for v in views if v.draining)
@@ -174,19 +176,15 @@ class Ground:
         count = place.copies - counted.bit_count()
         if count <= 0:
             return stays, None
-        options = place.eligible_bits & ~(counted | wanted)
-        settled, known = options & (held | standing.coming), options & standing.known
-        slot = (options, settled, known, options & free, count, self._provider_set(counted))
+        options = place.eligible & ~(counted | wanted)
+        tiers = options & (held | standing.coming), options & free, options & standing.known
+        seen = options & self._beside(counted)
+        slot = (options, count, tiers, seen)
         choice = self._choices.get(slot)
         if choice is None:
             if len(self._choices) > _MOST_CHOICES:
                 self._choices.clear()
-            parts = [
-                _option(option, bool(bit & free), bool(bit & settled), bool(bit & known))
-                for bit, option in place.eligible
-                if bit & options
-            ]
-            choice = self._choices[slot] = Choice(parts, count, self._providers[counted])
+            choice = self._choices[slot] = Choice.on(self._field, options, count, tiers, seen)
         return stays, choice
 
     def copies_wanted(self, seat: Seat, wanted: int, standing: Standing) -> int:
@@ -196,12 +194,13 @@ class Ground:
         durable = (wanted | standing.held) & self.durable
         return min(self._table.policy.replication_target, durable.bit_count())
 
-    def _provider_set(self, counted: int) -> int:
-        found = self._providers.get(counted)
+    def _beside(self, counted: int) -> int:
+        """Return the locations of the providers that have a copy which counts."""
+        found = self._besides.get(counted)
         if found is None:
-            found = frozenset(self._provider(name) for name in self.bits.names(counted))
-            self._providers[counted] = found
-        return self._provider_sets.setdefault(found, len(self._provider_sets))
+            providers = {self._provider(name) for name in self.bits.names(counted)}
+            found = self._besides[counted] = self._field.of_providers(providers)
+        return found
 
     def _provider(self, location: str) -> str:
         view = self._locations.get(location)
@@ -221,24 +220,15 @@ class Ground:
 
     def _counted(self, selected: SelectedPlace, copies: int) -> CountedPlace:
         any_counts = not selected.counts_only_durable
-        eligible = tuple(
-            (self.bits.of(c.location), Option(c.location, c.provider, False, c.priority, self._rooms.get(c.location)))
-            for c in sorted(selected.members, key=lambda member: member.location)
-            if any_counts or c.durable
-        )
+        eligible = self.bits.all_of(c.location for c in selected.members if any_counts or c.durable)
         return CountedPlace(
             copies,
             self.bits.all_of(member.location for member in selected.members),
             self.bits.all_of(selected.matching),
             any_counts,
             eligible,
-            sum(bit for bit, _ in eligible),
             f"{copies} copies on {selected.place.selector}",
         )
-
-
-def _option(o: Option, usable: bool, settled: bool, known: bool) -> Option:
-    return Option(o.location, o.provider, usable, o.priority, o.free_bytes, settled, known)
 
 
 def _is_open(view: LocationView) -> bool:

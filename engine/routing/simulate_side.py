@@ -86,12 +86,12 @@ class Side:
         wanted, chosen = seat.everywhere, False
         for place in seat.counted:
             if chosen:
-                wanted |= place.eligible_bits
+                wanted |= place.eligible
                 continue
             stays, choice = self.ground.place(place, wanted, standing, usable)
             wanted |= stays
             if choice is not None:
-                wanted |= self._bits.all_of(option.location for option in choice.options)
+                wanted |= choice.options
                 chosen = True
         return wanted & ~standing.held
 
