@@ -10,9 +10,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from config.types import RuleSpec
+from config.types import DataType, RuleSpec
 from engine.model import DataEntry
 from engine.planner.context import PlanContext
 from engine.planner.obstacles import Obstacle
@@ -237,12 +238,13 @@ class Simulation:
                 continue
             lacking = new & ~(standing.after.held | standing.after.coming)
             if lacking:
-                self._ask(rows, rule, standing.after, new, lacking, old, newest)
+                self._ask(kind.data_type, rows, rule, standing.after, new, lacking, old, newest)
             if missing > old_missing:
                 self._note_missing(rule, missing - old_missing, rows, self.image.bytes_of(rows))
 
     def _ask(
         self,
+        data_type: DataType,
         row_ids: Sequence[int],
         rule: RuleSpec,
         standing: Standing,
@@ -253,23 +255,22 @@ class Simulation:
         where: int = -1,
     ) -> None:
         """Note what is lacking; ``old`` is what the policy in force wants too, ``where`` all that is of interest."""
-        entry, tried = self.image.entry(row_ids[0]), self._after
-        size = self.image.bytes_of(row_ids)
-        closed, why = tried.closed(entry.data_type)
+        tried, size = self._after, self.image.bytes_of(row_ids)
+        closed, why = tried.closed(data_type)
         for location in self._bits.names(lacking & closed & ~old):
             self._refuse(why[location].reason, row_ids, size)
         open_now = lacking & ~closed
         doubtful = open_now & standing.blocked if standing.held & tried.readable else open_now
         for location in self._bits.names(doubtful):
-            source = tried.source(entry, location, rule)
+            source = tried.source(self.image.entry(row_ids[0]), location, rule)
             if isinstance(source, Obstacle):
                 bit = self._bits.of(location)
                 open_now &= ~bit
                 if not bit & old:
                     self._refuse(source.reason, row_ids, size)
-        if not open_now & where:
-            return
-        for bits, order in tried.orders(entry, rule, standing, wanted, open_now & where, newest):
+        open_now &= where
+        entry = partial(self.image.entry, row_ids[0])
+        for bits, order in tried.orders(data_type, rule, standing, wanted, open_now, newest, entry):
             slot = (order, bits & ~old, bits & old)
             noted = self._wanted.get(slot)
             if noted is None:
@@ -320,7 +321,7 @@ class Simulation:
         for rows, wanted, _ in self._after.parts(self.image, rule, kind.data_type, standing, usable, row_ids):
             lacking = wanted & ~(standing.held | standing.coming)
             if lacking & where:
-                self._ask(rows, rule, standing, wanted, lacking, -1, newest, where)
+                self._ask(kind.data_type, rows, rule, standing, wanted, lacking, -1, newest, where)
 
     def _is_short(self, location: str, more_bytes: int) -> bool:
         room = self._after.ground.room(location)

@@ -38,11 +38,17 @@ class ChoiceMemory:
 
     def made(
         self, number: int, choice: Choice, turn: int, image: CatalogImage, row_ids: Sequence[int], pause: Pause
-    ) -> dict[Outcome, array[int]]:
+    ) -> dict[Outcome, Sequence[int]]:
         """Return entries by what they choose, best first; ``turn`` tells the choices of one rule apart."""
         numbers, outcomes = self._turn(turn, len(image.kind_of))
-        parts: dict[int, array[int]] = {}
         keys = image.keys
+        if len(row_ids) == 1:
+            row_id = row_ids[0]
+            if numbers[row_id] != number:
+                outcomes[row_id] = self._number(choice.made_for_all((keys[row_id],))[0])
+                numbers[row_id] = number
+            return {self._outcomes[outcomes[row_id]]: row_ids}
+        parts: dict[int, array[int]] = {}
         for start in range(0, len(row_ids), _PAUSE_EVERY):
             pause()
             block = row_ids[start : start + _PAUSE_EVERY]

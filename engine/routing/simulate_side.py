@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from config.types import DataType, Policy, RuleSpec
@@ -109,12 +109,19 @@ class Side:
         return known
 
     def orders(
-        self, entry: DataEntry, rule: RuleSpec, standing: Standing, wanted: int, lacking: int, newest: bool
+        self,
+        data_type: DataType,
+        rule: RuleSpec,
+        standing: Standing,
+        wanted: int,
+        lacking: int,
+        newest: bool,
+        entry: Callable[[], DataEntry],
     ) -> list[tuple[int, Order]]:
-        """Return how urgent the planner finds what is lacking of an entry, and of all that stand like it."""
+        """Return how urgent the planner finds what is lacking of an ``entry``, and of all that stand like it."""
         trainers = lacking & self._trainers if newest else 0
         return [
-            (bits, self._order(entry, rule, standing, wanted, bits, newest and bits == trainers))
+            (bits, self._order(data_type, rule, standing, wanted, bits, bits == trainers, entry))
             for bits in (trainers, lacking & ~trainers)
             if bits
         ]
@@ -175,19 +182,26 @@ class Side:
         found.append((row_ids, wanted, missing))
 
     def _order(
-        self, entry: DataEntry, rule: RuleSpec, standing: Standing, wanted: int, lacking: int, trains: bool
+        self,
+        data_type: DataType,
+        rule: RuleSpec,
+        standing: Standing,
+        wanted: int,
+        lacking: int,
+        trains: bool,
+        entry: Callable[[], DataEntry],
     ) -> Order:
         ground = self.ground
         counting = standing.held & ground.durable
-        copies = ground.copies_wanted(ground.seat(rule, entry.data_type), wanted, standing)
-        asked = (id(rule), entry.data_type, counting.bit_count(), copies, trains)
+        copies = ground.copies_wanted(ground.seat(rule, data_type), wanted, standing)
+        asked = (id(rule), data_type, counting.bit_count(), copies, trains)
         known = self._orders.get(asked)
         if known is None:
             location = self._bits.names(lacking)[0]
             slots = (Slot(location, True, False, "", rule.line),)
             have = frozenset(self._bits.names(counting))
             placement = Placement(rule.name, rule.line, rule, slots, copies, have)
-            (demand,) = rule_demands(entry, placement, self.context)
+            (demand,) = rule_demands(entry(), placement, self.context)
             known = self._orders[asked] = demand.order[:3]
         return known
 
