@@ -15,7 +15,7 @@ from engine.views_archive import (
     UsageView,
 )
 from engine.views_nodes import AtRiskPage, AtRiskRow, NodeDetail, RescueView
-from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
+from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult, TrialView
 
 
 class ArchiveClient(Protocol):
@@ -91,6 +91,10 @@ class RulesClient(Protocol):
 
     async def check_rule(self, draft: RuleDraft) -> DraftCheck:
         """Return what a draft would mean: mistakes with their places, lint, the difference, a simulation."""
+        ...
+
+    async def rule_trial(self) -> TrialView | None:
+        """Return what the draft that is being tried comes to so far; None while there is nothing to tell yet."""
         ...
 
     async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:

@@ -32,7 +32,7 @@ from engine.views import (
     SyncPreview,
     SyncRequest,
 )
-from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
+from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult, TrialView
 
 log = logging.getLogger(__name__)
 
@@ -316,6 +316,10 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
     async def check_rule(self, draft: RuleDraft) -> DraftCheck:
         """Return what a draft would mean."""
         return await self._need().rules.check_rule(draft)
+
+    async def rule_trial(self) -> TrialView | None:
+        """Return what the draft that is being tried comes to so far."""
+        return self._need().rules.rule_trial()
 
     async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:
         """Write a draft into the file; in effect at once."""

@@ -35,6 +35,7 @@ from engine.views_rules import (
     RulesView,
     SaveResult,
     SimulationView,
+    TrialView,
 )
 
 VANISHED = "rule-vanished"
@@ -102,6 +103,10 @@ class RulesDesk:
         if after is not None and not any(note.severity == "error" and note.line for note in notes):
             simulation = await self._trials.simulate(after.policy)
         return DraftCheck(notes, diff, simulation)
+
+    def rule_trial(self) -> TrialView | None:
+        """Return what the draft that is being tried comes to so far; None while there is nothing to tell yet."""
+        return self._trials.so_far
 
     async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:
         """Write a draft made against the text named by ``digest``; in effect when this returns."""

@@ -22,12 +22,14 @@ from engine.routing.simulate import Simulation
 from engine.routing.simulate_groups import Touched, touched_alone, touched_by
 from engine.routing.simulate_image import CatalogImage
 from engine.routing.simulate_memory import ChoiceMemory
-from engine.views_rules import SimulationView
+from engine.views_rules import SimulationView, TrialView
 
 T = TypeVar("T")
 
 PAGE_ROWS = 20_000
 PAGE_ODD = 500
+TELL_SECONDS = 0.5
+"""Between two looks at how far a draft is."""
 _BREATH_SECONDS = 0.000_2
 """Not 0: who gives the interpreter away and takes it back at once has it again before a waiting thread wakes up."""
 
@@ -55,34 +57,47 @@ class Trials:
         self._sequence: int | None = None
         self._lock = asyncio.Lock()
         self._newest = 0
+        self._so_far: TrialView | None = None
         self._touched: tuple[object, dict[str, Touched]] | None = None
 
     async def simulate(self, policy: Policy) -> SimulationView:
         """Return what a policy would change; raises Superseded when another is asked for meanwhile."""
         self._newest += 1
-        pause = self._pause_for(self._newest)
+        trial = _Trial(self._newest, self)
         async with self._lock:
-            pause()
+            trial.pause()
             await self._refresh()
-            started = time.perf_counter()
+            started = trial.begin()
             old = await self._reconciler.context()
             old = replace(old, newest=old.newest or frozenset())
             new = replace(old, policy=policy, locations=self._views(policy))
-            simulation = Simulation(self._image, old, new, pause, self._memories)
+            simulation = trial.simulation = Simulation(self._image, old, new, trial.pause, self._memories)
             try:
-                view = await self._tried(simulation)
-            except Superseded:
+                view = await self._tried(simulation, trial)
+            finally:
+                self._so_far = None
                 await asyncio.to_thread(simulation.forget)
-                raise
-            await asyncio.to_thread(simulation.forget)
             return replace(view, seconds=time.perf_counter() - started)
 
-    async def _tried(self, simulation: Simulation) -> SimulationView:
-        alone = await asyncio.to_thread(_without_frames, simulation.groups)
+    async def _tried(self, simulation: Simulation, trial: _Trial) -> SimulationView:
+        alone = await trial.in_thread(simulation.groups)
         for start in range(0, len(alone), PAGE_ODD):
             found = await self._catalog.by_ids(alone[start : start + PAGE_ODD])
-            await asyncio.to_thread(_without_frames, partial(simulation.alone, found))
-        return await asyncio.to_thread(_without_frames, partial(simulation.view, 0.0))
+            await trial.in_thread(partial(simulation.alone, found))
+        return await trial.in_thread(partial(simulation.view, 0.0))
+
+    @property
+    def so_far(self) -> TrialView | None:
+        """What the draft that is being tried comes to so far; None while there is nothing to tell yet."""
+        return self._so_far
+
+    def wants(self, number: int) -> bool:
+        """Return whether no newer draft came than the one of a number."""
+        return number == self._newest
+
+    def tell(self, found: TrialView | None) -> None:
+        """Keep what a draft comes to so far; None leaves what was told before."""
+        self._so_far = found or self._so_far
 
     async def touched(self) -> dict[str, Touched]:
         """Return what each rule in force decides about, by name; kept while neither catalog nor rules change."""
@@ -126,13 +141,43 @@ class Trials:
         copy.apply_policy(policy)
         return dict(copy.location_views(self._reconciler.failing()))
 
-    def _pause_for(self, number: int) -> Callable[[], None]:
-        def pause() -> None:
-            if number != self._newest:
-                raise Superseded()
-            breathe()
 
-        return pause
+class _Trial:
+    """One draft while it is tried: whether it is still wanted, and when something was last told of it."""
+
+    def __init__(self, number: int, trials: Trials) -> None:
+        self._number = number
+        self._trials = trials
+        self._began = self._told = 0.0
+        self._left = False
+        self.simulation: Simulation | None = None
+
+    def begin(self) -> float:
+        """Return when it began, in seconds of the performance counter."""
+        self._began = self._told = time.perf_counter()
+        return self._began
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Return what some work returns. When nobody waits for it any more it is ended before another can begin."""
+        task = asyncio.ensure_future(asyncio.to_thread(_without_frames, work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._left = True
+            await asyncio.wait({task})
+            with suppress(Superseded):
+                task.result()
+            raise
+
+    def pause(self) -> None:
+        """Let others run, now and again after telling how far it is; raises Superseded once a newer draft came."""
+        if self._left or not self._trials.wants(self._number):
+            raise Superseded()
+        now = time.perf_counter()
+        if self.simulation is not None and now - self._told > TELL_SECONDS:
+            self._trials.tell(self.simulation.so_far(now - self._began))
+            self._told = time.perf_counter()
+        breathe()
 
 
 def _without_frames(work: Callable[[], T]) -> T:

@@ -110,9 +110,15 @@ class SimulationView:
     bytes_to_move: int
     nodes: tuple[NodeEffect, ...]
     unplaced: tuple[Unplaced, ...]
-    done: int | None = None
-    """Of how many entries this tells, while the others are still looked at; None: of all. Until then copies are
-    counted that their disks may turn out to have no room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """A draft that is still being tried: what it comes to ``so_far``, of ``done`` entries. It counts copies that their
+    disks may turn out to have no room for."""
+
+    done: int
+    so_far: SimulationView
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from config.editing.errors import EditRefused
 from config.editing.rules import parse_rule
 from engine.views_rules import (
@@ -14,6 +16,7 @@ from engine.views_rules import (
     RuleRow,
     RulesView,
     SimulationView,
+    TrialView,
     Unplaced,
 )
 
@@ -103,6 +106,12 @@ def check_of(draft: RuleDraft) -> DraftCheck:
     old = "".join(f"-      {line}\n" for line in before.splitlines() if line not in draft.yaml.splitlines())
     new = "".join(f"+      {line}\n" for line in draft.yaml.splitlines() if line not in before.splitlines())
     return DraftCheck((), f"@@ -31,8 +31,8 @@ {rule['name']}\n{old}{new}", _simulation(1_204, 388 * GB))
+
+
+def trial_of(done: int, entries: int) -> TrialView:
+    """Return a trial that is still going on."""
+    found = _simulation(1_204, 388 * GB)
+    return TrialView(done, replace(found, entries=entries))
 
 
 def _simulation(files: int, size: int) -> SimulationView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from engine.views_archive import (
     RestoreRequest,
     UsageView,
 )
-from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
+from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult, TrialView
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class LeverScript:
     policy: ArchivePolicyView = field(default_factory=lambda: ArchivePolicyView(False, "", None, "", ()))
     rules: RulesView | None = None
     check_of: Callable[[RuleDraft], DraftCheck] = lambda _draft: DraftCheck((), "", None)
+    trial: TrialView | None = None
+    """What is told of drafts that are being tried; while there is one, checks do not end."""
     save_results: tuple[SaveResult, ...] = ()
     """What saving says, one after the other; after the last: saved."""
     explain_of: Callable[[str, str], ExplainView] | None = None
@@ -157,7 +160,13 @@ class ScriptedLevers(ScriptedPart):
     async def check_rule(self, draft: RuleDraft) -> DraftCheck:
         """Return what the script says of a draft."""
         self._answer()
+        if self.levers.trial is not None:
+            await asyncio.Event().wait()
         return self.levers.check_of(draft)
+
+    async def rule_trial(self) -> TrialView | None:
+        """Return the scripted trial."""
+        return self.levers.trial
 
     async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:
         """Record a save and return what the script says of it."""

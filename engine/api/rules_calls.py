@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from engine.client_levers import RulesClient
-from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult
+from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult, TrialView
 
 
 class RulesCalls(ABC):
@@ -24,6 +24,10 @@ class RulesCalls(ABC):
     async def check_rule(self, draft: RuleDraft) -> DraftCheck:
         """See RulesClient."""
         return cast(DraftCheck, await self._call("check_rule", {"draft": draft}))
+
+    async def rule_trial(self) -> TrialView | None:
+        """See RulesClient."""
+        return cast(TrialView | None, await self._call("rule_trial", {}))
 
     async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:
         """See RulesClient."""
@@ -53,6 +57,10 @@ class RulesPassedOn(ABC):
     async def check_rule(self, draft: RuleDraft) -> DraftCheck:
         """See RulesClient."""
         return await self._engine.check_rule(draft)
+
+    async def rule_trial(self) -> TrialView | None:
+        """See RulesClient."""
+        return await self._engine.rule_trial()
 
     async def save_rule(self, draft: RuleDraft, digest: str) -> SaveResult:
         """See RulesClient."""

@@ -25,7 +25,7 @@ from engine.routing.simulate_groups import Alike, blocks, grouped
 from engine.routing.simulate_image import ODD, CatalogImage, Kind, Pause
 from engine.routing.simulate_memory import ChoiceMemory
 from engine.routing.simulate_side import Order, Part, Side, same_but_rules, same_rule
-from engine.views_rules import NodeEffect, SimulationView, Unplaced
+from engine.views_rules import NodeEffect, SimulationView, TrialView, Unplaced
 
 _PAUSE_EVERY = 200
 _WORK_AT_ONCE = 2_000
@@ -93,6 +93,7 @@ class Simulation:
     _gone: dict[int, list[int]] = field(default_factory=dict)
     _wanted: dict[tuple[Order, int, int], _Wanted] = field(default_factory=dict)
     _work: int = 0
+    _summing_up: bool = False
 
     def __post_init__(self) -> None:
         for memory in self.memories:
@@ -134,6 +135,7 @@ class Simulation:
 
     def view(self, seconds: float) -> SimulationView:
         """Return what it comes to; ``seconds`` is how long it took."""
+        self._summing_up = True
         self._settle()
         self._ask_again()
         for location in sorted(self._asks.new_at):
@@ -141,8 +143,10 @@ class Simulation:
             self._admit(location)
         return self._told(self._effects, seconds)
 
-    def so_far(self, seconds: float) -> SimulationView:
-        """Return what it comes to with the entries that were compared, as if every disk had room for its share."""
+    def so_far(self, seconds: float) -> TrialView | None:
+        """Return what it comes to with the entries that were compared; None once they are summed up."""
+        if self._summing_up:
+            return None
         effects = {
             location: _Effect(effect.added_files, effect.added_bytes, effect.surplus_files, effect.surplus_bytes)
             for location, effect in self._effects.items()
@@ -162,7 +166,7 @@ class Simulation:
             effect = effects.setdefault(location, _Effect())
             effect.added_files += every.files
             effect.added_bytes += every.bytes
-        return self._told(effects, seconds, self.done)
+        return TrialView(self.done, self._told(effects, seconds))
 
     def forget(self) -> None:
         """Free everything, where this is called: on the event loop it would hold others up."""
@@ -371,7 +375,7 @@ class Simulation:
         found.bytes += size_bytes
         found.example = min(found.example, example) if found.example else example
 
-    def _told(self, effects: dict[str, _Effect], seconds: float, done: int | None = None) -> SimulationView:
+    def _told(self, effects: dict[str, _Effect], seconds: float) -> SimulationView:
         nodes = tuple(self._node(location, effect) for location, effect in sorted(effects.items()))
         missing = sorted(self._missing.items(), key=lambda item: (-item[1].copies, item[0]))
         return SimulationView(
@@ -381,7 +385,6 @@ class Simulation:
             bytes_to_move=sum(node.added_bytes for node in nodes),
             nodes=nodes,
             unplaced=tuple(Unplaced(reason, found.copies, found.bytes, found.example) for reason, found in missing),
-            done=done,
         )
 
     def _node(self, location: str, effect: _Effect) -> NodeEffect:

@@ -93,3 +93,12 @@ def catalog(pilot: Pilot[int]) -> CatalogScreen:
     screen = pilot.app.console_screen  # type: ignore[attr-defined]
     assert isinstance(screen, CatalogScreen)
     return screen
+
+
+async def until_told(pilot: Pilot[int], text: str) -> None:
+    """Wait until a dialog tells something: of what goes on and on, which never settles."""
+    for _ in range(100):
+        if text in screen_text(pilot):
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"{text} is not told:\n{screen_text(pilot)}")

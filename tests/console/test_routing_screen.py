@@ -12,7 +12,7 @@ from app.console.modals.conflict import ConflictScreen
 from app.console.modals.detail import DetailScreen
 from app.console.modals.pick import PickScreen
 from app.console.modals.rule_editor import RuleEditor
-from app.console.scenes_routing import rules_view
+from app.console.scenes_routing import rules_view, trial_of
 from app.console.screens.catalog import CatalogScreen
 from app.console.screens.routing import RoutingScreen
 from engine.health.levels import KEY_RULE_RESTORE
@@ -27,6 +27,7 @@ from tests.console.fixtures import (
     screen_text,
     scripted_client,
     told,
+    until_told,
 )
 from widgets.yaml_area import YamlArea
 
@@ -243,6 +244,22 @@ async def test_a_newer_draft_supersedes_one_that_is_still_tried() -> None:
         await press(pilot, "g")
         assert tried[-1].startswith("abcdefg")
         assert len(tried) - before < 7
+
+
+async def test_a_long_trial_tells_how_far_it_is_and_gives_way_to_the_answer() -> None:
+    client = scripted_client(failing_view())
+    async with console(client) as pilot:
+        await press(pilot, "6")
+        client.levers.trial = trial_of(412_000, 1_000_000)
+        await pilot.press("enter")
+        await until_told(pilot, "Not complete: 412,000 of 1,000,000 files tried")
+        client.levers.trial = trial_of(700_000, 1_000_000)
+        await until_told(pilot, "700,000 of 1,000,000")
+        client.levers.trial = None
+        await pilot.press("end")
+        await press(pilot, "x")
+        text = screen_text(pilot)
+        assert "files tried in" in text and "Not complete" not in text
 
 
 async def test_a_file_is_explained_from_the_rules_and_from_the_catalog() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from textual.pilot import Pilot
 
+from app.console.scenes_routing import trial_of
 from app.console.themes import DARK, LIGHT
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import SyncPreview
 from engine.views_rules import SaveResult
-from tests.console.fixtures import failing_view, scripted_client
-from tests.console.test_snapshots import SIZES, SMALL, Compare, looks, looks_of
+from tests.console.fixtures import failing_view, scripted_client, until_told
+from tests.console.test_snapshots import SIZES, SMALL, Compare, looks, looks_of, settle, staged_app
 
 CONFLICT = SaveResult(
     "conflict",
@@ -79,6 +81,22 @@ def test_a_refusal_says_why_and_what_to_do(snap_compare: Compare, name: str) -> 
         keys = ("6", "enter", "end", "x", "f2", "right", "enter")
         client.levers.save_results = (SaveResult("refused", "The file cannot be written: read-only file system."),)
     assert looks_of(snap_compare, client, keys)
+
+
+@SIZES
+def test_a_long_trial_shows_what_it_comes_to_so_far(snap_compare: Compare, size: tuple[int, int]) -> None:
+    client = scripted_client(failing_view())
+    app = staged_app(client, DARK, False)
+
+    async def before(pilot: Pilot[int]) -> None:
+        await settle(pilot)
+        await pilot.press("6")
+        await settle(pilot)
+        client.levers.trial = trial_of(412_000, 1_000_000)
+        await pilot.press("enter")
+        await until_told(pilot, "412,000 of 1,000,000")
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
 
 
 def refused(node: str) -> SyncPreview:

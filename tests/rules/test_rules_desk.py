@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from config.editing.rules import rule_names
+from engine import rules_desk_trial
 from engine.data_plane import UnifiedDataPlane
 from engine.errors import SyncdeckError
-from engine.views_rules import RuleDraft
+from engine.routing.simulate import Simulation
+from engine.views_rules import RuleDraft, TrialView
 from tests.rules.conftest import FLEET, receivers
 
 RULE = "name: spread # wider\nmatch: {data_type: npz}\nplace:\n  - selector: durable\n    copies: 2\n"
@@ -181,12 +185,49 @@ async def test_a_fix_of_a_contradiction_tells_what_is_said_at_each_of_its_lines(
 
 
 async def test_a_newer_draft_takes_the_place_of_an_older_one(engine: UnifiedDataPlane) -> None:
-    import asyncio
-
     trials = engine._need().rules._trials
     policy = engine._need().fleet.policy
     found = await asyncio.gather(*(trials.simulate(policy) for _ in range(3)), return_exceptions=True)
     assert isinstance(found[0], SyncdeckError) and not isinstance(found[2], BaseException)
+
+
+async def test_a_long_trial_tells_what_it_comes_to_so_far(
+    engine: UnifiedDataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules_desk_trial, "TELL_SECONDS", 0.0)
+    desk, policy = engine._need().rules, engine._need().fleet.policy
+    told: list[TrialView | None] = []
+    monkeypatch.setattr(desk._trials, "tell", told.append)
+    whole = await desk._trials.simulate(policy)
+    seen = [found for found in told if found is not None]
+    assert seen and all(found.done <= whole.entries == found.so_far.entries for found in seen)
+    assert desk.rule_trial() is None
+
+
+async def test_a_trial_that_nobody_waits_for_ends_before_another_begins(
+    engine: UnifiedDataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials, policy = engine._need().rules._trials, engine._need().fleet.policy
+    began, ended = threading.Event(), threading.Event()
+    groups = Simulation.groups
+
+    def never_ending(simulation: Simulation) -> tuple[int, ...]:
+        began.set()
+        try:
+            while True:
+                simulation.pause()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(Simulation, "groups", never_ending)
+    asked = asyncio.create_task(trials.simulate(policy))
+    await asyncio.to_thread(began.wait)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert ended.is_set()
+    monkeypatch.setattr(Simulation, "groups", groups)
+    assert (await trials.simulate(policy)).entries
 
 
 async def test_explaining_names_every_line_that_had_a_say(engine: UnifiedDataPlane) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -13,10 +14,11 @@ from textual.timer import Timer
 from textual.widgets import Input, Label, TextArea
 
 from app.console.modals.confirm import ConfirmScreen
-from app.console.present.routing_checks import check_lines, has_mistake
+from app.console.present.routing_checks import check_lines, has_mistake, trial_lines
 from app.console.present.rule_form import FIELDS, fields_of, with_field
 from app.console.ruling import RuleDesk
 from config.editing.errors import EditRefused
+from engine.errors import SyncdeckError
 from engine.views_rules import DraftCheck, RuleDraft, RulesView
 from widgets.text import Line, Span, Tone, plain
 from widgets.text_view import TextView
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 CHECK_PAUSE_SECONDS = 0.15
 """How long typing must rest before a draft is tried."""
+TRIAL_SECONDS = 0.4
+"""Between two looks at how far a long trial is."""
 
 
 class RuleEditor(ModalScreen[bool]):
@@ -159,7 +163,11 @@ class RuleEditor(ModalScreen[bool]):
         self.run_worker(self._ask(self.draft), group="check", exclusive=True, exit_on_error=False)
 
     async def _ask(self, draft: RuleDraft) -> None:
-        check = await self.console.ask(self.console.client.check_rule(draft))
+        telling = asyncio.create_task(self._tell_so_far())
+        try:
+            check = await self.console.ask(self.console.client.check_rule(draft))
+        finally:
+            telling.cancel()
         if check is None:
             self._tell("the engine could not try it", "what is written here stays; change it to try again")
             return
@@ -173,6 +181,20 @@ class RuleEditor(ModalScreen[bool]):
         meaning.scroll_home(animate=False)
         lines = frozenset(note.line for note in check.notes if note.severity == "error")
         self.query_one("#yaml", YamlArea).mark_lines(lines)
+
+    async def _tell_so_far(self) -> None:
+        """Show how far a long trial is, until it is through."""
+        meaning = self.query_one("#meaning", TextView)
+        while True:
+            await asyncio.sleep(TRIAL_SECONDS)
+            try:
+                trial = await self.console.client.rule_trial()
+            except SyncdeckError:
+                return  # What cannot be told here is told by the check itself.
+            if trial is not None:
+                meaning.remove_class("-bad")
+                meaning.border_title = "What it would mean, so far"
+                meaning.show(trial_lines(trial, self.console.state.names))
 
     def _tell(self, cause: str, remedy: str) -> None:
         meaning = self.query_one("#meaning", TextView)

@@ -6,7 +6,7 @@ from app.console.present.details import fact, heading
 from app.console.present.places import PlaceNames, place_text
 from app.console.present.routing import severity_mark
 from app.console.present.units import bytes_text, count_text, plural
-from engine.views_rules import DraftCheck, NodeEffect, RuleNote, SaveResult, SimulationView
+from engine.views_rules import DraftCheck, NodeEffect, RuleNote, SaveResult, SimulationView, TrialView
 from widgets.text import Line, Span, Tone, fit_middle, plain
 
 MOST_LOCATIONS = 60
@@ -54,6 +54,25 @@ def simulation_lines(simulation: SimulationView, names: PlaceNames) -> list[Line
     lines: list[Line] = [
         (Span(f"{'would move':<12}", Tone.MUTED), Span(moves, bold=True), Span(f"  ({tried})", Tone.MUTED)),
     ]
+    return lines + _effect_lines(simulation, names)
+
+
+def trial_lines(trial: TrialView, names: PlaceNames) -> list[Line]:
+    """Return what a draft comes to so far, marked as a part of the answer."""
+    found = trial.so_far
+    moves = f"{plural(found.files_to_move, 'file')}, {bytes_text(found.bytes_to_move)}"
+    done = f"{count_text(trial.done)} of {count_text(found.entries)} files tried"
+    lines: list[Line] = [
+        (Span("… Not complete: ", Tone.WARN, bold=True), Span(done, Tone.WARN)),
+        (Span("Free space is counted when all were tried; it may refuse some of this.", Tone.MUTED),),
+        (Span(f"{'so far':<12}", Tone.MUTED), Span(moves, bold=True)),
+    ]
+    changed = any(node.added_files or node.surplus_files for node in found.nodes)
+    return lines + (_effect_lines(found, names) if changed or found.unplaced else [])
+
+
+def _effect_lines(simulation: SimulationView, names: PlaceNames) -> list[Line]:
+    lines: list[Line] = []
     for item in simulation.unplaced:
         lines.append(
             (
