@@ -6,7 +6,9 @@ import asyncio
 import gc
 import random
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -24,6 +26,7 @@ from engine.routing.simulate import Simulation
 from engine.routing.simulate_image import CatalogImage
 from engine.routing.simulate_memory import ChoiceMemory
 from engine.rules_desk_trial import PAGE_ROWS, breathe
+from engine.turns import let_threads_switch_soon
 from tests.bench.engine_child import LagMeter
 from tests.bench.memory import PeakMemory
 from tests.bench.report import Row, figure
@@ -46,23 +49,26 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
     rows: list[Row] = []
     collector = Collector(lambda: False)  # As in the engine.
     collector.start()
+    let_threads_switch_soon()  # As in the engine, too.
     try:
         for entries in ENTRIES:
-            rows += await _measure(round(entries * scale), runs)
+            rows += await _measure("", catalog, round(entries * scale), runs)
+        for label, made in (("scattered ", scattered), ("unhashed ", partial(scattered, hashed=False))):
+            rows += await _measure(label, made, round(ENTRIES[0] * scale), runs)
     finally:
         collector.stop()
     return rows
 
 
-async def _measure(count: int, runs: int) -> list[Row]:
+async def _measure(label: str, made: Callable[[Policy, int], CatalogImage], count: int, runs: int) -> list[Row]:
     old = load(FLEET).policy
     gc.collect()
     before = psutil.Process().memory_info().rss
-    image = await asyncio.to_thread(catalog, old, count)
+    image = await asyncio.to_thread(made, old, count)
     context = PlanContext(old, _fleet(old).location_views(), time.time())
     text = FLEET.read_text()
     tried = {name: load_text(apply_rule_edit(text, RuleEdit(yaml)), str(FLEET)).policy for name, yaml in DRAFTS.items()}
-    rows, label = [], f"tried on {count:,} entries"
+    rows, label = [], f"tried on {count:,} {label}entries"
     meter = LagMeter(time.process_time)
     metering = asyncio.get_running_loop().create_task(meter.run())
     with PeakMemory(descendants=False) as peak:
@@ -119,6 +125,33 @@ def catalog(policy: Policy, count: int, seed: int = 1) -> CatalogImage:
         held = ",".join(str(numbers[place]) for place in source.choice(sets[kind]))
         size, mtime = source.randint(10**4, 10**8), 1.7e9 + row_id
         rows.append((row_id, f"{kind}:run_{row_id}/{config}.bin", kind, "", config, size, mtime, held, 0, None))
+        if len(rows) == PAGE_ROWS or row_id == count:
+            image.put(rows, {number: name for name, number in numbers.items()})
+            rows = []
+    return image
+
+
+def scattered(policy: Policy, count: int, seed: int = 3, hashed: bool = True) -> CatalogImage:
+    """Return an image of entries of many config keys, origins and sizes, of which no two need be in the same places."""
+    source = random.Random(seed)
+    table = RoutingTable(policy)
+    places = {kind: sorted(c.location for c in table.candidates(kind)) for kind in DataType}
+    names = sorted({*policy.nodes, *(place for found in places.values() for place in found)})
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    origins = sorted(policy.nodes)
+    image = CatalogImage()
+    rows: list[Outline] = []
+    for row_id in range(1, count + 1):
+        kind = source.choice(list(DataType))
+        origin = source.choice(origins) if kind is DataType.GAMES else ""
+        config = f"b{source.randint(0, 400)}_{source.randint(2, 4)}p"
+        held = source.sample(places[kind], min(source.randint(1, 4), len(places[kind])))
+        held += [origin] if origin and origin not in held else []
+        key = f"{kind.value}:run_{row_id}/{config}.bin" + (f"@{origin}" if origin else "")
+        size, stored = int(10 ** source.uniform(3, 10.5)), [numbers[place] for place in held]
+        newest = None if hashed else stored[0]
+        written = ",".join(map(str, stored))
+        rows.append((row_id, key, kind.value, origin, config, size, 1.7e9 + row_id, written, 0, newest))
         if len(rows) == PAGE_ROWS or row_id == count:
             image.put(rows, {number: name for name, number in numbers.items()})
             rows = []
