@@ -81,7 +81,7 @@ class BatchRun:
             assert sender.stdin is not None
             self._sender = StreamEnd(self._source.endpoint, sender, "send batch", self._note)
             # The sender's words come after the head: it is told its job only when that is in the pipe.
-            await asyncio.to_thread(_write_head, write_end, head)
+            await asyncio.to_thread(_write_head, os.dup(write_end), head)
             sender.stdin.write(first)
         finally:
             os.close(write_end)
@@ -194,16 +194,20 @@ def _mtime_ns(stat: FileStat) -> int:
 
 
 def _write_head(fd: int, head: bytes) -> None:
-    """Fill the pipe's beginning; a receiver that is gone already says why by itself.
+    """Fill the pipe's beginning, then close ``fd``; a receiver that is gone already says why by itself.
 
-    The sender's ssh, which has the same pipe as its output, may have set it to never block.
+    The descriptor is this thread's own: it may still write when the batch was cancelled. The sender's ssh, which has
+    the same pipe as its output, may have set it to never block.
     """
     view = memoryview(head)
     room = select.poll()
     room.register(fd, select.POLLOUT)
-    with contextlib.suppress(BrokenPipeError):
-        while view:
-            try:
-                view = view[os.write(fd, view) :]
-            except BlockingIOError:
-                room.poll()
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            while view:
+                try:
+                    view = view[os.write(fd, view) :]
+                except BlockingIOError:
+                    room.poll()
+    finally:
+        os.close(fd)

@@ -219,13 +219,13 @@ async def test_a_job_larger_than_the_pipe_is_written_though_the_senders_ssh_set_
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     head = os.urandom(3_000_000)
-    writing = asyncio.create_task(asyncio.to_thread(_write_head, write_end, head))
+    writing = asyncio.create_task(asyncio.to_thread(_write_head, os.dup(write_end), head))
     await asyncio.sleep(0.05)
     assert not writing.done()
     assert await asyncio.to_thread(frames.read_exactly, read_end, len(head)) == head
     await writing
     os.close(read_end)
-    await asyncio.to_thread(_write_head, write_end, head)  # The receiver is gone, and says why by itself.
+    await asyncio.to_thread(_write_head, os.dup(write_end), head)  # The receiver is gone, and says why by itself.
     os.close(write_end)
 
 
