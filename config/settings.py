@@ -6,10 +6,10 @@ What ``sync_routing`` and ``auto_sync`` say goes before ``data_plane``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from config.archive import build_archive
+from config.globs import glob_matches
 from config.http import build_http
 from config.landing import DEFAULT_LANDING
 from config.schema.cluster import ClusterFile
@@ -100,7 +100,7 @@ def override_name(name: str, overrides: Mapping[str, float]) -> str | None:
     """Return which override counts for a host, as the file calls it."""
     if name in overrides:
         return name
-    return next((glob for glob in overrides if fnmatchcase(name.lower(), glob.lower())), None)
+    return next((glob for glob in overrides if glob_matches(name, glob)), None)
 
 
 def first(*values: T | None) -> T:

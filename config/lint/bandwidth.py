@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
+from config.globs import glob_matches
 from config.lint.rule import Context, Hit, LintRule
 from config.types import Severity
 
@@ -30,14 +30,14 @@ def _override_equals_limit(context: Context) -> Iterator[Hit]:
 
 def _override_matches_nothing(context: Context) -> Iterator[Hit]:
     for glob in context.cluster.sync.host_bandwidth_overrides or {}:
-        if not any(fnmatchcase(name.lower(), glob.lower()) for name in context.cluster.hosts):
+        if not any(glob_matches(name, glob) for name in context.cluster.hosts):
             yield Hit(("auto_sync", "host_bandwidth_overrides", glob), f"the override of {glob} matches no host")
 
 
 def _timetable_matches_nothing(context: Context) -> Iterator[Hit]:
     section = context.cluster.plane.bandwidth
     for index, row in enumerate((section.timetable if section else None) or []):
-        if row.node is not None and not any(fnmatchcase(n.lower(), row.node.lower()) for n in context.cluster.hosts):
+        if row.node is not None and not any(glob_matches(name, row.node) for name in context.cluster.hosts):
             path = ("data_plane", "bandwidth", "timetable", index, "node")
             yield Hit(path, f"the row for {row.node} matches no host")
 

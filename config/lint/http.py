@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from config.document import Path
+from config.globs import glob_matches
 from config.http import TRUSTED_NETWORKS
 from config.lint.rule import Context, Hit, LintRule
 from config.schema.http import Http, HttpServer
@@ -25,7 +25,7 @@ def _servers(context: Context) -> Iterator[tuple[HttpServer, Path]]:
 
 
 def _hosts_of(context: Context, item: HttpServer) -> list[str]:
-    return [name for name in context.cluster.hosts if fnmatchcase(name.lower(), item.node.lower())]
+    return [name for name in context.cluster.hosts if glob_matches(name, item.node)]
 
 
 def _public_network(context: Context) -> Iterator[Hit]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from config.document import Path
+from config.globs import glob_matches
 from config.lint.rule import Context, Hit, LintRule, both
 from config.places import decision_at, places
 from config.presets.preset import ringrift
@@ -82,7 +82,7 @@ def _repeated_name(context: Context) -> Iterator[Hit]:
 def _config_key_matches_nothing(context: Context) -> Iterator[Hit]:
     for rule, path in _file_rules(context):
         glob = rule.match.config_key
-        if glob != "*" and not any(fnmatchcase(key, glob.lower()) for key in ringrift().all_config_keys()):
+        if glob != "*" and not any(glob_matches(key, glob) for key in ringrift().all_config_keys()):
             yield Hit((*path, "match", "config_key"), f"rule {rule.name}: config_key {glob!r} matches no config key")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from config.document import Path
+from config.globs import glob_matches
 from config.lint.rule import Context, Hit, LintRule
 from config.types import Severity
 
@@ -17,7 +17,7 @@ def _patterns(context: Context) -> tuple[str, ...]:
 
 
 def _hosts_of(context: Context, pattern: str) -> list[str]:
-    return [name for name in context.cluster.hosts if fnmatchcase(name.lower(), pattern.lower())]
+    return [name for name in context.cluster.hosts if glob_matches(name, pattern)]
 
 
 def _hosts(context: Context) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from config.archive_settings import ArchiveSettings
+from config.globs import glob_matches
 from config.types import Policy
 from engine.model import DataEntry, EntryKey, LocationView, Replica, ReplicaState
 from engine.routing.candidates import RoutingTable
@@ -115,8 +115,8 @@ def reasons(
 
 def protection(entry: DataEntry, replica: Replica, sight: Sight) -> str | None:
     """Return why a copy may not be archived and replaced, or None."""
-    name = entry.key.path.rsplit("/", 1)[-1].lower()
-    pattern = next((glob for glob in sight.settings.protect if fnmatchcase(name, glob.lower())), None)
+    name = entry.key.path.rsplit("/", 1)[-1]
+    pattern = next((glob for glob in sight.settings.protect if glob_matches(name, glob)), None)
     if pattern is not None:
         return f"its name is protected ({pattern})"
     key = str(entry.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from config.globs import glob_matches
 from config.types import NodeSpec, Policy, RuleMatch, RuleSpec
 from engine.model import DataEntry
 
@@ -18,11 +19,11 @@ def matches(match: RuleMatch, entry: DataEntry, nodes: Mapping[str, NodeSpec], n
     """Return whether every field that a match states holds. A bound that cannot be judged yet does not hold."""
     return (
         entry.data_type in match.data_types
-        and (match.config_key == "*" or fnmatchcase(entry.config_key or "", match.config_key))
+        and glob_matches(entry.config_key or "", match.config_key)
         and (match.path == "*" or fnmatchcase(entry.key.path, match.path))
         and _between(float(entry.size_bytes), match.min_size_bytes, match.max_size_bytes)
         and _age_matches(match, entry, now)
-        and (match.region == "*" or any(fnmatchcase(region, match.region) for region in _regions(entry, nodes)))
+        and (match.region == "*" or any(glob_matches(region, match.region) for region in _regions(entry, nodes)))
     )
 
 

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from config.globs import glob_matches
 from config.types import Policy, RuleMatch, RuleSpec
 from engine.model import DataEntry
 from engine.routing.matching import deciding_rule
@@ -175,7 +176,7 @@ class _Told:
 def _could_hold(match: RuleMatch, kind: Kind) -> bool:
     if kind.data_type not in match.data_types:
         return False
-    return match.config_key == "*" or fnmatch.fnmatchcase(kind.config_key or "", match.config_key)
+    return glob_matches(kind.config_key or "", match.config_key)
 
 
 def _told(

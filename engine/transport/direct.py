@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
+from config.globs import glob_matches
 from config.types import Policy
 from engine.clock import Clock
 from engine.remote.diagnose import most_telling
@@ -75,9 +75,8 @@ class DirectStreams:
     def _refusal(self, source: Endpoint, target: Endpoint) -> Relayed | None:
         """Return why not, as far as that is known without asking anybody."""
         policy = self._policy()
-        name = source.node_id.lower()
         patterns = policy.engine.ssh.forward_agent
-        if source.local or target.local or not any(fnmatchcase(name, pattern.lower()) for pattern in patterns):
+        if source.local or target.local or not any(glob_matches(source.node_id, pattern) for pattern in patterns):
             return Relayed()
         reason = apart(ways_of(target, policy.nodes), ways_of(source, policy.nodes))
         if reason is not None:

@@ -32,7 +32,7 @@ TYPES = st.frozensets(st.sampled_from(list(DataType)), min_size=1)
 MATCHES = st.builds(
     RuleMatch,
     data_types=TYPES,
-    config_key=st.sampled_from(["*", "hex8_*"]),
+    config_key=st.sampled_from(["*", "hex8_*", "HEX8_*"]),
     path=st.sampled_from(["*", "f[0-4]*", "*7"]),
     min_size_bytes=st.sampled_from([None, 1001, 5 * GB]),
     max_size_bytes=st.sampled_from([None, 1000, 5 * GB]),

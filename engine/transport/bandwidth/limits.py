@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
+from config.globs import glob_matches
 from config.timetable import Localize, TimetableRow, next_turn, row_at
 from config.types import EngineSettings
 
@@ -74,4 +74,4 @@ def written(
 def _rows_of(name: str, rows: tuple[TimetableRow, ...]) -> tuple[TimetableRow, ...]:
     if name == FLEET:
         return tuple(row for row in rows if row.node is None)
-    return tuple(row for row in rows if row.node is not None and fnmatchcase(name.lower(), row.node.lower()))
+    return tuple(row for row in rows if row.node is not None and glob_matches(name, row.node))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from urllib.parse import quote
 
+from config.globs import glob_matches
 from config.types import HttpServerSpec
 from engine.remote.types import Endpoint, ProbeResult
 from engine.transport.reach import bracketed
@@ -24,7 +24,7 @@ class ForeignServer:
 
 def servers_of(node_id: str, servers: Iterable[HttpServerSpec]) -> tuple[HttpServerSpec, ...]:
     """Return the items that a node matches, in the order of the file."""
-    return tuple(spec for spec in servers if fnmatchcase(node_id.lower(), spec.node.lower()))
+    return tuple(spec for spec in servers if glob_matches(node_id, spec.node))
 
 
 def plain_url(server: ForeignServer, path: str, source_root: str) -> str | None:
