@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, get_type_hints
 
 from engine.client import EngineClient
+from engine.views import ActionResult
+from engine.views_rules import SaveResult
 
 LOCAL_ONLY = frozenset({"start", "close"})
 """Methods about this end of the connection; a client must not stop an engine that others use."""
 
-CHANGING = frozenset(
-    {
-        "sync",
-        "pause",
-        "resume",
-        "pause_transfers",
-        "resume_transfers",
-        "set_bandwidth",
-        "cancel",
-        "retry",
-        "rescan",
-        "reset_transports",
-        "archive_run",
-        "archive_verify",
-        "archive_drill",
-        "archive_cancel",
-        "restore",
-        "archive_undo",
-        "set_archive_policy",
-        "disk_allow",
-        "pin",
-        "unpin",
-        "drain",
-        "drain_cancel",
-        "save_rule",
-        "undo_rules",
-    }
-)
-"""Methods that change something: never sent twice, and finished even when the caller goes away."""
+CHANGING_RESULTS = (ActionResult, SaveResult)
+"""What a method answers that changes something: it is never sent twice, and finished even when the caller goes away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +38,17 @@ def methods() -> Mapping[str, Method]:
         for name, _ in inspect.getmembers(EngineClient, inspect.iscoroutinefunction)
         if not name.startswith("_") and name not in LOCAL_ONLY
     ]
-    return {name: _method(name) for name in names}
+    return {name: method_of(getattr(EngineClient, name)) for name in names}
 
 
-def _method(name: str) -> Method:
-    function = getattr(EngineClient, name)
+def method_of(function: Callable[..., Any]) -> Method:
+    """Return what a method of a client is, read off its signature."""
     hints = get_type_hints(function)
     parameters = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
     return Method(
-        name=name,
+        name=function.__name__,
         parameters={p.name: hints[p.name] for p in parameters},
         required=frozenset(p.name for p in parameters if p.default is inspect.Parameter.empty),
         result=hints["return"],
-        changes=name in CHANGING,
+        changes=hints["return"] in CHANGING_RESULTS,
     )
