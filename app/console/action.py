@@ -19,8 +19,9 @@ PANELS = (DASHBOARD, ARCHIVE, ROUTING)
 @dataclass(frozen=True, slots=True)
 class Action:
     """One action. ``footer`` orders it in the footer (0: not there; nor on the screens of ``unhinted``, where it is
-    named only when something calls for it); ``own_key`` says that the focused list answers to the keys itself;
-    ``not_on`` are screens whose own action takes a key that works anywhere else."""
+    named only when something calls for it); ``dangerous`` says that it has the engine do something, be it only to
+    look: what a command refuses with ``--read-only`` is taken away here too; ``own_key`` says that the focused list
+    answers to the keys itself; ``not_on`` are screens whose own action takes a key that works anywhere else."""
 
     id: str
     keys: tuple[str, ...]

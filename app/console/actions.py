@@ -70,7 +70,14 @@ ACTIONS: tuple[Action, ...] = (
         dangerous=True,
         undoable=True,
     ),
-    Action("rescan", ("n",), "rescan", "Look at all nodes now instead of at their next turn.", not_on=(ROUTING,)),
+    Action(
+        "rescan",
+        ("n",),
+        "rescan",
+        "Look at all nodes now instead of at their next turn.",
+        dangerous=True,
+        not_on=(ROUTING,),
+    ),
     Action("retry", ("t",), "retry", "Try the selected transfers now.", (TRANSFERS,), dangerous=True, footer=13),
     Action(
         "cancel",

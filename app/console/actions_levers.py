@@ -33,9 +33,22 @@ LEVER_ACTIONS: tuple[Action, ...] = (
         footer=3,
     ),
     Action(
-        "verify", ("v",), "verify", "Read the selected archives back in full; with none, all.", (ARCHIVE,), footer=4
+        "verify",
+        ("v",),
+        "verify",
+        "Read the selected archives back in full; with none, all.",
+        (ARCHIVE,),
+        dangerous=True,
+        footer=4,
     ),
-    Action("drill", ("D",), "drill", "Restore a sample into scratch space, compare, remove it.", (ARCHIVE,)),
+    Action(
+        "drill",
+        ("D",),
+        "drill",
+        "Restore a sample into scratch space, compare, remove it.",
+        (ARCHIVE,),
+        dangerous=True,
+    ),
     Action(
         "archive_cancel",
         ("c",),

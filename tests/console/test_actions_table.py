@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from app.console.actions import ACTIONS, BY_ID, GOES_TO, SCREENS, Keys, keymap_faults, markdown_table, on_screen
 from app.console.app import SyncdeckApp
 from app.console.commands import Commands
 from app.console.keydocs import between_marks, keys_page
 from app.console.screens.registry import SCREEN_TYPES
+from engine.api.methods import methods
+from tests.console.fixtures import console, failing_view, press, scripted_client, settle
 
 EATEN_BY_TERMINALS = {"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+[", "ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q"}
 
@@ -38,14 +41,29 @@ def test_every_action_is_done_by_somebody() -> None:
         assert action.own_key or action.id in GOES_TO or done, action.id
 
 
-def test_a_read_only_console_has_no_action_that_changes_something() -> None:
-    for screen in SCREENS:
-        assert not [action for action in on_screen(screen, read_only=True) if action.dangerous]
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_no_key_of_a_read_only_console_calls_for_a_change(screen: str) -> None:
+    client = scripted_client(failing_view())
+    offered = [action for action in on_screen(screen, read_only=True) if action.id != "quit"]
+    async with console(client, read_only=True) as pilot:
+        for key in [key for action in offered for key in action.keys]:
+            await _come_back(pilot, screen)
+            await press(pilot, key)
+            if len(pilot.app.screen_stack) > 1:
+                await press(pilot, "enter")
+        assert [name for name, _ in client.calls if methods()[name].changes] == []
 
 
-def test_what_can_lose_or_move_data_is_marked_dangerous() -> None:
-    for name in ("sync", "emergency", "run", "pause_engine", "cancel", "retry", "undo"):
-        assert BY_ID[name].dangerous
+async def _come_back(pilot: Pilot[int], screen: str) -> None:
+    """Close what is open, and show a screen with the focus that it has at first."""
+    while len(pilot.app.screen_stack) > 1:
+        await press(pilot, "escape")
+    if pilot.app.feed.paused:  # type: ignore[attr-defined]
+        await press(pilot, "p")
+    await pilot.app.switch_mode(screen)
+    pilot.app.screen.set_focus(None)
+    pilot.app.screen.focus_next()
+    await settle(pilot)
 
 
 def test_a_keymap_that_gives_a_key_twice_or_names_nothing_is_told() -> None:
