@@ -32,16 +32,6 @@ def _on_finding_shell(context: Context) -> Iterator[Hit]:
         yield Hit(("data_plane", "on_finding", "command"), f"on_finding runs through the shell {section.command[0]}")
 
 
-def _s3_without_bucket(context: Context) -> Iterator[Hit]:
-    section, plane = context.cluster.routing.s3, context.cluster.plane
-    if context.policy.engine.s3_bucket is not None:
-        return
-    if section is not None and section.enabled:
-        yield Hit(("sync_routing", "s3", "enabled"), "s3 is enabled, but no bucket is named: nothing goes there")
-    elif plane.s3_enabled:
-        yield Hit(("data_plane", "s3_enabled"), "s3_enabled is true, but no s3_bucket is named: nothing goes there")
-
-
 def _auto_sync_off(context: Context) -> Iterator[Hit]:
     if context.cluster.sync.enabled is False:
         yield Hit(("auto_sync", "enabled"), "auto_sync.enabled is false: nothing moves unless an operator asks")
@@ -93,13 +83,6 @@ RULES = (
         "on_finding runs its command through a shell, which would interpret the names in a finding",
         "name the program itself and its arguments; put a script into a file",
         _on_finding_shell,
-    ),
-    LintRule(
-        "s3-without-bucket",
-        Severity.WARNING,
-        "S3 is enabled, but no bucket is named",
-        "name the bucket in sync_routing.s3.bucket, or disable s3",
-        _s3_without_bucket,
     ),
     LintRule(
         "auto-sync-off",

@@ -20,7 +20,7 @@ def freshness_views(
     by_group: dict[tuple[str | None, DataType], list[HeldRow]] = {}
     for row in held:
         by_group.setdefault((row.config_key, row.data_type), []).append(row)
-    off_site_possible = len({place.provider for place in places.places}) > 1 or policy.engine.s3_bucket is not None
+    off_site_possible = len({place.provider for place in places.places}) > 1
     views = [
         _view(row, by_group.get((row.config_key, row.data_type), []), policy, off_site_possible, now) for row in rows
     ]

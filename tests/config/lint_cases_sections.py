@@ -169,6 +169,23 @@ CASES = [
         "command: [/bin/sh, -c, x]",
     ),
     trap(
+        "S3 with its bucket, and by a rule",
+        "s3-not-built",
+        cluster(
+            sections=ROUTING
+            + "  s3:\n    enabled: true\n    bucket: b\n"
+            + "  rules:\n    - name: a\n      place: all\n      via: [s3]\n"
+        ),
+        "enabled: true",
+        "via: [s3]",
+    ),
+    trap(
+        "S3 in the engine's own section",
+        "s3-not-built",
+        cluster(sections="data_plane:\n  s3_enabled: true\n  s3_bucket: b\n"),
+        "s3_enabled: true",
+    ),
+    trap(
         "no bucket",
         "s3-without-bucket",
         cluster(sections="data_plane: {s3_enabled: true}\n"),
