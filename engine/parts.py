@@ -280,6 +280,7 @@ async def assemble(
     )
     archive.desk.who = _user
     maker.failed_archives = archive.records.damaged
+    maker.archiving_failure = lambda: archive.automatic.failure
     archive.surveyor.games = games.proof
     parts = Parts(
         loaded=loaded,

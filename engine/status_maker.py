@@ -13,6 +13,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.kept_figures import CountedFigures, KeptFigures
 from engine.catalog.values import Places
 from engine.clock import Clock
+from engine.errors import SyncdeckError
 from engine.execution.progress import ProgressBoard
 from engine.health.findings import HealthInputs, diff, find
 from engine.health.notify import FindingNotifier
@@ -109,6 +110,8 @@ class StatusMaker:
         """Returns the breakers that are not closed, by node."""
         self.failed_archives: Callable[[], Awaitable[Sequence[tuple[int, str, str]]]] = _none_failed
         """Returns number, key and fault of every damaged archive."""
+        self.archiving_failure: Callable[[], SyncdeckError | None] = lambda: None
+        """Returns why the last automatic archive round ended early."""
 
     def announce(self, findings: tuple[FindingView, ...], notifier: FindingNotifier) -> None:
         """Run the operator's command for what is new and for what is over."""
@@ -151,6 +154,7 @@ class StatusMaker:
                 rules_vanished=self._facts.rules_vanished,
                 parts_down=self._parts_down(),
                 failed_archives=await self.failed_archives(),
+                archiving_failed=self.archiving_failure(),
                 kept=await self._kept_lately(now),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,

@@ -181,3 +181,5 @@ class ArchivePolicyView:
     last_drill: str
     allowances: tuple[tuple[str, float, float], ...]
     """(node, percent, until)"""
+    failure: str = ""
+    """Why the last round ended early, and what to do; "" when it did not."""

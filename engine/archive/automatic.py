@@ -66,15 +66,23 @@ class AutomaticArchive:
         self._locations = locations
         self._clock = clock
         self._may_act = may_act
+        self.failure: SyncdeckError | None = None
+        """Why the last round ended early; None when it did not."""
 
     async def run(self) -> None:
         """Act for ever; what fails for lack of a node is tried again in the next round."""
         while True:
             await asyncio.sleep(ROUND_SECONDS)
-            try:
-                await self.round()
-            except SyncdeckError as error:
-                log.warning("the archive's round ended early: %s", error)
+            await self.attempt()
+
+    async def attempt(self) -> None:
+        """Do what is due now, and keep why that ended early if it did."""
+        try:
+            await self.round()
+            self.failure = None
+        except SyncdeckError as error:
+            self.failure = error
+            log.warning("the archive's round ended early: %s", error)
 
     async def round(self) -> None:
         """Do what is due now."""
@@ -141,4 +149,7 @@ class AutomaticArchive:
             for relief in await self.reliefs()
         ]
         last, message = await self._verifier.last_drill()
-        return ArchivePolicyView(await self.allowed(), "; ".join(words), last, message, self._allowances.all())
+        failure = "" if self.failure is None else f"{self.failure}; {self.failure.remedy}"
+        return ArchivePolicyView(
+            await self.allowed(), "; ".join(words), last, message, self._allowances.all(), failure
+        )

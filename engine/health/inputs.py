@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from config.errors import ConfigError
 from config.types import LintFinding, Policy
+from engine.errors import SyncdeckError
 from engine.integrity.leftovers import Leftovers
 from engine.model import Refusal, ReplicaState, StorageSample, Transfer
 from engine.views import FreshnessView, NodeView, StorageView
@@ -40,6 +41,8 @@ class HealthInputs:
     """(name, file) of rules that were saved from here and are in their file no more."""
     failed_archives: Sequence[tuple[int, str, str]] = ()
     """Archives found damaged, of which no good one took the place: (number, key, what is wrong)."""
+    archiving_failed: SyncdeckError | None = None
+    """Why the last automatic archive round ended early."""
     kept: Sequence[tuple[str, str]] = ()
     """(key, path) of what lately stayed of databases and logs that began anew without it."""
     parts_down: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.types import Severity
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_ROUTING, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
+from engine.health.levels import CRITICAL, KEY_ARCHIVE, KEY_ROUTING, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
 from engine.views import FindingView
 from engine.words import counted
 
@@ -22,6 +22,7 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             remedy="restart syncdeck, its work goes on where it was; its log has the details",
             key=None,
         )
+    yield from _archiving_failed(inputs)
     yield from _config_refused(inputs)
     yield from _vanished(inputs)
     yield from _lint(inputs, Severity.ERROR)
@@ -43,6 +44,19 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             message="auto_sync.enabled is false: that stops the old daemons, not this engine",
             remedy="pause the engine (P) if nothing is to move; leave the key as it is otherwise",
             key=None,
+        )
+
+
+def _archiving_failed(inputs: HealthInputs) -> Iterator[FindingView]:
+    error = inputs.archiving_failed
+    if error is not None:
+        yield FindingView(
+            id="archiving",
+            severity=WARNING,
+            subject="archives",
+            message=f"the last automatic archive round failed: {error}",
+            remedy=error.remedy,
+            key=KEY_ARCHIVE,
         )
 
 

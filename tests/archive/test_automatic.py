@@ -87,3 +87,19 @@ async def test_what_is_blocked_waits_for_a_person_and_the_rest_is_not_taken_for_
     assert [state for _, state, _ in third] == [ArchiveState.BLOCKED] * 3
     assert await round_of(world) == third
     assert here(world) == sorted(NAMES)
+
+
+async def test_a_round_that_fails_says_so_until_one_succeeds(world: ArchiveWorld) -> None:
+    automatic = world.parts.automatic
+    await automatic.allow(True)
+    settings = world.world.known.policy.engine.archive
+    world.world.limit(archive=replace(settings, location=None))
+    full(world, 10)
+    await automatic.attempt()
+    assert automatic.failure is not None and automatic.failure.remedy
+    said = (await automatic.view()).failure
+    assert automatic.failure.cause in said and automatic.failure.remedy in said
+
+    world.world.limit(archive=settings)
+    await automatic.attempt()
+    assert automatic.failure is None and (await automatic.view()).failure == ""

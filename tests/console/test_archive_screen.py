@@ -238,6 +238,16 @@ async def test_progress_follows_the_engine_and_keeps_the_cursor() -> None:
         assert row is not None and row.key == "games:old_hexagonal_4p.db"
 
 
+async def test_a_round_of_the_policy_that_failed_says_why_beside_what_it_would_do() -> None:
+    client = scripted_client(failing_view())
+    client.levers.policy = replace(client.levers.policy, failure="archive /x: no cold storage; name archive.location")
+    async with console(client) as pilot:
+        await press(pilot, "5")
+        shown = screen_text(pilot)
+        assert "✗ the last round failed: archive /x: no cold storage; name archive.loc" in shown
+        assert "would archive 2 files" in shown
+
+
 def test_a_part_that_is_there_takes_at_least_a_cell_and_all_parts_fill_the_bar() -> None:
     assert shares((999, 1, 0, 0), 10) == (9, 1, 0, 0)
     assert shares((0, 0, 0, 0), 10) == (0, 0, 0, 0)

@@ -8,7 +8,7 @@ import pytest
 
 from config.errors import ConfigError
 from config.types import DataType, LintFinding, Severity, Thresholds
-from engine.errors import ErrorClass
+from engine.errors import ErrorClass, SyncdeckError
 from engine.health.findings import HealthInputs, diff, find
 from engine.integrity.leftovers import Leftovers
 from engine.model import EntryKey, Refusal, ReplicaState, SyncPriority, Transfer, TransferState
@@ -184,6 +184,13 @@ def test_a_refused_configuration_and_a_dead_part_are_critical() -> None:
     found = _found(config_refused=error, parts_down={"plan": "boom"})
     assert {f.severity for f in found.values()} == {"critical"}
     assert set(found) == {"config:refused", "part:plan"}
+
+
+def test_an_automatic_archive_round_that_fails_is_told_with_what_to_do() -> None:
+    error = SyncdeckError("archive", "node-1", "no cold storage", "name one", ErrorClass.CONFIG)
+    finding = _found(archiving_failed=error)["archiving"]
+    assert (finding.severity, finding.remedy) == ("warning", "name one")
+    assert "archive node-1: no cold storage" in finding.message
 
 
 def test_lint_is_summed_up_by_severity_and_notes_are_left_out() -> None:

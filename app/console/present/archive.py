@@ -160,7 +160,8 @@ def archive_lines(row: ArchiveRow, now: float) -> list[Line]:
 
 
 def policy_lines(policy: ArchivePolicyView, now: float, allow_key: str) -> list[Line]:
-    """Return the automatic policy: what it would do, whether it may, the last drill, and limits raised for a time."""
+    """Return the automatic policy: what it would do, whether it may, why it failed, the last drill,
+    and limits raised for a time."""
     key: Line = (Span(f"  {allow_key} ", Tone.KEY), Span("take back" if policy.allowed else "allow", Tone.MUTED))
     may = Span("▶ acts by itself", Tone.WARN) if policy.allowed else Span("■ dry run", Tone.ACCENT)
     would = plain(policy.dry_run, 300) or "nothing to do: no drive is above its limit"
@@ -174,8 +175,11 @@ def policy_lines(policy: ArchivePolicyView, now: float, allow_key: str) -> list[
     for node, percent, until in policy.allowances:
         left = f"for {age_text(until - now)} more" if until > now else "until now"
         raised.append((Span("! ", Tone.WARN), Span(f"{plain(node, 40)} may fill to {percent:.0f} % {left}", Tone.WARN)))
-    first: Line = (Span("Policy  ", Tone.MUTED), may, *(key if allow_key else ()), Span("  "), Span(would))
-    return [first, drill_line, *raised]
+    said = [Span(would)]
+    if policy.failure:
+        said.insert(0, Span(f"✗ the last round failed: {plain(policy.failure, 300)}", Tone.BAD))
+    first: Line = (Span("Policy  ", Tone.MUTED), may, *(key if allow_key else ()), Span("  "), said[0])
+    return [first, *((span,) for span in said[1:]), drill_line, *raised]
 
 
 def preview_lines(preview: ArchivePreview) -> list[Line]:
