@@ -208,7 +208,8 @@ async def assemble(
     facts = EngineFacts(mode, clock.now())
     figures = KeptFigures(store)
     maker = StatusMaker(fleet, catalog, figures, queue, progress, reconciler, facts, clock, bandwidth.fleet_limit)
-    notifier = FindingNotifier(clock)
+    notifier = FindingNotifier(clock, lambda: board.touch())
+    maker.telling_failure = notifier.failure
     board = StatusBoard(maker.make, clock, lambda findings: maker.announce(findings, notifier), maker.is_behind)
 
     def planned(_queued: int) -> None:

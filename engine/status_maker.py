@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from config.errors import ConfigError
-from config.types import LintFinding
+from config.types import LintFinding, OnFinding
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.kept_figures import CountedFigures, KeptFigures
 from engine.catalog.values import Places
@@ -112,6 +112,8 @@ class StatusMaker:
         """Returns number, key and fault of every damaged archive."""
         self.archiving_failure: Callable[[], SyncdeckError | None] = lambda: None
         """Returns why the last automatic archive round ended early."""
+        self.telling_failure: Callable[[OnFinding | None], str | None] = lambda _setting: None
+        """Returns why the operator's command failed when it ran last."""
 
     def announce(self, findings: tuple[FindingView, ...], notifier: FindingNotifier) -> None:
         """Run the operator's command for what is new and for what is over."""
@@ -155,6 +157,7 @@ class StatusMaker:
                 parts_down=self._parts_down(),
                 failed_archives=await self.failed_archives(),
                 archiving_failed=self.archiving_failure(),
+                telling_failed=self.telling_failure(self._fleet.policy.engine.on_finding),
                 kept=await self._kept_lately(now),
                 observing=self._facts.observing,
                 waiting_for_go=self.planning.wanted_while_observing if self.planning is not None else 0,

@@ -43,6 +43,8 @@ class HealthInputs:
     """Archives found damaged, of which no good one took the place: (number, key, what is wrong)."""
     archiving_failed: SyncdeckError | None = None
     """Why the last automatic archive round ended early."""
+    telling_failed: str | None = None
+    """Why the operator's own command for findings failed when it ran last."""
     kept: Sequence[tuple[str, str]] = ()
     """(key, path) of what lately stayed of databases and logs that began anew without it."""
     parts_down: Mapping[str, str] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from config.types import Severity
 from engine.health.inputs import HealthInputs
 from engine.health.levels import CRITICAL, KEY_ARCHIVE, KEY_ROUTING, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
+from engine.health.telling import NEVER_TOLD
 from engine.views import FindingView
 from engine.words import counted
 
@@ -23,6 +24,7 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             key=None,
         )
     yield from _archiving_failed(inputs)
+    yield from _telling_failed(inputs)
     yield from _config_refused(inputs)
     yield from _vanished(inputs)
     yield from _lint(inputs, Severity.ERROR)
@@ -57,6 +59,18 @@ def _archiving_failed(inputs: HealthInputs) -> Iterator[FindingView]:
             message=f"the last automatic archive round failed: {error}",
             remedy=error.remedy,
             key=KEY_ARCHIVE,
+        )
+
+
+def _telling_failed(inputs: HealthInputs) -> Iterator[FindingView]:
+    if inputs.telling_failed is not None:
+        yield FindingView(
+            id=NEVER_TOLD,
+            severity=WARNING,
+            subject=inputs.policy.file,
+            message=f"on_finding does not work: {inputs.telling_failed}",
+            remedy="run data_plane.on_finding.command by hand and correct it; this goes when it worked again",
+            key=None,
         )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from config.types import OnFinding
 from engine.clock import Clock
-from engine.health.telling import FINDING, RECOVERY, Change, Telling
+from engine.health.telling import FINDING, NEVER_TOLD, RECOVERY, Change, Telling
 from engine.views import FindingView
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,10 @@ MOST_AT_ONCE = 4
 """Commands that run at the same time: five hundred nodes that fail together start no five hundred processes."""
 
 
+MOST_SAID = 200
+"""Characters of what a failing command says last that are shown."""
+
+
 class FindingNotifier:
     """Runs ``data_plane.on_finding`` without a shell, at most once per finding, kind of news and interval.
 
@@ -30,8 +34,11 @@ class FindingNotifier:
     hold ``{id}``, ``{severity}``, ``{subject}``, ``{message}``.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_outcome: Callable[[], None] = lambda: None) -> None:
+        """``on_outcome`` is called whenever the command begins to fail, or works again."""
         self._clock = clock
+        self._on_outcome = on_outcome
+        self._failed: tuple[Sequence[str], str] | None = None
         self._telling = Telling()
         self._setting: OnFinding | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -44,8 +51,16 @@ class FindingNotifier:
         self._setting = setting
         for event, findings in ((FINDING, appeared), (RECOVERY, recovered)):
             for finding in findings:
-                self._telling.changed(Change(event, finding))
+                # A command that fails cannot tell of itself, and would be asked to for ever.
+                if finding.id != NEVER_TOLD:
+                    self._telling.changed(Change(event, finding))
         self._start_what_is_due()
+
+    def failure(self, setting: OnFinding | None) -> str | None:
+        """Return why the command of a setting failed when it ran last; None where it did not, or did not run yet."""
+        if self._failed is None or setting is None or setting.command != self._failed[0]:
+            return None
+        return self._failed[1]
 
     def _start_what_is_due(self) -> None:
         if self._timer is not None:
@@ -67,10 +82,16 @@ class FindingNotifier:
             self._timer = loop.call_later(due - now, self._start_what_is_due)
 
     async def _tell(self, command: Sequence[str], change: Change) -> None:
+        before = self._failed
         try:
-            await _run(command, change.event, change.finding)
+            failure = await _run(command, change.event, change.finding)
         finally:
             self._telling.done(change)
+        self._failed = None if failure is None else (command, failure)
+        if failure is not None:
+            log.error("on_finding: %s", failure)
+        if self._failed != before:
+            self._on_outcome()
 
     def _told(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -84,7 +105,8 @@ class FindingNotifier:
             self._timer.cancel()
 
 
-async def _run(command: Sequence[str], event: str, finding: FindingView) -> None:
+async def _run(command: Sequence[str], event: str, finding: FindingView) -> str | None:
+    """Run the command; return why it failed, if it did."""
     fields = {k: str(getattr(finding, k)) for k in ("id", "severity", "subject", "message")}
     argv = [_fill(argument, fields) for argument in command]
     body = json.dumps({"event": event, **asdict(finding)}).encode()
@@ -96,19 +118,19 @@ async def _run(command: Sequence[str], event: str, finding: FindingView) -> None
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
-    except OSError as error:
-        log.error("on_finding command %s cannot be started: %s", argv[0], error)
-        return
+    except (OSError, ValueError) as error:
+        return f"{argv[0]} cannot be started: {error}"
     try:
         _, stderr = await asyncio.wait_for(process.communicate(body), COMMAND_TIMEOUT_SECONDS)
     except TimeoutError:
         process.kill()
         await process.wait()
-        log.error("on_finding command %s took over %.0f s and was ended", argv[0], COMMAND_TIMEOUT_SECONDS)
-        return
+        return f"{argv[0]} took over {COMMAND_TIMEOUT_SECONDS:.0f} s and was ended"
     if process.returncode:
-        text = stderr.decode(errors="replace").strip()
-        log.error("on_finding command %s failed with exit code %s: %s", argv[0], process.returncode, text)
+        said = stderr.decode(errors="replace").strip().splitlines()[-1:]
+        why = f": {said[0][:MOST_SAID]}" if said else ""
+        return f"{argv[0]} ended with exit code {process.returncode}{why}"
+    return None
 
 
 def _fill(argument: str, fields: dict[str, str]) -> str:

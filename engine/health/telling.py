@@ -13,6 +13,8 @@ from engine.views import FindingView
 
 FINDING = "finding"
 RECOVERY = "recovery"
+NEVER_TOLD = "on-finding"
+"""The finding that the operator's command does not work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,12 @@ import pytest
 
 from config.types import OnFinding
 from engine.clock import ManualClock, SystemClock
+from engine.health import notify
+from engine.health.findings import HealthInputs, find
 from engine.health.notify import MOST_AT_ONCE, FindingNotifier
 from engine.health.telling import FINDING, RECOVERY, Change, Telling
 from engine.views import FindingView
+from tests.planner.worlds import policy
 
 INTERVAL = 60.0
 
@@ -131,3 +134,46 @@ async def test_held_back_news_is_told_without_another_change(
     await asyncio.to_thread(wait_until, lambda: len(written(tmp_path)) == 3)
     await notifier.close()
     assert [event for _, event, _, _ in written(tmp_path)] == [FINDING, RECOVERY, FINDING]
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (("/no/such/program",), "cannot be started"),
+        ((sys.executable, "-c", "import sys; sys.exit('no route to the pager')"), "exit code 1: no route to the pager"),
+    ],
+)
+async def test_a_command_that_fails_is_known_until_it_works_again_or_is_another_one(
+    command: tuple[str, ...], why: str
+) -> None:
+    changes: list[str | None] = []
+    broken, sound = OnFinding(command, 0.0), OnFinding((sys.executable, "-c", ""), 0.0)
+    notifier = FindingNotifier(ManualClock(), lambda: changes.append(notifier.failure(broken)))
+    notifier.notify(broken, [finding()], ())
+    await notifier.close()
+    said = notifier.failure(broken)
+    assert said is not None and why in said and changes == [said]
+    assert notifier.failure(sound) is None and notifier.failure(None) is None
+    notifier.notify(sound, [finding("disk:b")], ())
+    await notifier.close()
+    assert notifier.failure(broken) is None and changes == [said, None]
+
+
+async def test_a_command_that_hangs_is_ended_and_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "COMMAND_TIMEOUT_SECONDS", 0.1)
+    setting = OnFinding((sys.executable, "-c", "import time; time.sleep(60)"), 0.0)
+    notifier = FindingNotifier(ManualClock())
+    notifier.notify(setting, [finding()], ())
+    await notifier.close()
+    assert "was ended" in (notifier.failure(setting) or "")
+
+
+async def test_that_the_command_does_not_work_is_never_told_to_the_command(
+    tmp_path: Path, recorder: tuple[str, ...]
+) -> None:
+    notifier = FindingNotifier(ManualClock())
+    (itself,) = find(HealthInputs(policy([]), 0.0, telling_failed="it ended with exit code 1"))
+    assert itself.message == "on_finding does not work: it ended with exit code 1" and itself.severity == "warning"
+    notifier.notify(OnFinding(recorder, 0.0), [itself, finding()], [itself])
+    await notifier.close()
+    assert [name for name, *_ in written(tmp_path)] == ["disk:a"]
