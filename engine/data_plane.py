@@ -14,6 +14,7 @@ from config.load import LoadedConfig, load
 from config.types import DataType
 from config.watch import watch
 from engine.archive.levers import ArchiveLevers
+from engine.audit import sync_subject
 from engine.clock import Clock, SystemClock
 from engine.collecting import Collector
 from engine.errors import ErrorClass, SyncdeckError
@@ -258,7 +259,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         result = await parts.requests.queue(request)
         if request.emergency:
             await parts.rescues.begin_emergency(request)
-        await parts.audit("emergency" if request.emergency else "sync", result.message)
+        await parts.audit("emergency" if request.emergency else "sync", sync_subject(request), result.message)
         for transfer in await parts.queue.running():
             parts.bandwidth.raise_priority(transfer.id, transfer.priority, transfer.emergency)
         parts.runner.wake()
@@ -297,7 +298,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         if not nodes and (parts.observing or self._offline):
             parts.observing = False
             await parts.store.meta_set(self._go_name(), str(self._clock.now()))
-            await parts.audit("go", f"the operator let the engine act on {self._config_path}")
+            await parts.audit("go", str(self._config_path), "the operator let the engine act")
         result = await parts.pauses.resume(nodes)
         parts.planning.wake(full=True)
         parts.runner.wake()

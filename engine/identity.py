@@ -1,7 +1,9 @@
-"""Which host of the file the engine itself runs on."""
+"""Who and where we are: the host of the file that the engine runs on, and the user who acts."""
 
 from __future__ import annotations
 
+import getpass
+import os
 import socket
 from collections.abc import Mapping
 
@@ -41,3 +43,14 @@ def misplaced_loopback_nodes(policy: Policy, own: str) -> tuple[str, ...]:
         and node.addresses
         and all(address.host in LOOPBACK_NAMES and address.port == SSH_PORT for address in node.addresses)
     )
+
+
+def user_name() -> str:
+    """Return who acts: the user behind sudo, else the user's name, or the number of one that has none."""
+    behind = os.environ.get("SUDO_USER")
+    if behind:
+        return behind
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

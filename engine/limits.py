@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from config.units import rate_text
+from engine.audit import Audit
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.fleet import Fleet
@@ -30,7 +31,7 @@ class OperatorLimits:
         allocator: BandwidthAllocator,
         clock: Clock,
         user: Callable[[], str],
-        audit: Callable[[str, str], Awaitable[None]],
+        audit: Audit,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -61,7 +62,7 @@ class OperatorLimits:
             message = f"{_of(name)}: {limit}{span}"
         await self._keep(limits)
         self._allocator.set_limits(limits)
-        await self._audit("bandwidth", message)
+        await self._audit("bandwidth", _of(name), message)
         return ActionResult(1, message)
 
     def view(self) -> BandwidthView:

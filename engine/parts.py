@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.editing.history import History
 from config.load import LoadedConfig
 from engine.archive.parts import ArchiveParts, build_archive_parts
+from engine.audit import Audit
 from engine.board import StatusBoard
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.kept_figures import KeptFigures
@@ -25,7 +25,7 @@ from engine.execution.tools import Tools
 from engine.games.sets import GameSets
 from engine.health.notify import FindingNotifier
 from engine.housekeeping import Housekeeping
-from engine.identity import own_node_id
+from engine.identity import own_node_id, user_name
 from engine.integrity.temporary import TemporaryNames
 from engine.inventory.fleet import Fleet, NodeStatus, location_node
 from engine.inventory.hasher import Hasher
@@ -99,8 +99,7 @@ class Parts:
     notifier: FindingNotifier
     settler: Settler
     housekeeping: Housekeeping
-    audit: Callable[[str, str], Awaitable[None]]
-    """Writes down an operator's act: the action, and its detail."""
+    audit: Audit
     _known_up: set[str] = field(default_factory=set)
 
     @property
@@ -218,10 +217,9 @@ async def assemble(
 
     planning = PlanningLoop(reconciler, clock, lambda: not facts.observing, planned)
     maker.planning = planning
-    audit_as = fleet.own_node
 
-    async def audit(action: str, detail: str) -> None:
-        await catalog.audit(_user(), action, audit_as, detail)
+    async def audit(action: str, subject: str, detail: str) -> None:
+        await catalog.audit(user_name(), action, subject, detail)
 
     async def stop_paused() -> int:
         closed, stopped = fleet.closed_nodes(), 0
@@ -279,7 +277,7 @@ async def assemble(
         audit=audit,
         may_act=lambda: not (facts.observing or facts.offline or EVERYWHERE in fleet.paused),
     )
-    archive.desk.who = _user
+    archive.desk.who = user_name
     maker.failed_archives = archive.records.damaged
     maker.archiving_failure = lambda: archive.automatic.failure
     archive.surveyor.games = games.proof
@@ -305,7 +303,7 @@ async def assemble(
         transports=desk,
         rules=RulesDesk(
             lambda: parts.loaded,
-            Saver(History(state_dir / EDITS), _user, clock.now),
+            Saver(History(state_dir / EDITS), user_name, clock.now),
             Trials(Outlines(store, clock), catalog, reconciler, fleet, clock),
             catalog,
             reconciler,
@@ -317,7 +315,7 @@ async def assemble(
         rescues=nodes.rescues,
         nodes=nodes,
         bandwidth=bandwidth,
-        limits=OperatorLimits(store, fleet, bandwidth, clock, _user, audit),
+        limits=OperatorLimits(store, fleet, bandwidth, clock, user_name, audit),
         archive=archive,
         board=board,
         facts=facts,
@@ -336,7 +334,3 @@ async def _engine_id(store: Store) -> str:
         kept = await asyncio.to_thread(secrets.token_hex, 4)
         await store.meta_set(ENGINE_ID, kept)
     return kept
-
-
-def _user() -> str:
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"

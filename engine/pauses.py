@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 
+from engine.audit import Audit
 from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.fleet import Fleet
 from engine.store.store import Store
@@ -21,7 +22,7 @@ class Pauses:
         self,
         store: Store,
         fleet: Fleet,
-        audit: Callable[[str, str], Awaitable[None]],
+        audit: Audit,
         stop_running: Callable[[], Awaitable[int]],
     ) -> None:
         """``stop_running`` stops, at once, every transfer of a node that is paused now, and returns how many."""
@@ -39,7 +40,7 @@ class Pauses:
         """Pause nodes, or everything when none is named. Raises SyncdeckError for an unknown node."""
         chosen = self._chosen(nodes)
         await self._keep(self._fleet.paused | chosen)
-        await self._audit("pause", ", ".join(sorted(chosen)))
+        await self._audit("pause", _named(nodes), "")
         stopped = await self._stop_running()
         held = f"{stopped} running transfer{'' if stopped == 1 else 's'} stopped, what arrived is kept"
         return ActionResult(len(chosen), f"paused {_named(nodes)}; {held if stopped else 'nothing was running'}")
@@ -48,7 +49,7 @@ class Pauses:
         """Undo pause; with no node named, every pause."""
         chosen = self._chosen(nodes) if nodes else set(self._fleet.paused)
         await self._keep(self._fleet.paused - chosen)
-        await self._audit("resume", ", ".join(sorted(chosen)) or "everything")
+        await self._audit("resume", _named(nodes), ", ".join(sorted(chosen - {*nodes, EVERYWHERE})))
         if EVERYWHERE in self._fleet.paused:
             still = "everything is still paused: `syncdeck resume` without a node lifts that"
             return ActionResult(0, f"{_named(nodes)} is not paused by itself any more, but {still}")

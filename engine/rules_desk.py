@@ -14,6 +14,7 @@ from config.editing.splice import apply_edits
 from config.errors import ConfigError
 from config.load import LoadedConfig
 from config.types import RuleSpec
+from engine.audit import Audit, rule_subject
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.clock import Clock
@@ -55,7 +56,7 @@ class RulesDesk:
         catalog: DataCatalog,
         reconciler: Reconciler,
         clock: Clock,
-        audit: Callable[[str, str], Awaitable[None]],
+        audit: Audit,
         standing: Callable[[str, str], Awaitable[Standing]],
     ) -> None:
         """``loaded`` returns the configuration in force, ``standing`` what is in a node's way beside the plan."""
@@ -114,19 +115,20 @@ class RulesDesk:
             if draft.yaml.strip() == "" and draft.replaces is not None:
                 gone = next((found for found in await self.vanished() if found.name == draft.replaces), None)
                 if gone is not None:
-                    return await self._told(await asyncio.to_thread(self._saver.forget, gone))
+                    return await self._told(gone.name, await asyncio.to_thread(self._saver.forget, gone))
             _, current = await asyncio.to_thread(self._read)
             base = self._bases.get(digest)
             if base is None:
                 message = "the rules have changed since this draft was begun: read them again, then save"
                 return SaveResult("refused", message)
             draft = await self._put_back(draft)
-            return await self._told(await asyncio.to_thread(self._saver.save, draft, base, current))
+            result = await asyncio.to_thread(self._saver.save, draft, base, current)
+            return await self._told(rule_subject(draft), result)
 
     async def undo_rules(self) -> SaveResult:
         """Take the last edit back."""
         async with self._saving:
-            return await self._told(await asyncio.to_thread(self._saver.undo, self._loaded()))
+            return await self._told("the last edit", await asyncio.to_thread(self._saver.undo, self._loaded()))
 
     async def explain(self, key: str, node: str) -> ExplainView:
         """Return why an entry is, or is not, to be at a node; raises SyncdeckError for an unknown one of either."""
@@ -144,9 +146,9 @@ class RulesDesk:
         """Return the rules that were saved from here and that somebody took out since."""
         return await asyncio.to_thread(self._saver.vanished, self._loaded())
 
-    async def _told(self, result: SaveResult) -> SaveResult:
+    async def _told(self, subject: str, result: SaveResult) -> SaveResult:
         if result.outcome in ("saved", "merged"):
-            await self._audit("rules", result.message)
+            await self._audit("rules", subject, result.message)
             _, loaded = await asyncio.to_thread(self._read)
             if self.on_saved is not None:
                 await self.on_saved(loaded)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from engine.audit import subject_of
 from engine.parts import Parts
 from engine.views import ActionResult
 from engine.views_bandwidth import BandwidthChange, BandwidthView
@@ -20,7 +21,7 @@ class TransferLevers(ABC):
         """Hold single transfers back; what arrived is kept."""
         parts = self._need()
         count = await parts.runner.pause(transfer_ids)
-        await parts.audit("pause", f"transfers {', '.join(map(str, transfer_ids))}")
+        await parts.audit("pause", subject_of(transfer_ids, "transfer"), f"{count} of {len(transfer_ids)}")
         parts.board.touch()
         return ActionResult(count, f"{count} of {len(transfer_ids)} paused; what arrived is kept")
 
@@ -28,7 +29,7 @@ class TransferLevers(ABC):
         """Let single transfers go on."""
         parts = self._need()
         count = await parts.queue.resume(transfer_ids)
-        await parts.audit("resume", f"transfers {', '.join(map(str, transfer_ids))}")
+        await parts.audit("resume", subject_of(transfer_ids, "transfer"), f"{count} of {len(transfer_ids)}")
         parts.runner.wake()
         parts.board.touch()
         return ActionResult(count, f"{count} of {len(transfer_ids)} resumed")
@@ -48,7 +49,7 @@ class TransferLevers(ABC):
         """Cancel live transfers; nothing of them stays behind."""
         parts = self._need()
         count = await parts.runner.cancel(transfer_ids)
-        await parts.audit("cancel", f"transfers {', '.join(map(str, transfer_ids))}")
+        await parts.audit("cancel", subject_of(transfer_ids, "transfer"), f"{count} of {len(transfer_ids)}")
         parts.board.touch()
         return ActionResult(count, f"{count} of {len(transfer_ids)} cancelled")
 
@@ -56,7 +57,7 @@ class TransferLevers(ABC):
         """Try blocked, failed or waiting transfers now."""
         parts = self._need()
         count = await parts.queue.release(list(transfer_ids))
-        await parts.audit("retry", f"transfers {', '.join(map(str, transfer_ids))}")
+        await parts.audit("retry", subject_of(transfer_ids, "transfer"), f"{count} of {len(transfer_ids)}")
         parts.runner.wake()
         parts.board.touch()
         return ActionResult(count, f"{count} of {len(transfer_ids)} will be tried now")

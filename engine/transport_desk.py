@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
+from engine.audit import Audit
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
@@ -31,7 +30,7 @@ class TransportDesk:
         queue: TransferQueue,
         fleet: Fleet,
         clock: Clock,
-        audit: Callable[[str, str], Awaitable[None]],
+        audit: Audit,
     ) -> None:
         self._manager = manager
         self._history = history
@@ -76,7 +75,7 @@ class TransportDesk:
             raise SyncdeckError("reset the transports of", unknown[0], cause, remedy, ErrorClass.CONFIG)
         count = sum(self._manager.breakers.reset(node) for node in nodes or tuple(self._fleet.policy.nodes))
         where = ", ".join(nodes) or "all nodes"
-        await self._audit("transports reset", f"{count} breakers of {where}")
+        await self._audit("transports reset", where, f"{count} breakers")
         if not count:
             return ActionResult(0, f"no breaker of {where} was open: there was nothing to close")
         return ActionResult(count, f"{count} breaker{'' if count == 1 else 's'} of {where} closed, tried again at once")

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "emergency": "emergency.emergency",
         "pause": "pause.pause",
         "resume": "pause.resume",
+        "audit": "audit.audit",
     },
     "transfers": {
         "": "transfers.transfers",

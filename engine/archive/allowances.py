@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 
 from engine.archive.values import ArchiveError
+from engine.audit import Audit
 from engine.clock import Clock
 from engine.errors import ErrorClass
 from engine.inventory.fleet import Fleet
@@ -18,7 +18,7 @@ _NAME = "disk-allowances"
 class DiskAllowances:
     """By node: up to how many percent its disks may be filled, and until when. Owned by the event loop."""
 
-    def __init__(self, store: Store, fleet: Fleet, clock: Clock, audit: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(self, store: Store, fleet: Fleet, clock: Clock, audit: Audit) -> None:
         self._store = store
         self._fleet = fleet
         self._clock = clock
@@ -58,5 +58,5 @@ class DiskAllowances:
             held.pop(node, None)
         await self._store.meta_set(_NAME, json.dumps(held))
         self._held = held
-        await self._audit("disk allow", message)
+        await self._audit("disk allow", node, message)
         return ActionResult(1, message)

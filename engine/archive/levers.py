@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from engine.audit import archive_subject, subject_of
 from engine.parts import Parts
 from engine.views import ActionResult
 from engine.views_archive import (
@@ -42,32 +43,35 @@ class ArchiveLevers(ABC):
 
     async def archive_run(self, request: ArchiveRequest) -> ActionResult:
         """Start archiving what the preview showed."""
-        return await self._noted("archive", await self._need().archive.desk.run(request))
+        return await self._noted("archive", archive_subject(request), await self._need().archive.desk.run(request))
 
     async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
         """Read archives back in full, now."""
-        return await self._noted("archive verify", await self._need().archive.desk.verify(archive_ids))
+        which = subject_of(archive_ids, "archive", "all archives")
+        return await self._noted("archive verify", which, await self._need().archive.desk.verify(archive_ids))
 
     async def archive_drill(self, count: int) -> ActionResult:
         """Restore a sample into scratch space, compare, and remove it again."""
-        return await self._noted("archive drill", await self._need().archive.desk.drill(count))
+        return await self._noted("archive drill", f"a sample of {count}", await self._need().archive.desk.drill(count))
 
     async def archive_cancel(self, archive_ids: tuple[int, ...]) -> ActionResult:
         """Stop what is being written or restored; originals stay."""
         parts = self._need()
         stopped, restores = await parts.archive.desk.cancel(archive_ids)
         stopped += await parts.runner.cancel(restores)
-        return await self._noted("archive cancel", ActionResult(stopped, f"{stopped} stopped; originals stay"))
+        result = ActionResult(stopped, f"{stopped} stopped; originals stay")
+        return await self._noted("archive cancel", subject_of(archive_ids, "archive"), result)
 
     async def restore(self, request: RestoreRequest) -> ActionResult:
         """Queue restores as transfers."""
-        result = await self._noted("restore", await self._need().archive.desk.restore(request))
+        which = subject_of(request.archive_ids, "archive")
+        result = await self._noted("restore", which, await self._need().archive.desk.restore(request))
         self._need().runner.wake()
         return result
 
     async def archive_undo(self) -> ActionResult:
         """Restore what was archived last."""
-        result = await self._noted("archive undo", await self._need().archive.desk.undo())
+        result = await self._noted("archive undo", "the last run", await self._need().archive.desk.undo())
         self._need().runner.wake()
         return result
 
@@ -79,7 +83,8 @@ class ArchiveLevers(ABC):
         """Let the automatic policy act, or take that back."""
         await self._need().archive.automatic.allow(allowed)
         word = "may archive and replace originals" if allowed else "only says what it would do"
-        return await self._noted("archive allow", ActionResult(1, f"the automatic policy {word}"))
+        result = ActionResult(1, f"the automatic policy {word}")
+        return await self._noted("archive allow", "the automatic policy", result)
 
     async def disk_allow(self, node: str, percent: float, seconds: float) -> ActionResult:
         """Raise a node's disk limit for a time."""
@@ -101,8 +106,8 @@ class ArchiveLevers(ABC):
         self._need().board.touch()
         return result
 
-    async def _noted(self, action: str, result: ActionResult) -> ActionResult:
+    async def _noted(self, action: str, subject: str, result: ActionResult) -> ActionResult:
         parts = self._need()
-        await parts.audit(action, result.message)
+        await parts.audit(action, subject, result.message)
         parts.board.touch()
         return result

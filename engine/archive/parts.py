@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.archive.allowances import DiskAllowances
@@ -19,6 +19,7 @@ from engine.archive.usage import DriveUsage
 from engine.archive.verifying import Verifier
 from engine.archive.vouching import Vouching
 from engine.archive.worker import ArchiveWorker
+from engine.audit import Audit
 from engine.execution.tools import Tools
 from engine.inventory.fleet import Fleet
 from engine.model import LocationView
@@ -42,7 +43,7 @@ class ArchiveParts:
     automatic: AutomaticArchive
 
 
-async def _silent(_action: str, _detail: str) -> None:
+async def _silent(_action: str, _subject: str, _detail: str) -> None:
     """Write nothing down."""
 
 
@@ -53,7 +54,7 @@ def build_archive_parts(
     failing: Callable[[], frozenset[str]],
     held_back: Callable[[str], bool] = lambda node: False,
     changed: Callable[[], None] = lambda: None,
-    audit: Callable[[str, str], Awaitable[None]] = _silent,
+    audit: Audit = _silent,
     may_act: Callable[[], bool] = lambda: True,
 ) -> ArchiveParts:
     """Return the parts. ``failing`` are the nodes that fell silent; ``held_back``: a node that must be left alone."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from engine.audit import Audit
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.kept_figures import KeptFigures
 from engine.clock import Clock
@@ -31,7 +32,7 @@ def assemble_nodes(
     runner: Runner,
     progress: ProgressBoard,
     clock: Clock,
-    audit: Callable[[str, str], Awaitable[None]],
+    audit: Audit,
     may_move: Callable[[], bool],
     wake: Callable[[], None],
     look_at: Callable[[tuple[str, ...]], object],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from engine.audit import Audit
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
@@ -53,7 +54,7 @@ class RescueTools:
     runner: Runner
     progress: ProgressBoard
     clock: Clock
-    audit: Callable[[str, str], Awaitable[None]]
+    audit: Audit
     may_move: Callable[[], bool]
     wake: Callable[[], None]
     look_at: Callable[[tuple[str, ...]], object]
@@ -109,7 +110,7 @@ class Rescues:
             coming, _ = await self._tools.transfers.of_node(node)
         stopped = await self._tools.runner.cancel(coming) if coming else 0
         standing = track.standing()
-        await self._tools.audit("drain", f"{node}: {standing.open_files} files, {standing.open_bytes} bytes only there")
+        await self._tools.audit("drain", node, f"{standing.open_files} files, {standing.open_bytes} bytes only there")
         self._tools.look_at((node,))
         self._tools.wake()
         self._wake.set()
@@ -126,7 +127,7 @@ class Rescues:
             await self._close(track, "")
             _, waiting = await self._tools.transfers.of_node(node)
         await self._tools.queue.cancel(waiting, f"the drain of {node} was cancelled") if waiting else 0
-        await self._tools.audit("drain cancelled", node)
+        await self._tools.audit("drain cancelled", node, "")
         self._tools.wake()
         return ActionResult(1, f"{node} takes copies again; what was copied stays")
 

@@ -28,15 +28,15 @@ class Setting:
     clock: ManualClock
     store: Store
     fleet: Fleet = field(default_factory=lambda: Fleet(policy([node("a-1"), node("b-1")], target=2), "a-1"))
-    audit: list[tuple[str, str]] = field(default_factory=list)
+    audit: list[tuple[str, str, str]] = field(default_factory=list)
 
     def allowances(self) -> DiskAllowances:
         made = DiskAllowances(self.store, self.fleet, self.clock, self._note)
         self.fleet.disk_allowed = made.percent_of
         return made
 
-    async def _note(self, action: str, detail: str) -> None:
-        self.audit.append((action, detail))
+    async def _note(self, action: str, subject: str, detail: str) -> None:
+        self.audit.append((action, subject, detail))
 
     def planned(self) -> tuple[list[str], list[str]]:
         """Return where a set would be copied to, and what is refused for lack of room."""
@@ -90,8 +90,8 @@ async def test_it_is_kept_over_a_restart_taken_back_and_written_down(setting: Se
     await again.allow("b-1", 1.0, 0.0)
     assert (again.percent_of("b-1"), setting.planned()[0]) == (None, [])
     assert setting.audit == [
-        ("disk allow", "b-1: disks may be filled to 90 % for 1.0 h"),
-        ("disk allow", "b-1: the file's limit counts again"),
+        ("disk allow", "b-1", "b-1: disks may be filled to 90 % for 1.0 h"),
+        ("disk allow", "b-1", "b-1: the file's limit counts again"),
     ]
 
 

@@ -155,7 +155,7 @@ async def assemble(world: ModelWorld, state_file: Path, folder: Path) -> Engine:
     )
 
 
-async def _silent(_action: str, _detail: str) -> None:
+async def _silent(_action: str, _subject: str, _detail: str) -> None:
     """Write nothing down."""
 
 
