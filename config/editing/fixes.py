@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +43,8 @@ class Mend:
     edits: tuple[Edit, ...]
 
 
-Mender = Callable[[Context, Path, str], Mend | None]
+Mender = Callable[[Context, Path, Hit], Mend | None]
+"""How the finding of a rule at a path is mended, if it is."""
 
 
 def find_fixes(text: str, file: str) -> tuple[Fix, ...]:
@@ -60,22 +61,22 @@ def find_fixes(text: str, file: str) -> tuple[Fix, ...]:
         mender = MENDERS.get(rule.id)
         if mender is None:
             continue
-        for path, message in _places(context, rule.check(context)):
-            mend = mender(context, path, message)
+        for path, hit in _places(rule.check(context)):
+            mend = mender(context, path, hit)
             if mend is None:
                 continue
             name, line = f"{rule.id}:{mend.subject}", context.line(path)
             before = found.get(name)
             lines = (line,) if before is None else tuple(sorted({*before.lines, line}))
             others = () if before is None else tuple(dict.fromkeys((*before.others, before.message)))
-            found[name] = Fix(name, rule.severity, lines, message, mend.description, mend.edits, others)
+            found[name] = Fix(name, rule.severity, lines, hit.message, mend.description, mend.edits, others)
     return tuple(sorted(found.values(), key=lambda fix: (fix.lines, fix.id)))
 
 
-def _places(context: Context, hits: Any) -> Iterator[tuple[Path, str]]:
+def _places(hits: Iterable[Hit]) -> Iterator[tuple[Path, Hit]]:
     for hit in hits:
-        if isinstance(hit, Hit) and isinstance(hit.at, tuple):
-            yield hit.at, hit.message
+        if isinstance(hit.at, tuple):
+            yield hit.at, hit
 
 
 def _removed(subject: str, what: str, path: Path) -> Mend:
@@ -86,13 +87,13 @@ def _dotted(context: Context, path: Path) -> str:
     return context.document.dotted(path)
 
 
-def _delete_here(context: Context, path: Path, _message: str) -> Mend | None:
+def _delete_here(context: Context, path: Path, _hit: Hit) -> Mend | None:
     if not context.document.has(path):
         return None
     return _removed(_dotted(context, path), f"remove {_dotted(context, path)}", path)
 
 
-def _excluded_and_external(context: Context, path: Path, _message: str) -> Mend | None:
+def _excluded_and_external(context: Context, path: Path, _hit: Hit) -> Mend | None:
     """The list decides for nobody else: out of it, the drive alone says what is received."""
     routing = context.cluster.routing
     if path[:2] == ("sync_routing", "excluded_hosts"):
@@ -119,7 +120,7 @@ def _excluded_and_external(context: Context, path: Path, _message: str) -> Mend 
     return Mend(name, f"let {name} receive on its drive: take it out of what excludes it", tuple(edits))
 
 
-def _excluded_twice(context: Context, path: Path, _message: str) -> Mend | None:
+def _excluded_twice(context: Context, path: Path, _hit: Hit) -> Mend | None:
     """Keep the list that every reader knows; the drive's own contradiction has a fix of its own."""
     routing, sync = context.cluster.routing, context.cluster.sync
     name = _excluded_name(context, path)
@@ -146,11 +147,11 @@ def _excluded_name(context: Context, path: Path) -> str:
     return (context.cluster.sync.exclude_hosts or [])[int(str(path[2]))]
 
 
-def _gpu_none(context: Context, path: Path, _message: str) -> Mend | None:
+def _gpu_none(context: Context, path: Path, _hit: Hit) -> Mend | None:
     return Mend(str(path[1]), f"write gpu: null for {path[1]}", (SetValue(path, None, "null"),))
 
 
-def _ephemeral(context: Context, path: Path, _message: str) -> Mend | None:
+def _ephemeral(context: Context, path: Path, _hit: Hit) -> Mend | None:
     name = str(path[1])
     section: Path = ("hosts", name)
     value = (*section, "is_ephemeral")
@@ -158,13 +159,13 @@ def _ephemeral(context: Context, path: Path, _message: str) -> Mend | None:
     return Mend(name, f"write is_ephemeral: true for {name}", (edit,))
 
 
-def _rented(context: Context, path: Path, message: str) -> Mend | None:
+def _rented(context: Context, path: Path, hit: Hit) -> Mend | None:
     host = context.cluster.hosts[str(path[1])]
     rented = host.vast_instance_id is not None or str(path[1]).lower().startswith(RENTED_PREFIXES)
-    return _ephemeral(context, path, message) if rented else None
+    return _ephemeral(context, path, hit) if rented else None
 
 
-def _target(context: Context, _path: Path, _message: str) -> Mend | None:
+def _target(context: Context, _path: Path, _hit: Hit) -> Mend | None:
     maximum = context.cluster.routing.max_disk_usage_percent
     if maximum is None or maximum < TARGET_BELOW_MAXIMUM:
         return None
@@ -174,7 +175,7 @@ def _target(context: Context, _path: Path, _message: str) -> Mend | None:
     return Mend("sync_routing", f"write target_disk_usage_percent: {value}", (SetValue(path, value),))
 
 
-def _priority(context: Context, path: Path, _message: str) -> Mend | None:
+def _priority(context: Context, path: Path, _hit: Hit) -> Mend | None:
     """A contradiction is told on both lines; the list is where it is mended."""
     listed = context.cluster.routing.priority_hosts or []
     name = _named_at(context, path)
@@ -194,7 +195,7 @@ def _named_at(context: Context, path: Path) -> str:
     return _excluded_name(context, path)
 
 
-def _unknown_host(context: Context, path: Path, _message: str) -> Mend | None:
+def _unknown_host(context: Context, path: Path, _hit: Hit) -> Mend | None:
     """A misspelt name is corrected where only one host is meant; else what names nobody goes."""
     value = _value(context, path)
     holder = _value(context, path[:-1])
@@ -210,10 +211,10 @@ def _unknown_host(context: Context, path: Path, _message: str) -> Mend | None:
     return _removed(subject, f"take {name}, which is no host, out of {_dotted(context, path[:-1])}", path)
 
 
-def _unknown_key(context: Context, path: Path, message: str) -> Mend | None:
+def _unknown_key(context: Context, path: Path, hit: Hit) -> Mend | None:
     """Rename a misspelt key where the right one is not there as well."""
-    meant = message.partition("; is ")[2].removesuffix(" meant?")
-    if not meant or context.document.has((*path[:-1], meant)):
+    meant = hit.suggestion
+    if meant is None or context.document.has((*path[:-1], meant)):
         return None
     where = _dotted(context, path)
     return Mend(where, f"write {meant} in place of {path[-1]}", (Rename(path, meant),))
@@ -226,13 +227,13 @@ def _value(context: Context, path: Path) -> Any:
     return value
 
 
-def _voter_key(context: Context, path: Path, _message: str) -> Mend | None:
+def _voter_key(context: Context, path: Path, _hit: Hit) -> Mend | None:
     name = str(path[1])
     return _removed(name, f"remove p2p_voter of {name}, which nobody reads", path)
 
 
-def _config_key(context: Context, path: Path, message: str) -> Mend | None:
-    meant = message.partition("; is ")[2].removesuffix(" meant?")
+def _config_key(context: Context, path: Path, hit: Hit) -> Mend | None:
+    meant = hit.suggestion
     listed = context.cluster.routing.underserved_configs or []
     name = listed[int(str(path[2]))]
     if meant and meant not in listed:
@@ -240,7 +241,7 @@ def _config_key(context: Context, path: Path, message: str) -> Mend | None:
     return _removed(name, f"take {name} out of underserved_configs", path)
 
 
-def _add_drive(context: Context, path: Path, _message: str) -> Mend | None:
+def _add_drive(context: Context, path: Path, _hit: Hit) -> Mend | None:
     """A host that says where its drive is gets that drive allowed."""
     name = str(path[1])
     host = context.cluster.hosts[name]
@@ -252,12 +253,21 @@ def _add_drive(context: Context, path: Path, _message: str) -> Mend | None:
     return Mend(name, f"allow the drive {host.external_storage_path} of {name}", (edit,))
 
 
-def _second(context: Context, path: Path, message: str) -> Mend | None:
+def _second(context: Context, path: Path, hit: Hit) -> Mend | None:
     """Of two that say the same the later one goes."""
-    other = int(message.rpartition("see line ")[2] or 0)
-    if context.line(path) < other:
+    if hit.other is None or _position(context, path) < _position(context, hit.other):
         return None
-    return _delete_here(context, path, message)
+    return _delete_here(context, path, hit)
+
+
+def _position(context: Context, path: Path) -> tuple[int, int]:
+    mark = context.document.mark(path)
+    return mark.line, mark.column
+
+
+def _whole_item(context: Context, path: Path, hit: Hit) -> Mend | None:
+    """An item without the key that is wrong would be none: it goes as a whole."""
+    return _delete_here(context, path[:-1], hit)
 
 
 MENDERS: dict[str, Mender] = {
@@ -283,7 +293,7 @@ MENDERS: dict[str, Mender] = {
     "override-matches-nothing": _delete_here,
     "timetable-matches-nothing": _delete_here,
     "timetable-row-hidden": _delete_here,
-    "http-server-without-host": _delete_here,
+    "http-server-without-host": _whole_item,
     "rule-unreachable": _second,
 }
 """The lint rules that a small edit mends. The others need to know what is true (an address, a path, a status)."""

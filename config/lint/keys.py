@@ -86,7 +86,8 @@ def _unknown_key(context: Context) -> Iterator[Hit]:
     for section, path, key in _unread(context):
         near, where = _nearest(section, key), context.document.dotted((*path, key))
         if near is not None:
-            yield Hit((*path, key), f"{where} is not a known key; is {near} meant?", f"write {near}, or remove the key")
+            remedy = f"write {near}, or remove the key"
+            yield Hit((*path, key), f"{where} is not a known key; is {near} meant?", remedy, suggestion=near)
         elif _is_ours(section, path):
             known = ", ".join(type(section).model_fields)
             yield Hit((*path, key), f"{where} is not a known key", f"use one of: {known}")

@@ -116,9 +116,8 @@ def _unknown_config_key(context: Context) -> Iterator[Hit]:
             continue
         meant = default_classifier().config_key(key) or next(iter(difflib.get_close_matches(key, known, 1)), None)
         path: Path = ("sync_routing", "underserved_configs", index)
-        yield Hit(
-            path, f"underserved_configs names {key}, which no data has" + (f"; is {meant} meant?" if meant else "")
-        )
+        asked = f"; is {meant} meant?" if meant else ""
+        yield Hit(path, f"underserved_configs names {key}, which no data has{asked}", suggestion=meant)
 
 
 RULES = (

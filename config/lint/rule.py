@@ -39,11 +39,16 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One place where a rule found something: a path, or a mark. ``remedy`` None stands for the rule's own."""
+    """One place where a rule found something: a path, or a mark. ``remedy`` None stands for the rule's own.
+
+    ``suggestion`` is what is meant, where a word is misspelt; ``other`` the other line of a contradiction.
+    """
 
     at: Path | Mark
     message: str
     remedy: str | None = None
+    suggestion: str | None = None
+    other: Path | None = None
 
 
 Check = Callable[[Context], Iterable[Hit]]
@@ -77,5 +82,5 @@ class LintRule:
 
 def both(context: Context, first: Path, second: Path, message: str, remedy: str | None = None) -> Iterator[Hit]:
     """Yield a contradiction between two lines: one hit on each, naming the other."""
-    yield Hit(first, f"{message}; see line {context.line(second)}", remedy)
-    yield Hit(second, f"{message}; see line {context.line(first)}", remedy)
+    yield Hit(first, f"{message}; see line {context.line(second)}", remedy, other=second)
+    yield Hit(second, f"{message}; see line {context.line(first)}", remedy, other=first)

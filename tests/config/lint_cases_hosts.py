@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cluster_text import cluster, host
-from lint_case import trap
+from tests.config.cluster_text import cluster, host
+from tests.config.lint_case import trap
 
 CASES = [
     trap(

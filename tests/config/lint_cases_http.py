@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cluster_text import cluster
-from lint_case import trap
+from tests.config.cluster_text import cluster
+from tests.config.lint_case import trap
 
 
 def http(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cluster_text import cluster, host
-from lint_case import DRIVE, ROUTING, trap
+from tests.config.cluster_text import cluster, host
+from tests.config.lint_case import DRIVE, ROUTING, trap
 
 CASES = [
     trap(
@@ -88,6 +88,25 @@ CASES = [
         "external-not-allowed",
         cluster(host("alpha", use_external_storage="true")),
         "use_external_storage: true",
+    ),
+    trap(
+        "external not allowed, but for another host",
+        "external-not-allowed",
+        cluster(
+            host("alpha", use_external_storage="true", external_storage_path="/Volumes/E"),
+            host("beta", 2),
+            sections=ROUTING + DRIVE.replace("alpha", "beta"),
+        ),
+        "use_external_storage: true",
+    ),
+    trap(
+        "drive twice in one line",
+        "drive-twice",
+        cluster(
+            sections="sync_routing:\n  allowed_external_storage: [{host: alpha, path: /Volumes/D},"
+            " {host: alpha, path: /Volumes/D}]\n"
+        ),
+        "allowed_external_storage: [{host: alpha, path: /Volumes/D}, {host: alpha, path: /Volumes/D}]",
     ),
     trap(
         "misspelt key of a host",

@@ -1,24 +1,12 @@
 from __future__ import annotations
 
-import lint_cases_hosts
-import lint_cases_http
-import lint_cases_intent
-import lint_cases_sections
-import lint_cases_ssh
 import pytest
 from cluster_text import cluster, host, rule_ids, rules_at
 
 from config.lint import lint
 from config.lint.registry import RULES
 from config.types import Severity
-
-CASES = [
-    *lint_cases_intent.CASES,
-    *lint_cases_hosts.CASES,
-    *lint_cases_http.CASES,
-    *lint_cases_sections.CASES,
-    *lint_cases_ssh.CASES,
-]
+from tests.config.all_lint_cases import CASES
 
 
 @pytest.mark.parametrize(("rule", "text", "blamed"), CASES)

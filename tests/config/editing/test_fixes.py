@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from config.editing.fixes import find_fixes
+from config.editing.fixes import MENDERS, find_fixes
 from config.editing.splice import apply_edits
 from config.lint import lint
+from tests.config.all_lint_cases import CASES
 from tests.config.editing.added_faults import FAULTS, with_fault
 
 DATA = Path(__file__).parent.parent / "data"
@@ -55,6 +56,31 @@ def test_a_fault_put_into_the_users_file_is_mended(fault) -> None:
     assert not left - known
     assert not [found for found in left if found in known - identities(FILES[0].read_text()) and found[0] == fault.rule]
     assert fault.fix_id not in {fix.id for fix in find_fixes(after, "hosts.yaml")}
+
+
+@pytest.mark.parametrize(("_rule", "text", "_blamed"), CASES)
+def test_every_fix_of_a_lint_case_mends_and_breaks_nothing(_rule: str, text: str, _blamed: set[str]) -> None:
+    known = identities(text)
+    for fix in find_fixes(text, "hosts.yaml"):
+        after = apply_edits(text, *fix.edits)
+        assert identities(after) < known, fix.id
+        assert fix.id not in {left.id for left in find_fixes(after, "hosts.yaml")}
+
+
+def test_every_mender_is_tried_by_a_lint_case() -> None:
+    exercised = {
+        fix.id.partition(":")[0]
+        for case in CASES
+        for fix in find_fixes(case.values[1], "hosts.yaml")
+        if fix.id.partition(":")[0] == case.values[0]
+    }
+    assert set(MENDERS) == exercised
+
+
+def test_of_two_alike_in_one_line_only_the_later_one_goes() -> None:
+    (text,) = [case.values[1] for case in CASES if case.id == "drive twice in one line"]
+    (fix,) = [fix for fix in find_fixes(text, "hosts.yaml") if fix.id.startswith("drive-twice:")]
+    assert apply_edits(text, *fix.edits).count("/Volumes/D") == 1
 
 
 def test_a_file_that_cannot_be_used_has_no_fixes() -> None:
