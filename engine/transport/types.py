@@ -103,9 +103,20 @@ class TransportAdapter(Protocol):
         ...
 
     async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
-        """Leave a verified temporary file at the target; raise TransferError. Cancelling ends all children.
+        """Leave a verified temporary file at ``job.temp_path`` of the target; raise TransferError.
 
-        Subscribe to ``job.rate``: a changed cap takes effect within a second.
+        - The file has mode 0600 and lies inside ``job.target_root``; its SHA-256 is that of what was written there.
+        - ``progress`` is called while bytes move, with (bytes of content done, bytes on the wire), not only at the end:
+          stalls are noticed by it, and whoever cuts a copy waits for it.
+        - The class of an error decides what is done next. NOT_FOUND (no such source), NO_SPACE (the target is full),
+          SOURCE_CHANGED, CHECKSUM_MISMATCH and CONFIG (not allowed) are told apart: each has a remedy of its own.
+          Only after TRANSIENT_NETWORK, THROTTLED and UNSUPPORTED another transport is tried.
+        - Whatever ends it, bytes that arrived stay: the next transport of the chain goes on with the same file, and
+          this one with what another left there. What lies there is checked, never believed.
+        - Cancelling ends all children and connections. Nothing is published.
+        - Subscribe to ``job.rate``: a changed cap takes effect within a second.
+
+        ``engine/transport/conformance/`` holds these as checks; ``tests/transport/memory.py`` keeps them in memory.
         """
         ...
 

@@ -39,15 +39,21 @@ class MemoryFile:
 class MemoryPlace:
     """Implements ``Place``, and the few words of an agent that checks use."""
 
-    def __init__(self, node_id: str) -> None:
+    def __init__(self, node_id: str, free_bytes: int = 1 << 40) -> None:
         self.endpoint = Endpoint(node_id, local=True)
         self.folder = f"/{node_id}"
-        self.free_bytes = 1 << 40
+        self.free_bytes = free_bytes
         self.held: dict[str, MemoryFile] = {}
         self.sealed: set[str] = set()
         self.links: dict[str, str] = {}
 
+    def reserve(self, count: int) -> None:
+        """Raise when so many bytes more do not fit."""
+        if sum(len(file.data) for file in self.held.values()) + count > self.free_bytes:
+            raise _error("there is no room left", ErrorClass.NO_SPACE)
+
     async def write(self, name: str, seed: str, size: int, start: int = 0) -> None:
+        self.reserve(size)
         data = bytearray(size)
         for number in range(start // BLOCK_BYTES, -(-size // BLOCK_BYTES)):
             begin = number * BLOCK_BYTES
@@ -153,6 +159,7 @@ class MemoryTransport:
         del there.data[kept:]
         while len(there.data) < len(file.data):
             piece = file.data[len(there.data) : len(there.data) + PIECE_BYTES]
+            target.reserve(len(piece))
             there.data += piece
             progress(len(there.data), len(there.data) - kept)
             await self.paced(job, len(piece))

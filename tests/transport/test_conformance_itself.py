@@ -8,8 +8,8 @@ import random
 import pytest
 
 from engine.clock import SystemClock
-from engine.remote.types import StreamOutcome
-from engine.transport.conformance.bench import Bench
+from engine.remote.types import Progress, StreamOutcome
+from engine.transport.conformance.bench import NO_PROGRESS, Bench
 from engine.transport.conformance.check import Verdict
 from engine.transport.conformance.suite import ALL, by_name, run_check
 from engine.transport.types import TransferJob
@@ -68,12 +68,19 @@ class LeavesRubbish(MemoryTransport):
 
 
 class CannotBeCancelled(MemoryTransport):
-    async def copy(self, job: TransferJob, progress: object) -> StreamOutcome:
+    async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
         try:
-            return await MemoryTransport.copy(self, job, progress)  # type: ignore[arg-type]
+            return await MemoryTransport.copy(self, job, progress)
         except asyncio.CancelledError:
             job.rate.set(None)
-            return await MemoryTransport.copy(self, job, progress)  # type: ignore[arg-type]
+            return await MemoryTransport.copy(self, job, progress)
+
+
+class TellsOnlyAtTheEnd(MemoryTransport):
+    async def copy(self, job: TransferJob, progress: Progress) -> StreamOutcome:
+        outcome = await MemoryTransport.copy(self, job, lambda done, wire: None)
+        progress(outcome.size_bytes, outcome.size_bytes)
+        return outcome
 
 
 BROKEN = [
@@ -105,18 +112,21 @@ BROKEN = [
     (LeavesRubbish, "cancel"),
     (CannotBeCancelled, "cancel"),
 ]
-NOT_IN_MEMORY = {"source-unreadable", "target-full", "target-fills-up"}
+NOT_IN_MEMORY = {"source-unreadable"}
+FULL_BYTES = 4 << 20
 
 
 def bench_of(kind: type[MemoryTransport]) -> Bench:
-    places = MemoryPlace("here"), MemoryPlace("there")
+    places = MemoryPlace("here"), MemoryPlace("there"), MemoryPlace("full", FULL_BYTES)
     by_node = {place.endpoint.node_id: place for place in places}
 
     async def agent_for(node_id: str) -> MemoryPlace:
         return by_node[node_id]
 
     transport = kind(places)
-    return Bench(transport, *places, agent_for, random.Random(1), [kind(places)])  # type: ignore[arg-type]
+    here, there, full = places
+    others, chance = [kind(places)], random.Random(1)
+    return Bench(transport, here, there, agent_for, chance, others, full, FULL_BYTES)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("check", [check.name for check in ALL if not check.long and check.name not in NOT_IN_MEMORY])
@@ -130,3 +140,9 @@ async def test_a_broken_promise_is_found(kind: type[MemoryTransport], check: str
     result = await run_check(bench_of(kind), by_name(check), SystemClock())
     assert result.verdict is Verdict.FAILED, result
     assert result.cause and result.remedy
+
+
+@pytest.mark.parametrize("check", ["source-edited", "cancel", "fallback"])
+async def test_a_transport_that_tells_of_progress_only_at_the_end_is_told_so(check: str) -> None:
+    result = await run_check(bench_of(TellsOnlyAtTheEnd), by_name(check), SystemClock())
+    assert (result.verdict, result.cause) == (Verdict.NOT_APPLICABLE, NO_PROGRESS)

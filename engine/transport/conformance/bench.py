@@ -25,6 +25,7 @@ SLOWEST_BYTES_PER_SECOND = 5_000_000
 """A slower way is no broken promise, but nobody waits for a large file to end over it."""
 END_OF_REMOTE_SECONDS = 15.0
 REPORT = "report this together with the log"
+NO_PROGRESS = "no progress was reported before the copy ended"
 
 
 class Broken(Exception):
@@ -167,6 +168,12 @@ class Bench:
         finally:
             seen.cancel()
         return copy
+
+    async def still_moving(self, copy: asyncio.Task[StreamOutcome]) -> None:
+        """Return when a copy is under way; raise its error, or NotApplicable when it ended and told of no progress."""
+        if copy.done():
+            early = await self.settled(copy)
+            raise early if isinstance(early, SyncdeckError) else NotApplicable(NO_PROGRESS)
 
     async def settled(self, copy: asyncio.Task[StreamOutcome]) -> StreamOutcome | SyncdeckError:
         """Return what a running copy came to."""
