@@ -17,10 +17,10 @@ from engine.transport.manager import TransportManager
 from engine.transport.types import TransferJob
 from tests.faults.conftest import BETWEEN, DIRECT, GET, PUT, Ends, Ground
 from tests.faults.proxy import NO_FAULT, Fault, Kind
+from tests.transport.built import ALL as TRANSPORTS
+from tests.transport.built import BETWEEN_NODES
 
 Wait = Callable[[Callable[[], bool]], None]
-TRANSPORTS = ["rsync", "agent", "base64", "http", "p2p"]
-BETWEEN_NODES = ["agent", "base64", "http", "p2p"]
 MIB = 1 << 20
 SIZE = 6 * MIB + 12_345
 FAULTS = {
@@ -79,12 +79,6 @@ async def test_a_faulty_way_straight_from_node_to_node_ends_well_too(ends: Ends,
     async with ends.ground(f"direct {name}", DIRECT, BETWEEN) as ground:
         outcome = await _ends_well(ground, name, wait_until)
         assert outcome is None or outcome.way == DIRECT_WAY or name in NEVER_STOOD, outcome
-
-
-async def test_every_transport_that_is_built_goes_through_the_faults(ends: Ends) -> None:
-    async with ends.ground("all", TRANSPORTS[0]) as ground:
-        assert [adapter.name.value for adapter in ground.adapters] == TRANSPORTS
-        assert [a.name.value for a in ground.adapters if a.capabilities.remote_to_remote] == BETWEEN_NODES
 
 
 async def _ends_well(ground: Ground, name: str, wait_until: Wait) -> StreamOutcome | None:

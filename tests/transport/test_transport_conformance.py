@@ -15,10 +15,10 @@ from engine.transport.conformance.check import Verdict
 from engine.transport.conformance.suite import ALL as CHECKS
 from engine.transport.conformance.suite import by_name, run_check
 from tests.fleet import Fleet, openssh_fleet
+from tests.transport.built import ALL
 from tests.transport.conformance_ground import DIRECT, ENGINE, FULL_BYTES, Ground, ground_on
 from tests.transport.http_servers import nginx, python_server
 
-ALL = ["rsync", "agent", "base64", "http", "p2p"]
 NGINX, WITHOUT_RANGES = "http from nginx", "http from http.server"
 PUT, GET, BETWEEN = (ENGINE, "node-0"), ("node-0", ENGINE), ("node-0", "node-1")
 IN_EVERY_DIRECTION = (
@@ -98,10 +98,6 @@ async def plain_users_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncI
     with openssh_fleet(folder, count=1, limited=True) as fleet:
         async with ground_on(fleet, folder / "engine root", fleet[0].models, {}) as made:
             yield made
-
-
-async def test_every_transport_that_is_built_is_tried_here(ground: Ground) -> None:
-    assert [adapter.name.value for adapter in ground.adapters] == ALL
 
 
 async def verdict(ground: Ground, transport: str, pair: tuple[str, str], check: str) -> Verdict | None:

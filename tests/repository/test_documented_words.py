@@ -1,0 +1,26 @@
+"""What the documentation lists is what the code knows: words that scripts and rules are written with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from config.types import Transport
+
+
+def line_of(repository: Path, page: str, beginning: str) -> str:
+    """Return what a page says from these words on, up to the end of the paragraph or row."""
+    text = (repository / page).read_text(encoding="utf-8")
+    found = re.search(re.escape(beginning) + r".*?(?=\n\n|\n\||\Z)", text, re.DOTALL)
+    assert found is not None, f"{page} has no {beginning!r}"
+    return found.group()
+
+
+@pytest.mark.parametrize(
+    ("page", "beginning"), [("docs/configuration.md", "| `via` |"), ("docs/json.md", "`transport` (rsync")]
+)
+def test_every_transport_is_documented(repository: Path, page: str, beginning: str) -> None:
+    said = line_of(repository, page, beginning)
+    assert [name.value for name in Transport if not re.search(rf"\b{name.value}\b", said)] == []
