@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import subprocess
 import sys
@@ -69,6 +70,27 @@ def test_every_room_says_its_purpose_in_the_first_line_of_its_init(repository: P
         and not path.read_text(encoding="utf-8").startswith('"""')
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("section", "folder"),
+    [
+        ("The engine's rooms", "engine/"),
+        ("The rooms of the configuration", "config/"),
+        ("The rooms of the console", "app/console/"),
+    ],
+)
+def test_every_room_is_described(repository: Path, section: str, folder: str) -> None:
+    page = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = [name.removeprefix(folder) for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    root = repository / folder
+    inside = [path.relative_to(root) for path in python_files(repository) if root in path.parents]
+    rooms = {path.parts[0] + "/" * (len(path.parts) > 1) for path in inside if path.as_posix() != "__init__.py"}
+    assert rooms
+    assert {room for room in rooms if not any(fnmatch.fnmatch(room, name) for name in named)} == set()
+    assert [name for name in named if not any(fnmatch.fnmatch(str(path), f"{name}*") for path in inside)] == []
 
 
 def test_no_file_is_longer_than_a_reader_can_hold(repository: Path) -> None:
