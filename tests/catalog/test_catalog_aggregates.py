@@ -8,7 +8,7 @@ from engine.catalog.figures import Figures
 from engine.catalog.standing import PAGE_BYTES
 from engine.catalog.values import FreshnessRow
 from engine.model import ReplicaState
-from tests.catalog_samples import DRIVE, PLACES, games, holds, model, record, scan, stat, synced, version
+from tests.catalog.samples import DRIVE, PLACES, games, holds, model, record, scan, stat, synced, version
 
 
 async def risks(catalog: DataCatalog) -> dict[str, tuple[int, int]]:

@@ -13,7 +13,7 @@ from engine.catalog.values import CatalogError, Found, Placed
 from engine.clock import ManualClock
 from engine.model import DataEntry, DataType, EntryKey, FileKind, FileStat, ReplicaState, Version
 from engine.store.store import Store
-from tests.catalog_samples import ScannedRecord
+from tests.catalog.samples import ScannedRecord
 
 PLACES = ("node-1", "node-2", "mac-studio:/Volumes/drive")
 KEYS = [EntryKey(DataType.GAMES, f"{n}.db", "node-1") for n in range(4)] + [

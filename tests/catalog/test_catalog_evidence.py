@@ -11,7 +11,7 @@ from engine.catalog.values import CatalogError
 from engine.catalog.versions import KEPT_VERSIONS
 from engine.model import ReplicaState
 from engine.store.schema import versions
-from tests.catalog_samples import (
+from tests.catalog.samples import (
     current,
     games,
     holds,
@@ -25,7 +25,7 @@ from tests.catalog_samples import (
     synced,
     version,
 )
-from tests.catalog_samples import record as scanned
+from tests.catalog.samples import record as scanned
 
 S = ReplicaState
 

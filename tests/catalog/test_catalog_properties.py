@@ -15,7 +15,7 @@ from engine.catalog.values import CatalogError
 from engine.clock import ManualClock
 from engine.model import DataEntry, EntryKey, ReplicaState
 from engine.store.store import Store
-from tests.catalog_samples import games, holds, model, record, scan, sha, stat, synced, version
+from tests.catalog.samples import games, holds, model, record, scan, sha, stat, synced, version
 
 PLACES = ("vast-1", "mac-studio", "hetzner-1")
 LETTERS = "abcd"

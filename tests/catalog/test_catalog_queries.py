@@ -7,7 +7,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.queries import FEW_CHANGES
 from engine.catalog.values import EntryFilter
 from engine.model import DataEntry, EntryKey, Replica, ReplicaState
-from tests.catalog_samples import DRIVE, games, holds, model, path_of, record, scan, sha, stat, synced, version
+from tests.catalog.samples import DRIVE, games, holds, model, path_of, record, scan, sha, stat, synced, version
 
 
 async def keys(catalog: DataCatalog, wanted: EntryFilter) -> set[str]:
@@ -61,9 +61,12 @@ async def test_missing_on_a_node_means_at_none_of_its_locations(catalog: DataCat
     for name in ("held.db", "missing.db"):
         await holds(catalog, games(name), "vast-1", version("a"))
     await synced(catalog, games("held.db"), DRIVE, "a")
-    await scan(catalog, "vast-1", [record(games("unhashed.db"), "vast-1")] + [
-        record(games(name), "vast-1") for name in ("held.db", "missing.db")
-    ])
+    await scan(
+        catalog,
+        "vast-1",
+        [record(games("unhashed.db"), "vast-1")]
+        + [record(games(name), "vast-1") for name in ("held.db", "missing.db")],
+    )
     for place in ("mac-studio", DRIVE):
         missing = await catalog.get_missing_on_node(place)
         assert [entry.key.path for entry in missing] == ["missing.db"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.catalog.catalog import DataCatalog
 from engine.clock import ManualClock
 from engine.model import EntryKey, ReplicaState
-from tests.catalog_samples import (
+from tests.catalog.samples import (
     PLACES,
     games,
     holds,

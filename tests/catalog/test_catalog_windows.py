@@ -10,7 +10,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.listing import WORDS
 from engine.clock import ManualClock
 from engine.views import CatalogQuery, CatalogRow
-from tests.catalog_samples import DRIVE, PLACES, games, holds, model, record, scan, stat, synced, version
+from tests.catalog.samples import DRIVE, PLACES, games, holds, model, record, scan, stat, synced, version
 
 
 async def fill(catalog: DataCatalog) -> None:

@@ -17,7 +17,7 @@ from engine.catalog.values import CatalogError, NodeRisk
 from engine.clock import ManualClock
 from engine.store.schema import replicas
 from engine.store.store import Store
-from tests.catalog_samples import DRIVE, PLACES, games, holds, model, path_of, record, scan, sha, stat, version
+from tests.catalog.samples import DRIVE, PLACES, games, holds, model, path_of, record, scan, sha, stat, version
 
 KEYS = (
     games("a.db"),

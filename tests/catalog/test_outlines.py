@@ -8,7 +8,7 @@ from engine.clock import ManualClock
 from engine.routing.holding import holding, newest_unhashed
 from engine.routing.matching import newest_mtime
 from engine.routing.simulate_image import ODD, CatalogImage
-from tests.catalog_samples import games, holds, model, record, scan, stat, synced, version
+from tests.catalog.samples import games, holds, model, record, scan, stat, synced, version
 
 
 async def test_outlines_stand_where_their_entries_do(catalog: DataCatalog, clock: ManualClock) -> None:

@@ -23,7 +23,7 @@ def _die_and_come_back(group: Cluster, chance: random.Random) -> None:
 
 
 def _children_of_ours(group: Cluster) -> list[str]:
-    marks = (str(group.folder), )
+    marks = (str(group.folder),)
     found = []
     for process in psutil.process_iter(["cmdline", "name"]):
         line = " ".join(process.info["cmdline"] or [])

@@ -13,7 +13,7 @@ from engine.model import StorageSample
 from engine.parts import STORE_NAME
 from engine.queue.queue import TransferQueue
 from engine.store.store import Store
-from tests.queue_samples import done, new
+from tests.queue.samples import done, new
 
 MONTH = 30 * 86_400.0
 HOSTS = """\

@@ -12,7 +12,7 @@ from engine.model import SyncPriority, TransferState, Transport
 from engine.queue.errors import LeaseLost
 from engine.queue.queue import TransferQueue
 from engine.queue.values import Grouping, Narrow
-from tests.queue_samples import claimed, new
+from tests.queue.samples import claimed, new
 
 P, S = SyncPriority, TransferState
 

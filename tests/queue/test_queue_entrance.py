@@ -8,8 +8,8 @@ from engine.model import SyncPriority, TransferState
 from engine.queue.entrance import ENQUEUED_AT_ONCE
 from engine.queue.queue import TransferQueue
 from engine.store.store import Store
-from tests.catalog_samples import games, holds, version
-from tests.queue_samples import claimed, done, new
+from tests.catalog.samples import games, holds, version
+from tests.queue.samples import claimed, done, new
 
 P, S = SyncPriority, TransferState
 
@@ -71,9 +71,7 @@ async def test_what_is_done_may_be_wanted_again(queue: TransferQueue) -> None:
     assert second != first
 
 
-async def test_a_size_that_is_not_given_is_the_catalogs(
-    queue: TransferQueue, store: Store, clock: ManualClock
-) -> None:
+async def test_a_size_that_is_not_given_is_the_catalogs(queue: TransferQueue, store: Store, clock: ManualClock) -> None:
     await holds(DataCatalog(store, clock), games(), "vast-1", version("a", 12_345))
     (transfer_id,) = await queue.enqueue([new(size=0)])
     found = await queue.get(transfer_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.model import SyncPriority, Transfer
 from engine.queue.queue import TransferQueue
 from engine.queue.values import Grouping
-from tests.queue_samples import new
+from tests.queue.samples import new
 
 MOST = Grouping(most_files=3, most_bytes=1_000, largest_bytes=500)
 

@@ -6,7 +6,7 @@ from engine.clock import ManualClock
 from engine.model import SyncPriority, TransferState
 from engine.queue.queue import TransferQueue
 from engine.views import PAUSED
-from tests.queue_samples import claimed, done, new
+from tests.queue.samples import claimed, done, new
 
 
 async def test_a_held_transfer_is_claimed_by_nobody_until_it_is_resumed(queue: TransferQueue) -> None:

@@ -15,7 +15,7 @@ from engine.clock import SystemClock
 from engine.model import RUNNING_STATES, TransferState
 from engine.queue.queue import Recovered, TransferQueue
 from engine.store.store import Store
-from tests.queue_samples import TO_DONE, claimed, new
+from tests.queue.samples import TO_DONE, claimed, new
 
 S = TransferState
 DRIVER = """
@@ -25,7 +25,7 @@ from engine.clock import SystemClock
 from engine.model import TransferState
 from engine.queue.queue import Recovered, TransferQueue
 from engine.store.store import Store
-from tests.queue_samples import TO_DONE, claimed, new
+from tests.queue.samples import TO_DONE, claimed, new
 
 async def main():
     queue = TransferQueue(await Store.open(Path(sys.argv[1])), SystemClock())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.model import TransferState
 from engine.queue.queue import RefusedTransfer, TransferQueue
 from engine.queue.refused import changes
-from tests.queue_samples import new
+from tests.queue.samples import new
 
 A_PLACE = (str(new("a.db").key), "mac-studio")
 

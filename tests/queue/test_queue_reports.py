@@ -7,7 +7,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.model import SyncPriority, TransferState
 from engine.queue.queue import HISTORY_KEPT_SECONDS, Tally, TransferQueue
-from tests.queue_samples import attempt, claimed, done, new
+from tests.queue.samples import attempt, claimed, done, new
 
 P, S = SyncPriority, TransferState
 

@@ -16,7 +16,7 @@ from engine.queue.errors import IllegalEdge, UnknownTransfer
 from engine.queue.queue import TransferQueue
 from engine.queue.states import CLAIMABLE_STATES, EDGES, FINAL_STATES, RELEASABLE_STATES, may
 from engine.store.store import Store
-from tests.queue_samples import claimed, new
+from tests.queue.samples import claimed, new
 
 S = TransferState
 

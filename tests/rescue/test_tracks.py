@@ -14,7 +14,7 @@ from engine.rescue.records import Fate, Rescue, RescueKind, RescueRecords
 from engine.rescue.track import Track
 from engine.rescue.transfers import RescueTransfers
 from engine.store.store import Store
-from tests.queue_samples import done, games, new
+from tests.queue.samples import done, games, new
 
 RESCUE = Rescue(1, RescueKind.DRAIN, ("vast-3",), ("vast-3",), False, 0.0)
 

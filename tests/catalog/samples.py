@@ -34,9 +34,7 @@ def sha(letter: str) -> str:
     return letter * 64
 
 
-def version(
-    letter: str, size: int = 100, mtime: float = 1_000.0, fingerprint: str | None = None
-) -> Version:
+def version(letter: str, size: int = 100, mtime: float = 1_000.0, fingerprint: str | None = None) -> Version:
     return Version(sha(letter), size, mtime, None, fingerprint)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.model import Attempt, SyncPriority, Transfer, TransferState, Transport
 from engine.queue.queue import NewTransfer, TransferQueue
-from tests.catalog_samples import games
+from tests.catalog.samples import games
 
 S = TransferState
 TO_DONE = (S.SNAPSHOTTING, S.TRANSFERRING, S.VERIFYING, S.PUBLISHING, S.DONE)
