@@ -29,7 +29,8 @@ from engine.queue.refused import PLANNER
 from engine.reconcile import Reconciler
 from engine.transport_views import BreakerView
 from engine.version import VERSION
-from engine.views import EngineView, FindingView, StatusView, ThroughputView, TransferView
+from engine.views import FindingView, StatusView, ThroughputView, TransferView
+from engine.views_engine import EngineState, EngineView
 
 FIGURES_SECONDS = 1.0
 """Copies, risks and freshness are brought up to date at most this often, and only when the catalog changed."""
@@ -226,12 +227,8 @@ class StatusMaker:
 
     def _engine(self, queue: Mapping[str, int]) -> EngineView:
         facts = self._facts
-        paused = "*" in self._fleet.paused
-        state = "offline" if facts.offline else "paused" if paused else "observing" if facts.observing else "running"
-        if facts.parts_down:
-            state = "failing"
         return EngineView(
-            state=state,
+            state=_state(facts, "*" in self._fleet.paused),
             mode=facts.mode,
             pid=os.getpid(),
             version=VERSION,
@@ -270,3 +267,13 @@ class StatusMaker:
             limit_bytes_per_second=self._fleet_limit(),
             trend=tuple(trend),
         )
+
+
+def _state(facts: EngineFacts, paused: bool) -> EngineState:
+    if facts.parts_down:
+        return EngineState.FAILING
+    if facts.offline:
+        return EngineState.OFFLINE
+    if paused:
+        return EngineState.PAUSED
+    return EngineState.OBSERVING if facts.observing else EngineState.RUNNING

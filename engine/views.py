@@ -10,20 +10,7 @@ from dataclasses import dataclass
 
 from engine.transport_views import BreakerView
 from engine.views_archive import GamesView
-
-
-@dataclass(frozen=True, slots=True)
-class EngineView:
-    """The engine itself. ``mode``: embedded, headless; ``state``: starting, observing, running, paused, failing."""
-
-    state: str
-    mode: str
-    pid: int
-    version: str
-    node_id: str
-    config: str
-    since: float
-    detail: str = ""
+from engine.views_engine import EngineView
 
 
 @dataclass(frozen=True, slots=True)

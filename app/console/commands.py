@@ -18,6 +18,7 @@ from engine.views import (
     TransferView,
 )
 from engine.views_bandwidth import BandwidthChange
+from engine.views_engine import EngineState
 from widgets.text import Line, Span, Tone
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Commands:
     async def run(self) -> None:
         """Let the engine move data; ask first, saying how much waits."""
         view = self._app.state.view
-        if view is not None and view.engine.state not in {"observing", "paused"}:
+        if view is not None and view.engine.state not in {EngineState.OBSERVING, EngineState.PAUSED}:
             self._app.tell("The engine runs already.")
             return
         plan = await self._app.ask(self._app.client.plan())

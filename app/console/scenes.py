@@ -11,7 +11,6 @@ from app.console.scenes_routing import check_of, explain_of, rules_view
 from app.console.scripted import ScriptedClient
 from engine.views import (
     CatalogRow,
-    EngineView,
     EntryDetail,
     FindingView,
     FreshnessView,
@@ -29,19 +28,22 @@ from engine.views import (
     TrainerFreshness,
     TransferView,
 )
+from engine.views_engine import EngineState, EngineView
 
 NOW = 1_767_225_600.0
 GB = 1_000_000_000
 TB = 1000 * GB
 
-_ENGINE = EngineView("running", "embedded", 4242, "0.1.0", "mac-studio", "distributed_hosts.yaml", NOW - 3 * DAY)
+_ENGINE = EngineView(
+    EngineState.RUNNING, "embedded", 4242, "0.1.0", "mac-studio", "distributed_hosts.yaml", NOW - 3 * DAY
+)
 
 
 def empty_view() -> StatusView:
     """Return a fleet of which nothing is known yet, on an engine that observes."""
     return StatusView(
-        at=NOW, revision=1, engine=replace(_ENGINE, state="observing", since=NOW), nodes=(), storage=(), freshness=(),
-        queue=(), findings=(), at_risk_bytes=0, running=(), waiting_reasons=(),
+        at=NOW, revision=1, engine=replace(_ENGINE, state=EngineState.OBSERVING, since=NOW),
+        nodes=(), storage=(), freshness=(), queue=(), findings=(), at_risk_bytes=0, running=(), waiting_reasons=(),
         throughput=ThroughputView(0, None, 0.0, None), last_verified_at=None,
     )  # fmt: skip
 

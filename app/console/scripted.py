@@ -25,6 +25,7 @@ from engine.views import (
 )
 from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView, LimitView
+from engine.views_engine import EngineState
 
 _TROUBLE = {"missing": "gone", "stale": "stale", "diverged": "diverged", "at-risk": "at-risk"}
 
@@ -227,13 +228,13 @@ class ScriptedClient(ScriptedLevers, ScriptedNodes):
     async def pause(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Record a pause."""
         result = self._did("pause", nodes, "Paused: no transfer runs or starts, what arrived is kept.")
-        self.show(replace(self.view, engine=replace(self.view.engine, state="paused")))
+        self.show(replace(self.view, engine=replace(self.view.engine, state=EngineState.PAUSED)))
         return result
 
     async def resume(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Record a resume."""
         result = self._did("resume", nodes, "The engine runs.")
-        self.show(replace(self.view, engine=replace(self.view.engine, state="running")))
+        self.show(replace(self.view, engine=replace(self.view.engine, state=EngineState.RUNNING)))
         return result
 
     async def pause_transfers(self, transfer_ids: tuple[int, ...]) -> ActionResult:

@@ -20,7 +20,6 @@ from engine.views import (
     CatalogQuery,
     CatalogRow,
     CatalogWindow,
-    EngineView,
     EntryDetail,
     FindingView,
     FreshnessView,
@@ -41,6 +40,7 @@ from engine.views import (
 )
 from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView, FlowView, LimitView
+from engine.views_engine import EngineState, EngineView
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 
 NOW = 1_767_225_600.0
@@ -53,7 +53,7 @@ def a_status(findings: tuple[FindingView, ...] = (CRITICAL,)) -> StatusView:
     return StatusView(
         at=NOW,
         revision=7,
-        engine=EngineView("running", "headless", 4242, "0.1.0", "mac", "/fleet/hosts.yaml", NOW - 60),
+        engine=EngineView(EngineState.RUNNING, "headless", 4242, "0.1.0", "mac", "/fleet/hosts.yaml", NOW - 60),
         nodes=(
             NodeView("a", "up", "", "", NOW - 5, NOW - 9, 9.0, True, False, "gpu_training", True),
             NodeView("b", "refused", "refused on 22", "start sshd", None, None, None, False, True, "gpu", False),

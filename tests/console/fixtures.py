@@ -15,6 +15,7 @@ from app.console.stage import settle, staged_app
 from engine.clock import ManualClock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import StatusView
+from engine.views_engine import EngineState
 
 __all__ = [
     "NOW",
@@ -39,7 +40,7 @@ __all__ = [
 def observing_view() -> StatusView:
     """Return a fleet in trouble on an engine that only looks."""
     view = failing_view()
-    return replace(view, running=(), queue=(("queued", 12),), engine=replace(view.engine, state="observing"))
+    return replace(view, running=(), queue=(("queued", 12),), engine=replace(view.engine, state=EngineState.OBSERVING))
 
 
 def unreachable() -> SyncdeckError:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.types import Transport
+from engine.views_engine import EngineState
 
 
 def line_of(repository: Path, page: str, beginning: str) -> str:
@@ -24,3 +25,8 @@ def line_of(repository: Path, page: str, beginning: str) -> str:
 def test_every_transport_is_documented(repository: Path, page: str, beginning: str) -> None:
     said = line_of(repository, page, beginning)
     assert [name.value for name in Transport if not re.search(rf"\b{name.value}\b", said)] == []
+
+
+def test_the_states_of_an_engine_are_documented_and_no_others(repository: Path) -> None:
+    said = line_of(repository, "docs/json.md", "| `engine` | `state` (").partition("(")[2].partition(")")[0]
+    assert {words.split()[0] for words in re.split("[,;] ", said)} == set(EngineState)

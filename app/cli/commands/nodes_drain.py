@@ -14,6 +14,7 @@ from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, ref
 from app.cli.request import DryRunOption, print_preview
 from engine.client import EngineClient
 from engine.errors import ErrorClass, SyncdeckError
+from engine.views_engine import EngineState
 from engine.views_nodes import RescueView
 
 LOOK_SECONDS = 1.0
@@ -56,7 +57,7 @@ async def _drain(settings: Settings, node: str, cancel: bool, wait: bool, dry_ru
 
 
 async def _needs_running_engine(engine: EngineClient) -> None:
-    if (await engine.status()).engine.state == "offline":
+    if (await engine.status()).engine.state is EngineState.OFFLINE:
         cause, remedy = "no engine runs that could empty it", "start one (syncdeck --no-ui), or leave --wait out"
         raise SyncdeckError("wait for", "the drain", cause, remedy, ErrorClass.CONFIG)
 

@@ -13,6 +13,7 @@ from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, settings_of
 from app.cli.table import Column
 from engine.views import StatusView
+from engine.views_engine import EngineState
 
 NEEDS_SOMEBODY = frozenset({"critical", "warning"})
 
@@ -65,7 +66,7 @@ async def _status(settings: Settings, json_output: bool) -> int:
 def _print(view: StatusView) -> None:
     engine = view.engine
     detail = f" ({engine.detail})" if engine.detail else ""
-    who = f"node {engine.node_id}" if engine.state == "offline" else f"node {engine.node_id}, pid {engine.pid}"
+    who = f"node {engine.node_id}" + ("" if engine.state is EngineState.OFFLINE else f", pid {engine.pid}")
     output.text(f"engine {engine.state}{detail}, {engine.mode}, {who}")
     output.text(f"config {engine.config}")
     output.text(

@@ -8,6 +8,7 @@ from app.console.actions import BY_ID, Keys
 from app.console.present.places import PlaceNames, place_names
 from app.console.present.units import bytes_text, coarse_age, plural
 from engine.views import StatusView
+from engine.views_engine import EngineState
 from widgets.models import Badge, StatusModel
 from widgets.text import Tone, plain
 
@@ -69,7 +70,8 @@ def _facts(view: StatusView) -> tuple[Badge, ...]:
     facts = [Badge(f"{bytes_text(risk)} at risk", Tone.BAD) if risk else Badge("nothing at risk", Tone.MUTED)]
     if view.nodes:
         facts.append(_reach(up, len(used)))
-    facts.append(Badge(f"engine {view.engine.state}", Tone.MUTED if view.engine.state == "running" else Tone.WARN))
+    doing = view.engine.state
+    facts.append(Badge(f"engine {doing}", Tone.MUTED if doing is EngineState.RUNNING else Tone.WARN))
     facts.append(Badge(plural(view.entries_total, "file"), Tone.MUTED))
     return tuple(facts)
 
@@ -112,11 +114,11 @@ def _notice(state: ConsoleState) -> Badge | None:
         return None
     key = state.keys.shown(BY_ID["run"])
     can_run = "" if state.read_only else f" until you press {key}"
-    if view.engine.state == "observing":
+    if view.engine.state is EngineState.OBSERVING:
         return Badge(f"OBSERVING  nothing moves{can_run}", Tone.WARN)
-    if view.engine.state == "paused":
+    if view.engine.state is EngineState.PAUSED:
         return Badge(f"PAUSED  no transfer starts{can_run}", Tone.WARN)
-    if view.engine.state == "failing":
+    if view.engine.state is EngineState.FAILING:
         detail = plain(view.engine.detail, 200)
         return Badge(f"✗ ENGINE FAILING  {detail}", Tone.BAD)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.console.present.units import age_text, ago_text, bytes_text, left_text, rate_text
 from engine.views import StatusView, ThroughputView, TransferView
+from engine.views_engine import EngineState
 from widgets.models import Badge, ThroughputModel, TransferRow, TransfersModel
 from widgets.text import Tone, plain, shortened
 
@@ -61,9 +62,9 @@ def transfers_model(view: StatusView) -> TransfersModel:
 
 
 def _empty(view: StatusView) -> str:
-    if view.engine.state == "observing":
+    if view.engine.state is EngineState.OBSERVING:
         return "Observing: nothing is moved."
-    if view.engine.state == "paused":
+    if view.engine.state is EngineState.PAUSED:
         return "Paused: no transfer starts."
     return "Nothing is moving."
 
