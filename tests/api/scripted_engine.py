@@ -42,6 +42,7 @@ from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView, FlowView, LimitView
 from engine.views_engine import EngineState, EngineView
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
+from tests.api.unscripted import Unscripted
 
 NOW = 1_767_225_600.0
 CRITICAL = FindingView("disk:a", "critical", "disk of a", "93 % used", "free some space", "e", 10, NOW - 60)
@@ -118,7 +119,7 @@ def a_detail(row: CatalogRow) -> EntryDetail:
 
 
 @dataclass
-class ScriptedEngine:
+class ScriptedEngine(Unscripted):
     """Answers from what the test put in; ``requests`` lists the changes that were asked for."""
 
     view: StatusView = field(default_factory=a_status)

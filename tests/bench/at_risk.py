@@ -14,7 +14,7 @@ from engine.client import EngineClient
 from engine.clock import SystemClock
 from engine.data_plane import UnifiedDataPlane
 from engine.model import EntryKey, FileKind, FileStat
-from engine.parts import STORE_NAME
+from engine.store.peek import STORE_NAME
 from engine.store.store import Store
 from tests.bench.report import Row, figure
 from tests.fleet import FleetNode, openssh_fleet

@@ -55,7 +55,7 @@ class HoldUps:
             self._steps.append((name, time.thread_time() - began))
 
         loop._run_once = run_turn  # type: ignore[attr-defined]
-        asyncio.Handle._run = run_step  # type: ignore[method-assign]
+        asyncio.Handle._run = run_step  # type: ignore[method-assign, assignment]
         earlier = signal.signal(signal.SIGALRM, self._sample)
         signal.setitimer(signal.ITIMER_REAL, SAMPLE_SECONDS, SAMPLE_SECONDS)
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.parts import STORE_NAME
+from engine.store.peek import STORE_NAME
 from tests.bench.report import Row, figure
 from tests.bench.scan import _fill
 from tests.fleet import Fleet, openssh_fleet
@@ -152,7 +152,8 @@ def _rate(store: Path, copies: int) -> float:
     query = "SELECT created_at, finished_at FROM transfers WHERE state = 'done' ORDER BY id DESC LIMIT ?"
     with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         rows = connection.execute(query, (copies,)).fetchall()
-    return len(rows) / (max(done for _, done in rows) - min(queued for queued, _ in rows))
+    seconds: float = max(done for _, done in rows) - min(queued for queued, _ in rows)
+    return len(rows) / seconds
 
 
 async def _arrived(fleet: Fleet, names: list[str]) -> None:

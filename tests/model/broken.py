@@ -24,6 +24,7 @@ from engine.integrity.guard import Decision, Verdict, decide
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry, FileStat, LocationView, Replica, ReplicaState, Version
 from engine.planner import admission
+from engine.planner.guards import guard
 from engine.planner.obstacles import Obstacle
 from engine.remote.agent import gameids
 from engine.rescue.exposed import Exposed
@@ -124,7 +125,6 @@ def overwriting_diverged(patch: Patch) -> None:
 
 def _planning_without(patch: Patch, code: str) -> None:
     """Let the planner, too, see nothing wrong with it: what it refuses never comes to the landing."""
-    guard = admission.guard
 
     def lenient(entry: DataEntry, target: str, size_bytes: int) -> Obstacle | None:
         found = guard(entry, target, size_bytes)

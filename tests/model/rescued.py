@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from engine.inventory.fleet import location_node
@@ -39,7 +40,7 @@ class RescueTruth:
         held = [data for place, _, data in holdings(self.truth.fleet) if location_node(place) in nodes]
         return {version for version in self.truth.versions if any(holds(data, version) for data in held)}
 
-    def _ensure_safe(self, versions: Collection[bytes], view: RescueView) -> None:
+    def _ensure_safe(self, versions: AbstractSet[bytes], view: RescueView) -> None:
         believed = [*holdings(self.truth.fleet), *self.truth.believed()]
         safe = [data for place, durable, data in believed if durable and location_node(place) not in view.nodes]
         anywhere = [data for _, _, data in believed]

@@ -100,8 +100,9 @@ class Truth:
             pair = (row["original_location"], row["original_path"]), (row["name"], row["path"])
             node, other = (self.fleet.nodes[location_node(place)] for place, _ in pair)
             file, archive = node.files.get(pair[0][1]), other.files.get(pair[1][1])
-            both = pair in self.went and node.durable and file is not None and archive is not None
-            if not both or unpacked(archive.data) != file.data:
+            if pair not in self.went or not node.durable or file is None or archive is None:
+                continue
+            if unpacked(archive.data) != file.data:
                 continue
             if sum(place == pair[0][0] and data == file.data for place, _, data in holdings(self.fleet)) == 1:
                 found.add(pair[1])

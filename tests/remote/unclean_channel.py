@@ -34,6 +34,12 @@ def relay(source: int, target: int, change: Callable[[bytes], bytes]) -> None:
         write_all(target, change(data))
 
 
+def _passed_on(target: int, change: Callable[[bytes], bytes]) -> None:
+    """Relay our input until the writer's end of it closes, and close the target's, which hangs up."""
+    relay(0, target, change)
+    os.close(target)
+
+
 def noise() -> Callable[[bytes], bytes]:
     passed = 0
 
@@ -53,8 +59,7 @@ def on_terminal(command: str) -> int:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv("/bin/sh", ["sh", "-c", command])
-    leave = lambda: (relay(0, terminal, bytes), os.close(terminal))  # noqa: E731 - the writer's end hangs it up
-    threading.Thread(target=leave, daemon=True).start()
+    threading.Thread(target=_passed_on, args=(terminal, bytes), daemon=True).start()
     relay(terminal, 1, bytes)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -63,8 +68,7 @@ def in_noise(command: str) -> int:
     child = subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin is not None and child.stdout is not None
     fd = child.stdin.fileno()
-    leave = lambda: (relay(0, fd, noise()), os.close(fd))  # noqa: E731 - the writer's end is the command's
-    threading.Thread(target=leave, daemon=True).start()
+    threading.Thread(target=_passed_on, args=(fd, noise()), daemon=True).start()
     relay(child.stdout.fileno(), 1, noise())
     return child.wait()
 

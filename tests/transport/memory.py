@@ -17,7 +17,7 @@ from engine.remote.agent.scratch import BLOCK_BYTES, block
 from engine.remote.types import Endpoint, Progress, StreamOutcome
 from engine.transport.conformance.place import Seen
 from engine.transport.errors import bad_source, source_changed
-from engine.transport.types import Capabilities, TransferJob
+from engine.transport.types import Capabilities, TransferJob, TransportAdapter
 
 PIECE_BYTES = 256 << 10
 TICKS = itertools.count(1)
@@ -228,3 +228,6 @@ class MemoryTransport:
 
 def _error(cause: str, error_class: ErrorClass) -> TransferError:
     return TransferError("copy", "in memory", cause, "see the cause", error_class)
+
+
+_KEEPS_THE_CONTRACT: type[TransportAdapter] = MemoryTransport
