@@ -251,15 +251,15 @@ class TransferQueue(Reports):
 
         return await self._store.write(cancel)
 
-    async def prune(self, now: float) -> int:
-        """Forget finished transfers older than 14 days or beyond the newest 50,000; return how many.
+    async def prune(self, now: float, kept_rows: int = HISTORY_KEPT_ROWS) -> int:
+        """Forget finished transfers older than 14 days or beyond the newest ``kept_rows``; return how many.
 
         Their edges and attempts go with them. The newest one that was done always stays.
         """
         over = transfers.c.state.in_([state.value for state in FINAL_STATES])
         newest_done = select(func.max(transfers.c.id)).where(transfers.c.state == TransferState.DONE.value)
         beyond = select(transfers.c.finished_at).where(over).order_by(transfers.c.finished_at.desc())
-        limit = beyond.offset(HISTORY_KEPT_ROWS).limit(1).scalar_subquery()
+        limit = beyond.offset(kept_rows).limit(1).scalar_subquery()
         oldest_kept = greatest(func.coalesce(limit, 0.0), now - HISTORY_KEPT_SECONDS)
         old = select(transfers.c.id).where(over, transfers.c.finished_at <= oldest_kept)
         old = old.where(transfers.c.id.is_distinct_from(newest_done.scalar_subquery())).limit(PRUNED_AT_ONCE)

@@ -115,13 +115,10 @@ async def test_history_is_forgotten_by_age_but_never_what_is_live_or_the_last_ba
     assert await queue.counts() == {"done": 1, "queued": 1}
 
 
-async def test_history_is_forgotten_by_number(
-    queue: TransferQueue, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.queue.queue.HISTORY_KEPT_ROWS", 2)
+async def test_history_is_forgotten_by_number(queue: TransferQueue, clock: ManualClock) -> None:
     ids = []
     for number in range(5):
         ids.append(await done(queue, new(f"{number}.db")))
         clock.advance(1.0)
-    assert await queue.prune(clock.now()) == 3
+    assert await queue.prune(clock.now(), kept_rows=2) == 3
     assert [transfer.id for transfer in (await queue.page(0, 9))[1]] == [ids[4], ids[3]]
