@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from cluster_text import cluster, host, rule_ids, rules_at
 
@@ -18,7 +20,18 @@ def test_the_rule_blames_exactly_these_lines(rule, text, blamed):
 def test_a_finding_names_its_host_or_key_and_a_remedy(rule, text, blamed):
     found = [finding for finding in lint(text, "fleet.yaml") if finding.rule == rule]
     severity = next(r.severity for r in RULES if r.id == rule)
-    assert all(f.message and f.remedy and f.column >= 1 and f.severity is severity for f in found)
+    assert found
+    for finding in found:
+        words = "|".join(map(re.escape, named(text, finding)))
+        assert re.search(rf"(?<!\w)({words})(?!\w)", finding.message), finding.message
+        assert finding.remedy and finding.column >= 1 and finding.severity is severity
+
+
+def named(text, finding):
+    """Return the words that name what is blamed: the hosts of the file, and the keys and values of the blamed line."""
+    hosts = re.findall(r"^  ([\w-]+):$", text.partition("hosts:\n")[2], re.MULTILINE)
+    line = re.findall(r"[\w./*~-]*[\w*]", text.splitlines()[finding.line - 1])
+    return {*hosts, *re.findall(r"[a-z_]+", finding.key), *line} - {"true", "false", "null", "a"}
 
 
 def test_every_rule_has_a_case_here():
