@@ -1,15 +1,13 @@
-"""Every lint case: the smallest files that show each rule."""
+"""Every lint case: the smallest files that show each rule, from the files beside this one that are called so."""
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
 
-from tests.config import lint_cases_hosts, lint_cases_http, lint_cases_intent, lint_cases_sections, lint_cases_ssh
-
 CASES: list[Any] = [
-    *lint_cases_intent.CASES,
-    *lint_cases_hosts.CASES,
-    *lint_cases_http.CASES,
-    *lint_cases_sections.CASES,
-    *lint_cases_ssh.CASES,
+    case
+    for file in sorted(Path(__file__).parent.glob("lint_cases_*.py"))
+    for case in importlib.import_module(f"tests.config.{file.stem}").CASES
 ]
