@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from app.console.actions import ACTIONS, BY_ID, GOES_TO, SCREENS, Keys, keymap_f
 from app.console.app import SyncdeckApp
 from app.console.commands import Commands
 from app.console.keydocs import between_marks, keys_page
+from app.console.screens.base import ConsoleScreen
 from app.console.screens.registry import SCREEN_TYPES
 from engine.api.methods import methods
 from tests.console.fixtures import console, failing_view, press, scripted_client, settle
@@ -34,11 +36,26 @@ def test_every_screen_is_reached_by_the_digit_of_its_place() -> None:
     assert digits == sorted(set(digits)) and set(digits) <= set("123456789")
 
 
-def test_every_action_is_done_by_somebody() -> None:
-    doers = (SyncdeckApp, *SCREEN_TYPES)
-    for action in ACTIONS:
-        done = any(hasattr(doer, f"do_{action.id}") for doer in doers) or hasattr(Commands, action.id)
-        assert action.own_key or action.id in GOES_TO or done, action.id
+@pytest.mark.parametrize("screen", SCREEN_TYPES, ids=SCREENS)
+def test_every_action_of_a_screen_is_done_by_somebody_there(screen: type[ConsoleScreen]) -> None:
+    for action in on_screen(screen.NAME):
+        by_method = any(callable(getattr(doer, f"do_{action.id}", None)) for doer in (screen, SyncdeckApp))
+        assert action.own_key or action.id in GOES_TO or by_method or by_command(action.id), action.id
+
+
+def by_command(action_id: str) -> bool:
+    """Return whether a command does it from anywhere, needing nothing that only a screen knows."""
+    command = getattr(Commands, action_id, None)
+    if not inspect.iscoroutinefunction(command):
+        return False
+    _self, *others = inspect.signature(command).parameters.values()
+    return all(other.default is not inspect.Parameter.empty for other in others)
+
+
+def test_no_screen_has_a_method_for_an_action_which_the_table_does_not_have_there() -> None:
+    for screen in SCREEN_TYPES:
+        doers = {name.removeprefix("do_") for name in vars(screen) if name.startswith("do_")}
+        assert doers <= {action.id for action in on_screen(screen.NAME)}, screen.NAME
 
 
 @pytest.mark.parametrize("screen", SCREENS)

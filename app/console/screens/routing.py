@@ -293,6 +293,3 @@ class RoutingScreen(ListScreen):
     def do_explain(self) -> None:
         """Ask for a file and a node, and say why."""
         self._act(explain(self.console))
-
-    def do_mark(self) -> None:
-        """Rules are not selected: each edit is of one rule."""
