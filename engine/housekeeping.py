@@ -9,7 +9,8 @@ from engine.clock import Clock
 from engine.queue.queue import TransferQueue
 
 TIDY_EVERY_SECONDS = 3_600.0
-"""What is kept is counted in days (``SAMPLES_KEPT_SECONDS``, ``HISTORY_KEPT_SECONDS``): an hour more is nothing."""
+"""What is kept is days long (``SAMPLES_KEPT_SECONDS``, ``HISTORY_KEPT_SECONDS``) or many thousand rows (``AUDIT_KEPT``,
+``HISTORY_KEPT_ROWS``): an hour more is nothing."""
 
 
 class Housekeeping:
@@ -27,6 +28,6 @@ class Housekeeping:
             await asyncio.sleep(TIDY_EVERY_SECONDS)
 
     async def once(self) -> None:
-        """Forget what is older than it is worth keeping."""
+        """Forget what is older than it is worth keeping, and what is more than that by number."""
         await self._catalog.prune_ledger()
         await self._queue.prune(self._clock.now())

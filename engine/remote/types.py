@@ -103,8 +103,9 @@ class SnapshotInfo:
     path: str
     size_bytes: int
     source_stat: FileStat
-    games_count: int | None
     """Stat of the live files taken BEFORE the snapshot began, so that later commits show as changes."""
+    games_count: int | None
+    """How many games it holds, of a growing log its lines; None where it has no table of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The columns of the two long lists, and one row of each."""
+"""The columns of the lists of files and of transfers, and one row of each; other lists have files of their own."""
 
 from __future__ import annotations
 

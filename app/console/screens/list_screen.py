@@ -1,4 +1,4 @@
-"""What the two long lists share: filter as you type, marks, a detail pane, and following the engine gently."""
+"""What screens with a long list share: filter as you type, marks, a detail pane, and following the engine gently."""
 
 from __future__ import annotations
 
