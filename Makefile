@@ -35,7 +35,7 @@ bench: setup ## measure against rsync; a table, and .bench/results.json
 	$(BIN)/python -m tests.bench
 
 screenshots: setup ## draw the pictures of the README again
-	$(BIN)/python -m app.console.screenshots
+	$(BIN)/python -m app.console.staging.screenshots
 
 lock: ## write requirements.txt again from pyproject.toml, and check it for every platform (needs uv)
 	@sed '/^[^#]/,$$d' requirements.txt > .requirements.head

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from textual.pilot import Pilot
 
-from app.console.scenes import NOW, empty_view, failing_view, normal_view, scripted_client
 from app.console.screens.catalog import CatalogScreen
-from app.console.scripted import ScriptedClient
-from app.console.stage import settle, staged_app
+from app.console.staging.scenes import NOW, empty_view, failing_view, normal_view, scripted_client
+from app.console.staging.scripted import ScriptedClient
+from app.console.staging.stage import settle, staged_app
 from engine.clock import ManualClock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import StatusView

@@ -9,9 +9,9 @@ from textual.pilot import Pilot
 from app.console.modals.archive import ArchivePreviewScreen, RestoreScreen
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
-from app.console.scenes_archive import DRIVE, candidate_at
 from app.console.screens.archive import ArchiveScreen
 from app.console.sources_archive import MOST_SORTED
+from app.console.staging.scenes_archive import DRIVE, candidate_at
 from engine.errors import SyncdeckError
 from engine.views_archive import ArchiveRequest, RestoreRequest
 from tests.console.fixtures import (

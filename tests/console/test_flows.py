@@ -13,10 +13,10 @@ from app.console.modals.detail import DetailScreen
 from app.console.modals.help import HelpScreen
 from app.console.modals.limit import LimitScreen
 from app.console.modals.sync import SyncPreviewScreen
-from app.console.scenes import entry_at
 from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
-from app.console.stage import MOST_LOOKS
+from app.console.staging.scenes import entry_at
+from app.console.staging.stage import MOST_LOOKS
 from engine.views import FindingView, SyncRequest
 from engine.views_bandwidth import BandwidthChange
 from tests.console.fixtures import (

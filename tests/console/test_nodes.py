@@ -12,8 +12,8 @@ from app.console.modals.detail import DetailScreen
 from app.console.modals.drain import DrainScreen
 from app.console.modals.sync import SyncPreviewScreen
 from app.console.present.rescues import rescue_line, rescue_lines
-from app.console.scenes import preview_of
 from app.console.screens.nodes import NodesScreen
+from app.console.staging.scenes import preview_of
 from app.console.themes import DARK, LIGHT
 from engine.views import StatusView, SyncRequest
 from engine.views_nodes import RescueView

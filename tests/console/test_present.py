@@ -18,7 +18,7 @@ from app.console.present.storage import storage_model
 from app.console.present.transfers import transfers_model
 from app.console.present.transports import attempt_lines, breaker_lines, breaker_word
 from app.console.present.units import age_text, bytes_text, coarse_age, left_text, used_text
-from app.console.scenes import NOW, empty_view, failing_view, normal_view, preview_of
+from app.console.staging.scenes import NOW, empty_view, failing_view, normal_view, preview_of
 from engine.transport_views import AttemptView, BreakerView, TransportErrorView
 from engine.views import FindingView, SyncRequest
 from widgets.text import Tone

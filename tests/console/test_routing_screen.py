@@ -12,9 +12,9 @@ from app.console.modals.conflict import ConflictScreen
 from app.console.modals.detail import DetailScreen
 from app.console.modals.pick import PickScreen
 from app.console.modals.rule_editor import RuleEditor
-from app.console.scenes_routing import rules_view, trial_of
 from app.console.screens.catalog import CatalogScreen
 from app.console.screens.routing import RoutingScreen
+from app.console.staging.scenes_routing import rules_view, trial_of
 from engine.health.levels import KEY_RULE_RESTORE
 from engine.views import FindingView
 from engine.views_rules import DraftCheck, RuleDraft, SaveResult

@@ -16,7 +16,7 @@ import pytest
 SCRIPT = """
 import sys
 from app.console.run import run_console
-from app.console.scenes import failing_view, scripted_client
+from app.console.staging.scenes import failing_view, scripted_client
 sys.exit(run_console(scripted_client(failing_view())))
 """
 LEAVE_ALTERNATE_SCREEN = b"\x1b[?1049l"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.pilot import Pilot
 
 from app.console.app import SyncdeckApp
-from app.console.scenes import NOW
-from app.console.scripted import ScriptedClient
+from app.console.staging.scenes import NOW
+from app.console.staging.scripted import ScriptedClient
 from app.console.themes import DARK
 from engine.clock import ManualClock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from app.console.scripted_part import ScriptedPart
+from app.console.staging.scripted_part import ScriptedPart
 from engine.views import ActionResult, SyncPreview, SyncRequest
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 

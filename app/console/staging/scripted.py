@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.console.scripted_levers import LeverScript, ScriptedLevers
-from app.console.scripted_nodes import NodesScript, ScriptedNodes
+from app.console.staging.scripted_levers import LeverScript, ScriptedLevers
+from app.console.staging.scripted_nodes import NodesScript, ScriptedNodes
 from engine.errors import SyncdeckError
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from app.console.scripted_part import ScriptedPart
+from app.console.staging.scripted_part import ScriptedPart
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import ActionResult
 from engine.views_archive import (

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from app.console.scenes import failing_view, normal_view, scripted_client
-from app.console.stage import settle, staged_app
+from app.console.staging.scenes import failing_view, normal_view, scripted_client
+from app.console.staging.stage import settle, staged_app
 from app.console.themes import DARK, LIGHT
 from engine.views import StatusView
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 
 from app.console.present.units import DAY, HOUR, MINUTE
-from app.console.scenes_archive import archive_script
-from app.console.scenes_routing import check_of, explain_of, rules_view
-from app.console.scripted import ScriptedClient
+from app.console.staging.scenes_archive import archive_script
+from app.console.staging.scenes_routing import check_of, explain_of, rules_view
+from app.console.staging.scripted import ScriptedClient
 from engine.views import (
     CatalogRow,
     EntryDetail,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.console.present.units import DAY, HOUR, MINUTE
-from app.console.scripted_levers import LeverScript
+from app.console.staging.scripted_levers import LeverScript
 from engine.views_archive import (
     ArchivePolicyView,
     ArchivePreview,
