@@ -22,21 +22,17 @@ from app.console.present.archive import (
     candidate_lines,
     policy_lines,
 )
-from app.console.present.archive_usage import Place, place_of, usage_model
 from app.console.present.state import ConsoleState
 from app.console.present.units import bytes_text
+from app.console.screens.drive_tree import LOADING, DriveTree
 from app.console.screens.list_screen import TYPING_PAUSE_SECONDS, ListScreen
 from app.console.sources_archive import MOST_SORTED, ArchiveSource, CandidateSource, archive_memory, candidate_memory
-from engine.views_archive import ArchivePolicyView, ArchiveRow, CandidateRow, UsageView
+from engine.views_archive import ArchivePolicyView, ArchiveRow, CandidateRow
 from widgets.line_list import LineList
 from widgets.paged_table import PagedTable
 from widgets.table_columns import TableRow
 from widgets.text import Line, Span, Tone
 from widgets.text_view import TextView
-from widgets.usage_tree import UsageTree
-
-USAGE_SECONDS = 60.0
-"""How often opened folders are asked for again while the engine tells of changes; it looks every few minutes."""
 
 
 class ArchiveScreen(ListScreen):
@@ -74,8 +70,6 @@ class ArchiveScreen(ListScreen):
         self._known_candidates = candidate_memory()
         self._known_archives = archive_memory()
         self._policy: ArchivePolicyView | None = None
-        self._opened: dict[Place, UsageView | None] = {}
-        self._usage_at = float("-inf")
         self._on_archives = False
         self.acts = Archiving(self)
 
@@ -84,7 +78,7 @@ class ArchiveScreen(ListScreen):
         yield TextView(id="policy", can_focus=False)
         yield Input(id="filter", placeholder="filter, enter keeps it, esc clears it", select_on_focus=False)
         with Container(id="split"):
-            yield UsageTree(id="usage")
+            yield DriveTree(id="usage")
             with Vertical(id="right"):
                 yield PagedTable(CANDIDATE_COLUMNS, "Nothing could be archived.", id="table")
                 yield TextView(id="detail", can_focus=False)
@@ -103,7 +97,7 @@ class ArchiveScreen(ListScreen):
     @property
     def settled(self) -> bool:
         """Whether everything that was asked for is shown."""
-        loading = any(worker.group in {"usage", "policy"} and worker.is_running for worker in self.workers)
+        loading = any(worker.group in {LOADING, "policy"} and worker.is_running for worker in self.workers)
         return super().settled and all(table.settled for table in self._both()) and not loading
 
     @property
@@ -117,16 +111,11 @@ class ArchiveScreen(ListScreen):
         super().show_state(state)
         if state.view is None:
             return
+        drives = self.query_one(DriveTree)
         if first:
-            self._first_look()
-        self._show_usage()
-
-    def _first_look(self) -> None:
-        self._load_policy()
-        view = self.console.state.view
-        drives = [item.location for item in view.storage if item.location != item.node] if view else []
-        if drives and not self._opened:
-            self._open((drives[0], ""))
+            self._load_policy()
+            drives.open_first(state.view)
+        drives.look()
 
     def apply_query(self) -> None:
         """Give both lists their rows by filter, location and order."""
@@ -150,9 +139,7 @@ class ArchiveScreen(ListScreen):
         for table in self._both():
             table.invalidate()
         self._load_policy()
-        if self._opened and self.console.clock.monotonic() - self._usage_at > USAGE_SECONDS:
-            for place in self._opened:
-                self._load_usage(place)
+        self.query_one(DriveTree).follow()
 
     def _load_policy(self) -> None:
         self.load(self._fill_policy, "policy")
@@ -219,43 +206,11 @@ class ArchiveScreen(ListScreen):
             self._on_archives = focused.id == "archives"
             self._later("detail", TYPING_PAUSE_SECONDS, self._load_detail)
 
-    # -- usage ------------------------------------------------------------------------------------
+    # -- which location, in which order ----------------------------------------------------------
 
-    def _show_usage(self) -> None:
-        view = self.console.state.view
-        if view is not None:
-            self.query_one(UsageTree).show(usage_model(view, self._opened))
-
-    def _open(self, place: Place) -> None:
-        self._opened[place] = None
-        self._load_usage(place)
-        self._show_usage()
-
-    def _load_usage(self, place: Place) -> None:
-        self._usage_at = self.console.clock.monotonic()
-        self.run_worker(self._fill_usage(place), group="usage", exit_on_error=False)
-
-    async def _fill_usage(self, place: Place) -> None:
-        usage = await self.console.ask(self.console.client.usage(*place))
-        if place in self._opened:
-            if usage is not None:
-                self._opened[place] = usage
-            elif self._opened[place] is None:
-                del self._opened[place]
-            self._show_usage()
-
-    @on(UsageTree.Toggled)
-    def _toggle(self, event: UsageTree.Toggled) -> None:
-        place = place_of(event.key)
-        if event.opened:
-            self._open(place)
-        else:
-            inside = f"{place[1]}/" if place[1] else ""
-            for other in [item for item in self._opened if item[0] == place[0] and item[1].startswith(inside)]:
-                del self._opened[other]
-            self._opened.pop(place, None)
-            self._show_usage()
-        self.narrow_to(place[0] if event.opened or place[1] else None)
+    @on(DriveTree.Narrowed)
+    def _narrowed(self, event: DriveTree.Narrowed) -> None:
+        self.narrow_to(event.location)
 
     @on(LineList.Edge)
     def _left_tree(self, event: LineList.Edge) -> None:
