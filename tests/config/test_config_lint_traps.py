@@ -23,7 +23,7 @@ def test_a_finding_names_its_host_or_key_and_a_remedy(rule, text, blamed):
     assert found
     for finding in found:
         words = "|".join(map(re.escape, named(text, finding)))
-        assert re.search(rf"(?<!\w)({words})(?!\w)", finding.message), finding.message
+        assert re.search(rf"(?<!\w)({words})(?!\w)", finding.message, re.IGNORECASE), finding.message
         assert finding.remedy and finding.column >= 1 and finding.severity is severity
 
 

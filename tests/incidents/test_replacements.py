@@ -32,6 +32,7 @@ MAY_REPLACE = {
         "index_module.DEAD_BEFORE_TIDYING": SMALLER,
     },
     "tests/games/test_set_files.py": {"gathering_module.RUN_IDS": SMALLER},
+    "tests/health/test_telling.py": {"notify.COMMAND_TIMEOUT_SECONDS": SOONER},
     "tests/remote/conftest.py": {"sys.executable": "another Python, as a node has it"},
     "tests/remote/test_batch_ends.py": {"batch_reading.existing": "still looks, slowly, and is counted"},
     "tests/remote/test_batch_placing.py": {
