@@ -81,14 +81,14 @@ class FreshnessView:
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """Something that needs the operator. ``key`` is the action key that mends it, or None."""
+    """Something that needs the operator. ``action`` is the id of the console's action that mends it, or None."""
 
     id: str
     severity: str
     subject: str
     message: str
     remedy: str
-    key: str | None
+    action: str | None
     at_risk_bytes: int = 0
     since: float = 0.0
 

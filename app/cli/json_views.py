@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.console.actions import BY_ID
 from config.types import DataType, LintFinding, Policy
 from engine.api.codec import encode
 from engine.views import (
     EntryDetail,
+    FindingView,
     FreshnessView,
     PlanItem,
     PlanView,
@@ -42,11 +44,18 @@ def off_site(word: str) -> bool | str:
 def status(view: StatusView) -> Json:
     """Return ``syncdeck status --json``."""
     return plain(view) | {
+        "findings": [finding(row) for row in view.findings],
         "freshness": [freshness(row) for row in view.freshness],
         "queue": dict(view.queue),
         "waiting_reasons": dict(view.waiting_reasons),
         "running": [transfer(row) for row in view.running],
     }
+
+
+def finding(view: FindingView) -> Json:
+    """Return one item of ``findings``, with the key that the console gives to its action unless that is remapped."""
+    action = BY_ID.get(view.action or "")
+    return plain(view) | {"key": None if action is None else action.keys[0]}
 
 
 def freshness(view: FreshnessView) -> Json:

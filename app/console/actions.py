@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from textual.binding import Binding
+from typing import TYPE_CHECKING
 
 from app.console.action import (
     ANYWHERE,
@@ -23,6 +22,9 @@ from app.console.action import (
 )
 from app.console.actions_levers import LEVER_ACTIONS
 from app.console.actions_nodes import NODE_ACTIONS
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
 
 __all__ = [
     "ACTIONS", "ANYWHERE", "ARCHIVE", "BY_ID", "CATALOG", "DASHBOARD", "GOES_TO", "LISTS", "NODES", "ROUTING",
@@ -176,13 +178,6 @@ class Keys:
         """Return all keys of an action as they are shown."""
         return " ".join(key_name(key) for key in self.of(action))
 
-    def action_for(self, default_key: str) -> Action | None:
-        """Return the action that the table binds to a key; an engine names actions by these keys."""
-        for action in ACTIONS:
-            if default_key in (*action.keys, *(key_name(key) for key in action.keys)):
-                return action
-        return None
-
 
 def key_name(key: str) -> str:
     """Return a key as it is shown: ``/`` for ``slash``."""
@@ -198,6 +193,9 @@ def on_screen(screen: str, read_only: bool = False) -> Iterator[Action]:
 
 def bindings_for(screen: str) -> list[Binding]:
     """Return the bindings of one screen, or of ``anywhere``; all run through the one gate in the app."""
+    # Here, because a command that gives an action's key to a script must not load the terminal's library.
+    from textual.binding import Binding
+
     return [
         Binding(",".join(action.keys), f"app.do('{action.id}')", action.label, show=False, id=action.id)
         for action in ACTIONS

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from config.types import DataType
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_CATALOG, KEY_SYNC, KEY_TRANSFERS, WARNING
+from engine.health.levels import CRITICAL, SEE_CATALOG, SEE_TRANSFERS, SYNC, WARNING
 from engine.model import NodeState, Refusal, Transfer
 from engine.views import FindingView, FreshnessView
 from engine.words import counted, span_text
@@ -39,7 +39,7 @@ def _gone(refused: Sequence[Refusal]) -> Iterator[FindingView]:
             subject="catalog",
             message=f"no good copy is left of {counted(len(keys), 'file')}: {_some(keys)}",
             remedy="restore them from a backup, or find out who deleted them; Catalog shows where they were",
-            key=KEY_CATALOG,
+            action=SEE_CATALOG,
         )
 
 
@@ -58,7 +58,7 @@ def _contradicting(inputs: HealthInputs) -> Iterator[FindingView]:
                 subject="catalog",
                 message=f"{counted(total, 'copy', 'copies')} {what}, not replaced: {_some(found)}",
                 remedy=remedy,
-                key=KEY_CATALOG,
+                action=SEE_CATALOG,
             )
 
 
@@ -81,7 +81,7 @@ def _few_copies(inputs: HealthInputs) -> Iterator[FindingView]:
         message=f"{counted(len(short), 'config key')} with too few durable copies for over {span_text(allowed)}:"
         f" {_some(names)}",
         remedy="sync now; `syncdeck plan` says what is refused and why",
-        key=KEY_SYNC,
+        action=SYNC,
         at_risk_bytes=sum(view.at_risk_bytes for view in short),
     )
 
@@ -116,7 +116,7 @@ def _old_on_trainer(node: str, found: list[tuple[float, str, bool]], limit_secon
         message=f"{node} has no training data newer than {span_text(limit_seconds)}:"
         f" {_some([text for _, text, _ in found])}",
         remedy=remedy,
-        key=None if newest else KEY_SYNC,
+        action=None if newest else SYNC,
     )
 
 
@@ -128,7 +128,7 @@ def _damaged_archives(inputs: HealthInputs) -> Iterator[FindingView]:
             subject="archives",
             message=f"archive {number} of {key} is damaged: {cause}",
             remedy="it counts for nothing; it is made again from another copy if there is one: `syncdeck archive list`",
-            key=KEY_CATALOG,
+            action=SEE_CATALOG,
         )
 
 
@@ -142,7 +142,7 @@ def _began_anew(kept: Sequence[tuple[str, str]]) -> Iterator[FindingView]:
             message=f"{counted(len(keys), 'file')} began anew without all of what it held: {_some(keys)};"
             f" what was saved before stays: {_some(sorted({path for _, path in kept}))}",
             remedy="nothing is lost: both are saved; merge them, or archive the old one, when you are done with it",
-            key=KEY_CATALOG,
+            action=SEE_CATALOG,
         )
 
 
@@ -159,7 +159,7 @@ def _blocked(blocked: Sequence[Transfer]) -> Iterator[FindingView]:
             message=f"{counted(len(transfers), 'transfer')} blocked ({name}), {first.key.path.rsplit('/', 1)[-1]}:"
             f" {first.reason}",
             remedy=first.hint or "open Transfers for the reason of each, mend it, then retry",
-            key=KEY_TRANSFERS,
+            action=SEE_TRANSFERS,
         )
 
 

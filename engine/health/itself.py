@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.types import Severity
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_ARCHIVE, KEY_ROUTING, KEY_RULE_RESTORE, KEY_RUN, NOTE, WARNING
+from engine.health.levels import CRITICAL, NOTE, RULE_RESTORE, RUN, SEE_ARCHIVE, SEE_ROUTING, WARNING
 from engine.health.telling import NEVER_TOLD
 from engine.views import FindingView
 from engine.words import counted
@@ -21,7 +21,7 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             subject="engine",
             message=f"the engine's {name} loop is down: {cause}",
             remedy="restart syncdeck, its work goes on where it was; its log has the details",
-            key=None,
+            action=None,
         )
     yield from _archiving_failed(inputs)
     yield from _telling_failed(inputs)
@@ -36,7 +36,7 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             subject="engine",
             message=f"observing: {counted(inputs.waiting_for_go, 'transfer')} would start, nothing moves",
             remedy="look at the plan, then let the engine run",
-            key=KEY_RUN,
+            action=RUN,
         )
     if not inputs.policy.engine.auto_sync_enabled:
         yield FindingView(
@@ -45,7 +45,7 @@ def engine_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             subject=inputs.policy.file,
             message="auto_sync.enabled is false: that stops the old daemons, not this engine",
             remedy="pause the engine (P) if nothing is to move; leave the key as it is otherwise",
-            key=None,
+            action=None,
         )
 
 
@@ -58,7 +58,7 @@ def _archiving_failed(inputs: HealthInputs) -> Iterator[FindingView]:
             subject="archives",
             message=f"the last automatic archive round failed: {error}",
             remedy=error.remedy,
-            key=KEY_ARCHIVE,
+            action=SEE_ARCHIVE,
         )
 
 
@@ -70,7 +70,7 @@ def _telling_failed(inputs: HealthInputs) -> Iterator[FindingView]:
             subject=inputs.policy.file,
             message=f"on_finding does not work: {inputs.telling_failed}",
             remedy="run data_plane.on_finding.command by hand and correct it; this goes when it worked again",
-            key=None,
+            action=None,
         )
 
 
@@ -83,7 +83,7 @@ def _config_refused(inputs: HealthInputs) -> Iterator[FindingView]:
             subject=error.file,
             message=f"the changed configuration was refused, the old one stays in force: {error}",
             remedy=error.remedy,
-            key=None,
+            action=None,
         )
 
 
@@ -95,7 +95,7 @@ def _vanished(inputs: HealthInputs) -> Iterator[FindingView]:
             subject=file,
             message=f"rule {name} was saved from here and is gone from the file: something rewrote it without the rule",
             remedy=f"`syncdeck rules fix rule-vanished:{name}` puts it back; `syncdeck rules remove {name}` lets it go",
-            key=KEY_RULE_RESTORE,
+            action=RULE_RESTORE,
         )
 
 
@@ -109,5 +109,5 @@ def _lint(inputs: HealthInputs, severity: Severity) -> Iterator[FindingView]:
             subject=first.file,
             message=f"{counted(len(found), f'configuration {severity.value}')}; line {first.line}: {first.message}",
             remedy=f"{first.remedy} (all of them: `syncdeck config lint {first.file}`)",
-            key=KEY_ROUTING,
+            action=SEE_ROUTING,
         )

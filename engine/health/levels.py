@@ -1,4 +1,4 @@
-"""How bad a finding is, and the keys that mend one: the keys of the console's action table."""
+"""How bad a finding is, and the actions that mend one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ WARNING = "warning"
 NOTE = "note"
 ORDER = {CRITICAL: 0, WARNING: 1, NOTE: 2}
 
-KEY_SYNC = "s"
-KEY_EMERGENCY = "e"
-KEY_RESCAN = "n"
-KEY_RUN = "R"
-KEY_CATALOG = "2"
-KEY_TRANSFERS = "3"
-KEY_ARCHIVE = "5"
-KEY_ROUTING = "6"
-KEY_RULE_RESTORE = "B"
+SYNC = "sync"
+EMERGENCY = "emergency"
+RESCAN = "rescan"
+RUN = "run"
+SEE_CATALOG = "go_catalog"
+SEE_TRANSFERS = "go_transfers"
+SEE_ARCHIVE = "go_archive"
+SEE_ROUTING = "go_routing"
+RULE_RESTORE = "rule_restore"
 """It puts a rule back that vanished from the file."""
+ACTIONS = (SYNC, EMERGENCY, RESCAN, RUN, SEE_CATALOG, SEE_TRANSFERS, SEE_ARCHIVE, SEE_ROUTING, RULE_RESTORE)
+"""What an operator can do about a finding, by the ids of the console's table of actions, which alone knows keys."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_EMERGENCY, KEY_RESCAN, KEY_SYNC, WARNING
+from engine.health.levels import CRITICAL, EMERGENCY, RESCAN, SYNC, WARNING
 from engine.model import NodeState
 from engine.planner.obstacles import node_remedy
 from engine.views import FindingView, NodeView
@@ -51,7 +51,7 @@ def _unreachable(node: NodeView, now: float) -> FindingView:
         subject=node.node,
         message=f"{node.node} {wrong}, {seen}",
         remedy=node.remedy or node_remedy(node.node, state),
-        key=None if state in _BY_COMMAND else KEY_RESCAN,
+        action=None if state in _BY_COMMAND else RESCAN,
     )
 
 
@@ -67,7 +67,7 @@ def _sole_copies(node: NodeView) -> FindingView:
         remedy="an emergency sync saves them to durable nodes first"
         if reachable
         else "bring the node back: nothing can be read while it is out of reach",
-        key=KEY_EMERGENCY if reachable else KEY_RESCAN,
+        action=EMERGENCY if reachable else RESCAN,
         at_risk_bytes=node.at_risk_bytes,
     )
 
@@ -82,7 +82,7 @@ def _lag(node: NodeView, inputs: HealthInputs) -> Iterator[FindingView]:
         subject=node.node,
         message=f"{node.node} has had data without a durable copy elsewhere for {span_text(lag)}",
         remedy="sync it now; Transfers and Catalog say what holds it up",
-        key=KEY_EMERGENCY if node.ephemeral else KEY_SYNC,
+        action=EMERGENCY if node.ephemeral else SYNC,
         at_risk_bytes=0 if node.ephemeral or node.state not in _FINE else node.at_risk_bytes,
     )
 
@@ -94,5 +94,5 @@ def _old_daemon(node_id: str, commands: str) -> FindingView:
         subject=node_id,
         message=f"an old sync daemon still runs on {node_id}: {commands}",
         remedy="stop it and take it out of its launcher: two engines that move the same files undo each other's work",
-        key=None,
+        action=None,
     )

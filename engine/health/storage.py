@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from config.types import Thresholds
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEY_ARCHIVE, KEY_EMERGENCY, KEY_RESCAN, NOTE, WARNING
+from engine.health.levels import CRITICAL, EMERGENCY, NOTE, RESCAN, SEE_ARCHIVE, WARNING
 from engine.inventory.fleet import location_node
 from engine.model import LocationState
 from engine.planner.obstacles import location_remedy
@@ -43,7 +43,7 @@ def unreadable_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             message=f"{location}: what is in {folders[0]}{more} is not looked at; what is known of it stays known",
             remedy="give the ssh user access; name a folder that a symbolic link leads out to in storage_paths;"
             " take line breaks and broken characters out of file names",
-            key=KEY_RESCAN,
+            action=RESCAN,
         )
 
 
@@ -60,7 +60,7 @@ def leftover_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             f"{size_text(left.size_bytes)}, the oldest untouched for {age}; they are no data and are not counted",
             remedy=f"`syncdeck nodes leftovers {node}` lists them; if that engine, or its state directory, is gone, "
             f"`syncdeck nodes leftovers {node} --older-than 7d --remove` removes them",
-            key=None,
+            action=None,
         )
 
 
@@ -71,7 +71,7 @@ def _absent(view: StorageView, state: LocationState) -> FindingView:
         subject=view.label,
         message=f"{view.label}: {view.root} {_ABSENT[state]}; what is known of it stays known, nothing is sent there",
         remedy=location_remedy(view.node, state),
-        key=KEY_RESCAN,
+        action=RESCAN,
     )
 
 
@@ -86,7 +86,7 @@ def _over_max(view: StorageView, percent: float, inputs: HealthInputs) -> Findin
         subject=view.label,
         message=f"{view.label} is at {percent:.0f} % of at most {view.max_percent:.0f} %{held_up}",
         remedy=f"free {_excess(view)} on {view.node}, or raise {setting}; an emergency sync may fill it to the floor",
-        key=KEY_EMERGENCY if waiting else KEY_ARCHIVE,
+        action=EMERGENCY if waiting else SEE_ARCHIVE,
     )
 
 
@@ -102,7 +102,7 @@ def _filling(view: StorageView, limits: Thresholds) -> Iterator[FindingView]:
             subject=view.label,
             message=f"{view.label} is at {percent:.0f} %, over the target of {target} % (at most {most} %){when}",
             remedy=f"free {_excess(view)} on {view.node} before {most} % stops what is sent there",
-            key=KEY_ARCHIVE,
+            action=SEE_ARCHIVE,
         )
     elif when:
         yield FindingView(
@@ -111,7 +111,7 @@ def _filling(view: StorageView, limits: Thresholds) -> Iterator[FindingView]:
             subject=view.label,
             message=f"{view.label} reaches {view.max_percent:.0f} % in {span_text(left or 0.0)} at this rate",
             remedy=f"see what grows on {view.node}, free space, or let less be sent there",
-            key=KEY_ARCHIVE,
+            action=SEE_ARCHIVE,
         )
 
 

@@ -45,7 +45,7 @@ from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, N
 from tests.api.unscripted import Unscripted
 
 NOW = 1_767_225_600.0
-CRITICAL = FindingView("disk:a", "critical", "disk of a", "93 % used", "free some space", "e", 10, NOW - 60)
+CRITICAL = FindingView("disk:a", "critical", "disk of a", "93 % used", "free some space", "emergency", 10, NOW - 60)
 NOTE = FindingView("n:1", "note", "gpu", "gpu is none", "", None)
 
 

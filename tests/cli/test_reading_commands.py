@@ -30,6 +30,7 @@ def test_status_as_json_has_everything_that_scripts_rely_on(engine: RunningEngin
     assert fresh | {"trainers"} <= keys_of(status["freshness"][0])
     assert {"node", "held_age_seconds", "current"} <= keys_of(status["freshness"][0]["trainers"][0])
     assert {"id", "severity", "subject", "message", "remedy", "key"} <= keys_of(status["findings"][0])
+    assert [(found["action"], found["key"]) for found in status["findings"]] == [("emergency", "e")]
     assert status["queue"] == {"queued": 2, "done": 5}
     assert [row["off_site"] for row in status["freshness"]] == [False, True, "not configured"]
 

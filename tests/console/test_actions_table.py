@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from app.console.actions import ACTIONS, BY_ID, GOES_TO, SCREENS, Keys, keymap_faults, markdown_table, on_screen
+from app.console.actions import ACTIONS, BY_ID, GOES_TO, SCREENS, keymap_faults, markdown_table, on_screen
 from app.console.app import SyncdeckApp
 from app.console.commands import Commands
 from app.console.keydocs import between_marks, keys_page
 from app.console.screens.base import ConsoleScreen
 from app.console.screens.registry import SCREEN_TYPES
 from engine.api.methods import methods
+from engine.health.levels import ACTIONS as FINDINGS_ACTIONS
 from tests.console.fixtures import console, failing_view, press, scripted_client, settle
 
 EATEN_BY_TERMINALS = {"ctrl+h", "ctrl+i", "ctrl+j", "ctrl+m", "ctrl+[", "ctrl+a", "ctrl+b", "ctrl+s", "ctrl+q"}
@@ -89,10 +90,9 @@ def test_a_keymap_that_gives_a_key_twice_or_names_nothing_is_told() -> None:
     assert keymap_faults({"fly": "f3"}) == ["no action is called fly"]
 
 
-def test_an_engine_names_actions_by_the_keys_of_the_table_whatever_they_are_remapped_to() -> None:
-    keys = Keys({"emergency": "f5"})
-    action = keys.action_for("e")
-    assert action is BY_ID["emergency"] and keys.shown(action) == "f5"
+def test_every_action_that_a_finding_names_is_in_the_table() -> None:
+    assert set(FINDINGS_ACTIONS) <= set(BY_ID)
+    assert {finding.action for finding in failing_view().findings} <= set(FINDINGS_ACTIONS)
 
 
 def test_the_page_of_keys_is_current(repository: Path) -> None:

@@ -15,7 +15,7 @@ from app.console.modals.rule_editor import RuleEditor
 from app.console.screens.catalog import CatalogScreen
 from app.console.screens.routing import RoutingScreen
 from app.console.staging.scenes_routing import rules_view, trial_of
-from engine.health.levels import KEY_RULE_RESTORE
+from engine.health.levels import RULE_RESTORE
 from engine.views import FindingView
 from engine.views_rules import DraftCheck, RuleDraft, SaveResult
 from tests.console.fixtures import (
@@ -183,7 +183,7 @@ async def test_a_vanished_rule_is_put_back() -> None:
 
 async def test_the_finding_of_a_vanished_rule_leads_to_putting_it_back() -> None:
     view = failing_view()
-    gone = FindingView("rule-vanished:x", "critical", "hosts.yaml", "rule x is gone", "put it back", KEY_RULE_RESTORE)
+    gone = FindingView("rule-vanished:x", "critical", "hosts.yaml", "rule x is gone", "put it back", RULE_RESTORE)
     client = scripted_client(replace(view, findings=(gone,)))
     async with console(client) as pilot:
         assert "B put it back" in screen_text(pilot)

@@ -67,7 +67,7 @@ def test_a_full_disk_says_how_many_files_cannot_go_there_and_what_to_free() -> N
     disk = found["disk:alpha:/Volumes/x"]
     assert "83 %" in disk.message and "1 file cannot go there" in disk.message
     assert "free 230 GB" in disk.remedy
-    assert disk.key == "e"
+    assert disk.action == "emergency"
 
 
 def test_a_disk_that_fills_within_the_horizon_warns() -> None:
@@ -103,7 +103,7 @@ def test_thresholds_are_those_of_the_policy() -> None:
 def test_sole_copies_on_an_ephemeral_node_warn_with_their_size_and_the_key() -> None:
     found = _found(nodes=[_node("vast-1", at_risk_bytes=1_200_000_000, at_risk_entries=3)])
     sole = found["sole:vast-1"]
-    assert (sole.severity, sole.key, sole.at_risk_bytes) == ("warning", "e", 1_200_000_000)
+    assert (sole.severity, sole.action, sole.at_risk_bytes) == ("warning", "emergency", 1_200_000_000)
     assert "1.2 GB in 3 files" in sole.message
 
 
@@ -147,10 +147,10 @@ def test_a_trainer_with_old_training_data_warns() -> None:
 
     assert _found(nodes=[_node()], freshness=held(6 * HOUR - 1, True)) == {}
     behind = _found(nodes=[_node()], freshness=held(9 * HOUR, False))["training:alpha"]
-    assert (behind.severity, behind.key) == ("warning", "s")
+    assert (behind.severity, behind.action) == ("warning", "sync")
     assert "hex8_2p 9 h" in behind.message
     newest = _found(nodes=[_node()], freshness=held(9 * HOUR, True))["training:alpha"]
-    assert newest.key is None
+    assert newest.action is None
     assert "hex8_2p none" in _found(nodes=[_node()], freshness=held(None, False))["training:alpha"].message
 
 
@@ -257,7 +257,7 @@ def test_what_another_engine_left_is_told_with_its_size_and_age_and_how_to_remov
 def test_what_looking_again_never_mends_names_the_command_and_no_key() -> None:
     found = _found(nodes=[_node(state="host-key-unknown"), _node("vast-1", "refused", reason="ssh: port 22: refused")])
     stranger, closed = found["node:alpha"], found["node:vast-1"]
-    assert (stranger.key, closed.key) == (None, "n")
+    assert (stranger.action, closed.action) == (None, "rescan")
     assert "`syncdeck nodes enrol alpha`" in stranger.remedy
     assert closed.message == "vast-1 refuses connections, last seen 60 s ago"
 

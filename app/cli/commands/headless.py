@@ -108,5 +108,5 @@ def _as_json(report: OnceReport) -> dict[str, Any]:
         "blocked": report.blocked,
         "unfinished": report.unfinished,
         "unreachable": list(report.unreachable),
-        "findings": [json_views.plain(finding) for finding in report.findings],
+        "findings": [json_views.finding(finding) for finding in report.findings],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from app.console.actions import Action, Keys
+from app.console.actions import BY_ID, Action, Keys
 from app.console.present.state import ConsoleState
 from app.console.present.units import ago_text
 from engine.views import FindingView, StatusView
@@ -77,7 +77,7 @@ def with_config(remedy: str, config: str) -> str:
 
 def _row(finding: FindingView, keys: Keys, read_only: bool) -> FindingRow:
     _, tone, glyph = _SEVERITIES.get(finding.severity, (3, Tone.TEXT, "·"))
-    action = keys.action_for(finding.key) if finding.key else None
+    action = BY_ID.get(finding.action or "")
     if action is None or (read_only and action.dangerous):
         command = "" if action else command_of(finding.remedy)
         text = finding_text(finding) + (f": {command}" if command else "")

@@ -12,7 +12,7 @@ from textual.containers import Container, VerticalScroll
 from textual.message import Message
 from textual.widget import Widget
 
-from app.console.actions import DASHBOARD, bindings_for
+from app.console.actions import BY_ID, DASHBOARD, bindings_for
 from app.console.modals.detail import DetailScreen
 from app.console.present.details import finding_lines, node_lines, transfer_lines
 from app.console.present.findings import CONSOLE_FINDING, action_words, finding_text, findings_model, with_config
@@ -133,9 +133,9 @@ class DashboardScreen(ConsoleScreen):
         self.console.push_screen(DetailScreen(lambda: lines(key), action))
 
     def _finding_action(self, key: str) -> str | None:
-        view, keys = self.console.state.view, self.console.state.keys
+        view = self.console.state.view
         finding = next((item for item in view.findings if item.id == key), None) if view else None
-        action = keys.action_for(finding.key) if finding is not None and finding.key else None
+        action = BY_ID.get(finding.action or "") if finding is not None else None
         return action.id if action is not None and not self.console.is_refused(action) else None
 
     def _finding_lines(self, key: str) -> list[Line]:
@@ -146,7 +146,7 @@ class DashboardScreen(ConsoleScreen):
         if finding is None:
             return [(Span("✓ This is mended.", Tone.GOOD),)]
         action = self._finding_action(key)
-        shown = state.keys.action_for(finding.key) if action and finding.key else None
+        shown = BY_ID[action] if action else None
         config = state.view.engine.config if state.view else ""
         finding = replace(finding, remedy=with_config(finding.remedy, config))
         return finding_lines(finding, now, f"Press {state.keys.shown(shown)}: {action_words(shown)}." if shown else "")

@@ -213,16 +213,17 @@ def failing_view() -> StatusView:
     findings = (
         FindingView("risk:vast-70000274", "critical", "square19_3p",
                     "1.2 GB (31 files) exist only on vast-70000274, an ephemeral node",
-                    "An emergency sync saves them to durable nodes first.", "e", 1_200_000_000, NOW - 600),
+                    "An emergency sync saves them to durable nodes first.", "emergency", 1_200_000_000, NOW - 600),
         FindingView("disk:vast-70000274", "critical", "vast-70000274",
                     "disk is at 88 %, over max 85 %; full in 2 h",
-                    "Free 36 GB there: see what fills it, archive what is old.", "5", 0, NOW - 900),
+                    "Free 36 GB there: see what fills it, archive what is old.", "go_archive", 0, NOW - 900),
         FindingView("config:18", "warning", "distributed_hosts.yaml:18",
                     "mac-studio is excluded here and allowed external storage in line 24",
-                    "Remove it from excluded_hosts: line 24 decides for its drive.", "6", 0, NOW - DAY),
+                    "Remove it from excluded_hosts: line 24 decides for its drive.", "go_routing", 0, NOW - DAY),
         FindingView("blocked", "warning", "transfers",
                     "1 transfer is blocked: nebius-h100-2 has not answered since 03:12",
-                    "Bring the node back; Transfers says of each what it waits for.", "3", 0, NOW - 3 * HOUR),
+                    "Bring the node back; Transfers says of each what it waits for.", "go_transfers", 0,
+                    NOW - 3 * HOUR),
     )  # fmt: skip
     return replace(
         normal_view(), revision=9, nodes=_nodes(True), storage=_storage(True), freshness=_freshness(True),
