@@ -5,34 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 import time
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from engine.redaction import redact
+
 LOG_FILE_BYTES = 5 * 1024 * 1024
 LOG_FILES_KEPT = 3
 
-_SECRETS = (
-    re.compile(r"(?i)\b(authorization\s*[:=]\s*)(?:bearer\s+|basic\s+)?\S+"),
-    re.compile(r"(?i)\b(bearer\s+)\S+"),
-    re.compile(
-        r"(?i)\b((?:[a-z0-9]+[_-])*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key)(?:[_-][a-z]+)*"
-        r"[\"']?\s*[:=]\s*)[\"']?[^\s,\"'}]+"
-    ),
-    re.compile(r"()\bAKIA[0-9A-Z]{16}\b"),
-    re.compile(r"(://[^/\s:@]+:)[^@\s/]+(?=@)"),
-)
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def redact(text: str) -> str:
-    """Return a log text with whatever looks like a credential replaced."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1[redacted]", text)
-    return text
 
 
 class TextFormatter(logging.Formatter):

@@ -224,12 +224,17 @@ class Deleter:
         sha256 = target.sha256 or ""
         paths = (kept_path(entry.key.path, sha256), kept_from(entry.key.path, sha256))
         found = [await self.catalog.get(replace(entry.key, path=path)) for path in paths if path is not None]
-        return [
-            _form(views, replica.location, doomed=replica.state is ReplicaState.DELETING)
-            for other in found
-            for replica in (other.replicas if other is not None else ())
-            if replica.sha256 == sha256 and replica.state in _HOLDING and not replica.changed
-        ]
+        forms = []
+        for replica in (replica for other in found if other is not None for replica in other.replicas):
+            form = _form(views, replica.location, doomed=replica.state is ReplicaState.DELETING)
+            if replica.sha256 is None or replica.changed:
+                continue
+            if replica.sha256 == sha256 and replica.state in _HOLDING:
+                forms.append(form)
+            elif replica.state is ReplicaState.STALE:
+                # What the kept content grew from, perhaps: then it is in both places now.
+                forms.append(replace(form, other_version=True))
+        return forms
 
     async def _witnesses(self, verdict: Verdict, entry: DataEntry) -> list[Witness]:
         """Return the witnesses by name, one for each location."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from engine.catalog.part import CatalogPart
 from engine.catalog.standing import exposed, ground, holdings
 from engine.catalog.values import Places
+from engine.model import ReplicaState
 from engine.store.schema import entries, locations, replicas
 
 
@@ -53,6 +54,38 @@ class Exposure(CatalogPart):
             return [
                 ExposedEntry(row.entry_id, int(row.bytes), bool(row.newer)) for row in connection.execute(statement)
             ]
+
+        return await self._store.query(look)
+
+    async def larger_before(self, places: Places, nodes: Collection[str]) -> list[ExposedEntry]:
+        """Return the entries whose file shrank, where only ``nodes`` have the larger version of before; smallest first.
+
+        No smaller file ever takes the place of a larger one, and nobody copies what is not the newest: such a version
+        stays where it lies, and goes with it. ``places`` as above.
+        """
+
+        def look(connection: Connection) -> list[ExposedEntry]:
+            land = ground(connection, places)
+            other, there = replicas.alias("other"), locations.alias("there")
+            saved = exists().where(
+                other.c.entry_id == replicas.c.entry_id,
+                other.c.version_id == replicas.c.version_id,
+                ~other.c.changed,
+                land.is_durable(other.c.location_id),
+                there.c.id == other.c.location_id,
+                there.c.node_id.not_in(sorted(nodes)),
+            )
+            size = func.max(replicas.c.size_bytes).label("bytes")
+            statement = (
+                select(replicas.c.entry_id, size)
+                .join(entries, entries.c.id == replicas.c.entry_id)
+                .join(locations, locations.c.id == replicas.c.location_id)
+                .where(replicas.c.state == ReplicaState.STALE.value, ~replicas.c.changed)
+                .where(locations.c.node_id.in_(sorted(nodes)), replicas.c.size_bytes > entries.c.size_bytes, ~saved)
+                .group_by(replicas.c.entry_id)
+                .order_by(size, replicas.c.entry_id)
+            )
+            return [ExposedEntry(row.entry_id, int(row.bytes), False) for row in connection.execute(statement)]
 
         return await self._store.query(look)
 

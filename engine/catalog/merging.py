@@ -170,8 +170,10 @@ def _state_after(as_hashed: ColumnElement[bool], at_origin: ColumnElement[bool])
     # An archive stood for the file that is met now: what this one holds is not known.
     archived = state == ReplicaState.ARCHIVED.value
     spoilt = state.in_([ReplicaState.BAD.value, ReplicaState.QUARANTINED.value])
-    # A games file grows where it is written: its last version stays the current one until the next is known.
-    growing = and_(at_origin, state == ReplicaState.CURRENT.value, replicas.c.sha256.is_not(None))
+    # A games file grows where it is written: its last version stays the current one until the next is known. One that
+    # shrank does not hold all of it any more.
+    grown = stage.c.size_bytes >= func.coalesce(replicas.c.hashed_size_bytes, 0)
+    growing = and_(at_origin, state == ReplicaState.CURRENT.value, replicas.c.sha256.is_not(None), grown)
     return case(
         (kept, state),
         (archived, ReplicaState.UNHASHED.value),

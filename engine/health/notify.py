@@ -11,6 +11,7 @@ from dataclasses import asdict
 from config.types import OnFinding
 from engine.clock import Clock
 from engine.health.telling import FINDING, NEVER_TOLD, RECOVERY, Change, Telling
+from engine.redaction import redact
 from engine.views import FindingView
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ async def _run(command: Sequence[str], event: str, finding: FindingView) -> str 
         await process.wait()
         return f"{argv[0]} took over {COMMAND_TIMEOUT_SECONDS:.0f} s and was ended"
     if process.returncode:
-        said = stderr.decode(errors="replace").strip().splitlines()[-1:]
+        said = redact(stderr.decode(errors="replace")).strip().splitlines()[-1:]
         why = f": {said[0][:MOST_SAID]}" if said else ""
         return f"{argv[0]} ended with exit code {process.returncode}{why}"
     return None

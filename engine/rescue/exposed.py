@@ -38,14 +38,23 @@ class Exposed:
         return (await self._figures.current(self._reconciler.places())).figures.risks
 
     async def entries(self, nodes: Collection[str], together: bool) -> list[ExposedEntry]:
-        """Return what would be lost with ``nodes``, smallest first. ``together``: no copy on any of them is safe."""
+        """Return what would be lost with ``nodes``, smallest first. ``together``: no copy on any of them is safe, and
+        earlier versions that are larger than the newest count as well."""
         name = (frozenset(nodes), together)
         async with self._reading:
             places = self._reconciler.places()
             seen = await self._seen(places_without(places, nodes) if together else places)
             kept = self._lists.get(name)
             if kept is None or kept[0] != seen:
-                kept = self._lists[name] = (seen, await self._catalog.exposed_entries(seen.places, name[0]))
+                found = await self._catalog.exposed_entries(seen.places, name[0])
+                if together:
+                    known = {one.entry_id for one in found}
+                    before = await self._catalog.larger_before(seen.places, name[0])
+                    found = sorted(
+                        [*found, *(one for one in before if one.entry_id not in known)],
+                        key=lambda one: (one.bytes, one.entry_id),
+                    )
+                kept = self._lists[name] = (seen, found)
             self._lists.move_to_end(name)
             while len(self._lists) > KEPT_LISTS:
                 self._lists.popitem(last=False)

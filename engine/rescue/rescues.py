@@ -36,6 +36,9 @@ PLAN_SECONDS = 10.0
 """What could not be placed is planned again this often; new files are planned at once."""
 GIVEN_UP_SECONDS = 86_400.0
 """An emergency that is stuck for a day is closed; what it could not save stays on its record."""
+EARLIER = (
+    "what lies there is an earlier version, and no rule copies that; see how it came to be, and move it to a safe place"
+)
 WAY = "makes way for an emergency"
 
 
@@ -217,11 +220,16 @@ class Rescues:
         track.plan_due = now + PLAN_SECONDS
         track.planned = frozenset(track.open_ids)
         track.refused.clear()
+        planned: set[str] = set()
         emergency = track.rescue.kind is RescueKind.EMERGENCY
         async for result in self._tools.reconciler.results(self._planning(track.rescue), wanted, others=False):
             new = self._tools.reconciler.transfers(result, emergency, emergency and track.rescue.allow_fill)
             await self._tools.queue.enqueue(new)
             track.refused |= {str(r.key): f"{r.reason}; {r.remedy}" for r in result.refused}
+            planned |= {str(transfer.key) for transfer in new}
+        for _, entry in await self._tools.catalog.by_ids(wanted[:SHOWN_UNSAVED]):
+            if str(entry.key) not in planned:
+                track.refused.setdefault(str(entry.key), EARLIER)
         self._tools.runner.wake()
 
     def _planning(self, rescue: Rescue) -> Callable[[Sequence[DataEntry], PlanContext], PlanResult]:

@@ -24,28 +24,14 @@ from engine.routing.simulate_asks import Asks
 from engine.routing.simulate_groups import Alike, blocks, grouped
 from engine.routing.simulate_image import ODD, CatalogImage, Kind, Pause
 from engine.routing.simulate_memory import ChoiceMemory
-from engine.routing.simulate_side import Order, Part, Side, same_but_rules, same_rule
-from engine.views_rules import NodeEffect, SimulationView, TrialView, Unplaced
+from engine.routing.simulate_side import Order, Side, both, same_but_rules, same_rule
+from engine.routing.simulate_tally import Tally
+from engine.views_rules import SimulationView, TrialView
 
 _PAUSE_EVERY = 200
 _WORK_AT_ONCE = 2_000
 """Entries between two pauses; a place that is met costs as much as some ten of them."""
 _WORK_OF_A_PLACE = 10
-
-
-@dataclass
-class _Effect:
-    added_files: int = 0
-    added_bytes: int = 0
-    surplus_files: int = 0
-    surplus_bytes: int = 0
-
-
-@dataclass
-class _Missing:
-    copies: int = 0
-    bytes: int = 0
-    example: str = ""
 
 
 @dataclass
@@ -87,8 +73,7 @@ class Simulation:
     """What was chosen before under the policy in force, and under the one tried: kept from one draft to the next."""
     done: int = 0
     """How many entries were compared so far."""
-    _effects: dict[str, _Effect] = field(default_factory=dict)
-    _missing: dict[str, _Missing] = field(default_factory=dict)
+    _tally: Tally = field(default_factory=Tally)
     _unchanged: list[tuple[Alike, RuleSpec | None]] = field(default_factory=list)
     _gone: dict[int, list[int]] = field(default_factory=dict)
     _wanted: dict[tuple[Order, int, int], _Wanted] = field(default_factory=dict)
@@ -141,36 +126,27 @@ class Simulation:
         for location in sorted(self._asks.new_at):
             self.pause()
             self._admit(location)
-        return self._told(self._effects, seconds)
+        return self._view(self._tally, seconds)
 
     def so_far(self, seconds: float) -> TrialView | None:
         """Return what it comes to with the entries that were compared; None once they are summed up."""
         if self._summing_up:
             return None
-        effects = {
-            location: _Effect(effect.added_files, effect.added_bytes, effect.surplus_files, effect.surplus_bytes)
-            for location, effect in self._effects.items()
-        }
+        tally = self._tally.copy()
         for gone, (files, size) in self._gone.items():
             for location in self._bits.names(gone):
-                effect = effects.setdefault(location, _Effect())
-                effect.surplus_files += files
-                effect.surplus_bytes += size
+                tally.add_surplus(location, files, size)
         for (_, new, _), wanted in self._wanted.items():
             for location in self._bits.names(new):
-                effect = effects.setdefault(location, _Effect())
-                effect.added_files += len(wanted.row_ids)
-                effect.added_bytes += wanted.bytes
+                tally.add(location, len(wanted.row_ids), wanted.bytes)
         for location in self._asks.new_at:
             every = self._asks.new_files(location)
-            effect = effects.setdefault(location, _Effect())
-            effect.added_files += every.files
-            effect.added_bytes += every.bytes
-        return TrialView(self.done, self._told(effects, seconds))
+            tally.add(location, every.files, every.bytes)
+        return TrialView(self.done, self._view(tally, seconds))
 
     def forget(self) -> None:
         """Free everything, where this is called: on the event loop it would hold others up."""
-        self._effects, self._missing, self._unchanged, self._gone, self._wanted = {}, {}, [], {}, {}
+        self._tally, self._unchanged, self._gone, self._wanted = Tally(), [], {}, {}
         self._asks = Asks(self.image, self.pause)
 
     def _grouped(self) -> Iterator[Alike]:
@@ -231,7 +207,7 @@ class Simulation:
         image, kept, tried = self.image, self._before, self._after
         before = kept.parts(image, rules[0], kind.data_type, standing.before, kept.ground.usable(size), row_ids)
         after = tried.parts(image, rules[1], kind.data_type, standing.after, tried.ground.usable(size), row_ids)
-        for rows, (_, old, old_missing), (_, new, missing) in _both(before, after):
+        for rows, (_, old, old_missing), (_, new, missing) in both(before, after):
             gone = old & standing.before.held & ~new
             if gone:
                 noted = self._gone.setdefault(gone, [0, 0])
@@ -286,9 +262,7 @@ class Simulation:
         """Sum up by location what was noted by sets of them."""
         for gone, (files, size) in self._gone.items():
             for location in self._bits.names(gone):
-                effect = self._effects.setdefault(location, _Effect())
-                effect.surplus_files += files
-                effect.surplus_bytes += size
+                self._tally.add_surplus(location, files, size)
         for (order, new, known), wanted in self._wanted.items():
             for bits, is_new in ((new, True), (known, False)):
                 for location in self._bits.names(bits):
@@ -335,9 +309,7 @@ class Simulation:
         wanted_before = {slot.location for slot in old.wanted}
         wanted_after = {slot.location for slot in new.wanted}
         for location in {slot.location for slot in old.wanted if slot.held} - wanted_after:
-            effect = self._effects.setdefault(location, _Effect())
-            effect.surplus_files += 1
-            effect.surplus_bytes += entry.size_bytes
+            self._tally.add_surplus(location, 1, entry.size_bytes)
         for demand, source in self._after.demands(entry, new):
             target = demand.targets[0]
             is_new = target not in wanted_before
@@ -351,79 +323,24 @@ class Simulation:
         if room is None:
             every = self._asks.new_files(location)
             reason = f"the free space of {location} is not known yet"
-            self._refuse_some(reason, every.files, every.bytes, every.example)
+            self._tally.refuse(reason, every.files, every.bytes, every.example)
             return
         admitted = self._asks.admit(location, room)
         if admitted.files:
-            effect = self._effects.setdefault(location, _Effect())
-            effect.added_files += admitted.files
-            effect.added_bytes += admitted.bytes
+            self._tally.add(location, admitted.files, admitted.bytes)
         if admitted.refused_files:
             reason = f"{location} would be fuller than {self._after.percent:.0f} %"
-            self._refuse_some(reason, admitted.refused_files, admitted.refused_bytes, admitted.example)
+            self._tally.refuse(reason, admitted.refused_files, admitted.refused_bytes, admitted.example)
 
     def _note_missing(self, rule: RuleSpec, copies: int, row_ids: Sequence[int], size_bytes: int) -> None:
         for _ in range(copies):
             self._refuse(f"rule {rule.name} wants more copies than places can receive", row_ids, size_bytes)
 
     def _refuse(self, reason: str, row_ids: Sequence[int], size_bytes: int) -> None:
-        self._refuse_some(reason, len(row_ids), size_bytes, self.image.keys[row_ids[0]])
+        self._tally.refuse(reason, len(row_ids), size_bytes, self.image.keys[row_ids[0]])
 
-    def _refuse_some(self, reason: str, files: int, size_bytes: int, example: str) -> None:
-        found = self._missing.setdefault(reason, _Missing())
-        found.copies += files
-        found.bytes += size_bytes
-        found.example = min(found.example, example) if found.example else example
-
-    def _told(self, effects: dict[str, _Effect], seconds: float) -> SimulationView:
-        nodes = tuple(self._node(location, effect) for location, effect in sorted(effects.items()))
-        missing = sorted(self._missing.items(), key=lambda item: (-item[1].copies, item[0]))
-        return SimulationView(
-            entries=self.image.count,
-            seconds=seconds,
-            files_to_move=sum(node.added_files for node in nodes),
-            bytes_to_move=sum(node.added_bytes for node in nodes),
-            nodes=nodes,
-            unplaced=tuple(Unplaced(reason, found.copies, found.bytes, found.example) for reason, found in missing),
-        )
-
-    def _node(self, location: str, effect: _Effect) -> NodeEffect:
-        view = self.new.locations.get(location) or self.old.locations.get(location)
-        before = after = None
-        if view is not None and view.total_bytes and view.used_bytes is not None:
-            before = 100.0 * view.used_bytes / view.total_bytes
-            after = 100.0 * (view.used_bytes + effect.added_bytes) / view.total_bytes
-        return NodeEffect(
-            location,
-            effect.added_files,
-            effect.added_bytes,
-            effect.surplus_files,
-            effect.surplus_bytes,
-            before,
-            after,
-        )
-
-
-def _both(before: list[Part], after: list[Part]) -> Iterator[tuple[Sequence[int], Part, Part]]:
-    """Yield the entries that both policies place in the same way."""
-    if len(before) == 1:
-        for part in after:
-            yield part[0], before[0], part
-    elif len(after) == 1:
-        for part in before:
-            yield part[0], part, after[0]
-    else:
-        number_of = {row_id: number for number, part in enumerate(before) for row_id in part[0]}
-        for part in after:
-            split: dict[int, array[int]] = {}
-            for row_id in part[0]:
-                number = number_of[row_id]
-                if number in split:
-                    split[number].append(row_id)
-                else:
-                    split[number] = array("i", (row_id,))
-            for number, rows in split.items():
-                yield rows, before[number], part
+    def _view(self, tally: Tally, seconds: float) -> SimulationView:
+        return tally.view(self.image.count, seconds, {**self.old.locations, **self.new.locations})
 
 
 def _is_newest(alike: Alike) -> bool:

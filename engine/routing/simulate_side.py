@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from config.types import DataType, Policy, RuleSpec
@@ -230,3 +231,25 @@ def _without_lines(policy: Policy) -> tuple[object, ...]:
         for name, node in policy.nodes.items()
     }
     return decisions, nodes, policy.thresholds, policy.replication_target, policy.engine.landing
+
+
+def both(before: list[Part], after: list[Part]) -> Iterator[tuple[Sequence[int], Part, Part]]:
+    """Yield the entries that both policies place in the same way."""
+    if len(before) == 1:
+        for part in after:
+            yield part[0], before[0], part
+    elif len(after) == 1:
+        for part in before:
+            yield part[0], part, after[0]
+    else:
+        number_of = {row_id: number for number, part in enumerate(before) for row_id in part[0]}
+        for part in after:
+            split: dict[int, array[int]] = {}
+            for row_id in part[0]:
+                number = number_of[row_id]
+                if number in split:
+                    split[number].append(row_id)
+                else:
+                    split[number] = array("i", (row_id,))
+            for number, rows in split.items():
+                yield rows, before[number], part

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from app.console.scenes_routing import trial_of
+from app.console.staging.scenes_routing import trial_of
 from app.console.themes import DARK, LIGHT
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import SyncPreview

@@ -125,7 +125,8 @@ async def test_a_saved_rule_that_vanishes_is_critical_and_can_be_put_back(
     assert [(r.name, r.vanished, r.yaml) for r in view.rules if r.vanished] == [("spread", True, RULE)]
     await engine._note_vanished(engine._need())
     findings = (await engine._need().board.refresh()).findings
-    assert [(f.severity, f.key) for f in findings if f.id == "rule-vanished:spread"] == [("critical", "B")]
+    found = [(finding.severity, finding.action) for finding in findings if finding.id == "rule-vanished:spread"]
+    assert found == [("critical", "rule_restore")]
     assert await save(engine, RuleDraft(fix_id="rule-vanished:spread")) == "saved"
     assert config.read_text() == saved
     assert not [f for f in (await engine._need().board.refresh()).findings if f.id.startswith("rule-vanished")]
