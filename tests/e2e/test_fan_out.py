@@ -15,8 +15,9 @@ from tests.fleet import Fleet, openssh_fleet
 
 SOURCE = "node-1"
 SIZE_BYTES = 6 * MANIFEST_CHUNK_BYTES + 4321
-UPLOAD_BYTES_PER_SECOND = 16_000_000
-"""Of every node by p2p: without a limit, loopback brings the first copy before the second fetcher begins."""
+UPLOAD_BYTES_PER_SECOND = 6_000_000
+"""Of every node by p2p: without a limit, loopback brings the first copy before the second fetcher begins. So slow that
+it is the wire that decides, also on a machine that has other work."""
 
 
 @pytest.fixture(scope="module")
