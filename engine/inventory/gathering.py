@@ -38,6 +38,7 @@ async def _merged(batches: AsyncGenerator[ScanBatch, None], files: int) -> Async
         async with aclosing(batches):
             async for batch in batches:
                 waiting.append(batch)
+                await asyncio.sleep(0)  # Several may be there already, and each took a millisecond or two to decode.
                 whole = bool(batch.roots) or batch.look is not None
                 if whole or sum(len(one.files) + len(one.temporaries) for one in waiting) >= files:
                     yield _as_one(waiting)

@@ -160,32 +160,35 @@ class NodeScanner:
         taken: _Taken,
     ) -> None:
         # In a thread: naming hundreds of files takes longer than the event loop may be held.
-        grouped = await asyncio.to_thread(self._named, batch.files, roots, places)
+        grouped, left_out = await asyncio.to_thread(self._named, batch.files, roots, places)
         for place, records in grouped.items():
             met = await record(place, records)
             taken.files += len(records)
             taken.touched += met.touched
             taken.everything = taken.everything and not met.outrun
-        left_out = any((file.location, file.root) not in places for file in batch.files)
         taken.everything = taken.everything and not left_out
         taken.look = batch.look if batch.look is not None else taken.look
 
     def _named(
         self, files: Sequence[ScannedFile], roots: dict[Place, LocationRoot], scanned: Set[Place]
-    ) -> dict[Place, list[ScannedRecord]]:
-        """Return the data files among those met as records for the catalog, by place."""
+    ) -> tuple[dict[Place, list[ScannedRecord]], bool]:
+        """Return the data files met as records for the catalog, by place, and whether any lies elsewhere."""
         grouped: dict[Place, list[ScannedRecord]] = {}
+        left_out = False
         for file in files:
             place = (file.location, file.root)
+            if place not in scanned:
+                left_out = True
+                continue
             found = classify(file.path)
-            if found.data_type is None or place not in scanned or ARCHIVE_NAME.search(file.path):
+            if found.data_type is None or ARCHIVE_NAME.search(file.path):
                 continue  # What a checkpoint's archive is called begins like a checkpoint.
             key = key_of(roots[place], file.path, found.data_type)
             path = f"{self._fleet.root_paths[place]}/{file.path}"
             kind = FileKind(found.kind)
             record = ScannedRecord(key, found.config_key, path, file.stat, kind, file.writing)
             grouped.setdefault(place, []).append(record)
-        return grouped
+        return grouped, left_out
 
     def _absolute_temporaries(self, batch: ScanBatch) -> list[FoundTemporary]:
         roots = self._fleet.root_paths

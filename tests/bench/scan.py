@@ -16,6 +16,7 @@ from engine.inventory.fleet import Fleet as KnownFleet
 from engine.inventory.scanner import NodeScanner
 from engine.remote.pool import SessionPool
 from engine.store.store import Store
+from engine.turns import let_threads_switch_soon
 from tests.bench.report import Row, faster, figure
 from tests.fleet import openssh_fleet
 
@@ -24,6 +25,7 @@ FILES = 100_000
 
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:
     """Return the rows of this section."""
+    let_threads_switch_soon()  # As the engine does when it starts.
     count = int(FILES * scale)
     first, again, walk, lags = [], [], [], []
     with openssh_fleet(folder, 1) as fleet:
