@@ -211,7 +211,9 @@ class Truth:
             said = self.world.engine.games.proof(entry.key)
             if said is None or said.only_here or not said.complete:
                 continue
-            own = {content for content in map(self._content, entry.replicas) if content is not None}
+            # What is said is said of the current version; an archive may hold an earlier one.
+            current = [copy for copy in entry.replicas if entry.current and copy.sha256 == entry.current.sha256]
+            own = {content for content in map(self._content, current) if content is not None}
             for content in own:
                 foreign = [data for _, durable, data in held if durable and _is_foreign(data, content, stayed)]
                 lost = complete_games(content).difference(*map(complete_games, foreign))
