@@ -216,7 +216,7 @@ class Deleter:
         return forms + await self._under_other_names(entry, target, views)
 
     async def _under_other_names(self, entry: DataEntry, target: Replica, views: dict[str, LocationView]) -> list[Form]:
-        """Return the copies of the content that lie beside its kept one, or as it under the name that it was kept from.
+        """Return the copies of the content under its other name: the one it was kept as, or the one it was kept from.
 
         They vouch for nothing, for they may go their own way any moment; but where one lies, an archive makes no
         second place.
@@ -226,9 +226,9 @@ class Deleter:
         found = [await self.catalog.get(replace(entry.key, path=path)) for path in paths if path is not None]
         forms = []
         for replica in (replica for other in found if other is not None for replica in other.replicas):
-            form = _form(views, replica.location, doomed=replica.state is ReplicaState.DELETING)
             if replica.sha256 is None or replica.changed:
                 continue
+            form = _form(views, replica.location, doomed=replica.state is ReplicaState.DELETING)
             if replica.sha256 == sha256 and replica.state in _HOLDING:
                 forms.append(form)
             elif replica.state is ReplicaState.STALE:

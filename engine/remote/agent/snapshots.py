@@ -94,7 +94,8 @@ def _back_up(sqlite3: Any, path: str, target: str) -> None:
 def _copy_from(sqlite3: Any, path: str, copy: Any) -> None:
     """Copy read-only; only where that cannot work (a hot journal, a -shm that must be made) open for writing."""
     failure: Optional[Exception] = None
-    for mode in sorted(("ro", "rw"), key=reading_mode(path).__ne__):
+    first = reading_mode(path)
+    for mode in (first, "rw" if first == "ro" else "ro"):
         source = sqlite3.connect(
             "file:%s?mode=%s" % (quote(path), mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS
         )
