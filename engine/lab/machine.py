@@ -93,6 +93,7 @@ async def run(spec: MachineSpec) -> None:
 def main() -> None:
     """Run the machine that the file named on the command line describes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the lab, which then ends our input
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup commands would ignore that their client is gone
     asyncio.run(run(MachineSpec.from_json(Path(sys.argv[1]).read_text(encoding="utf-8"))))
 
 

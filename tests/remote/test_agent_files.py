@@ -200,12 +200,13 @@ async def test_sound_files_pass_and_damaged_ones_say_what_is_wrong(agent: AgentS
 
 
 async def test_processes_are_found_by_name_and_never_include_our_own(agent: AgentSession, tmp_path: Path) -> None:
-    daemon = await asyncio.create_subprocess_exec("sh", "-c", "sleep 1000; : unified_data_sync_under_test")
+    # What it waits for is built into the shell: a forked child bears its parent's command line for a moment.
+    script = "read line; : unified_data_sync_under_test"
+    daemon = await asyncio.create_subprocess_exec("sh", "-c", script, stdin=asyncio.subprocess.PIPE)
     try:
         found = await agent.processes(["unified_data_sync_under_test"])
         assert [pid for pid, _ in found] == [daemon.pid]
         assert agent._child.pid not in [pid for pid, _ in await agent.processes(["syncdeck-agent"])]
     finally:
-        for child in psutil.Process(daemon.pid).children():
-            child.kill()
+        daemon.kill()
         await daemon.wait()
