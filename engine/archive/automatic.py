@@ -1,6 +1,7 @@
 """The automatic policy: a location above its limit is brought down to its target by archiving the largest candidates.
 
-Until an operator allows it, it only says what it would do. It also sees to weekly drills, and to damaged archives.
+Until an operator allows it, it only says what it would do. It also sees to weekly drills, and to archives that are
+damaged or gone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from engine.archive.desk import USUAL_RATIO, ArchiveDesk
 from engine.archive.surveying import Surveyor
 from engine.archive.values import ArchiveError
 from engine.archive.verifying import DRILL_SECONDS, Verifier
+from engine.archive.watching import ArchiveWatch
 from engine.clock import Clock
 from engine.errors import SyncdeckError
 from engine.inventory.fleet import Fleet
@@ -51,6 +53,7 @@ class AutomaticArchive:
         surveyor: Surveyor,
         desk: ArchiveDesk,
         verifier: Verifier,
+        watch: ArchiveWatch,
         allowances: DiskAllowances,
         locations: Callable[[], dict[str, LocationView]],
         clock: Clock,
@@ -62,6 +65,7 @@ class AutomaticArchive:
         self._surveyor = surveyor
         self._desk = desk
         self._verifier = verifier
+        self._watch = watch
         self._allowances = allowances
         self._locations = locations
         self._clock = clock
@@ -88,8 +92,9 @@ class AutomaticArchive:
         """Do what is due now."""
         if not self._may_act():
             return
+        await self._watch.look()
         last, _ = await self._verifier.last_drill()
-        if (last is None or self._clock.now() - last >= DRILL_SECONDS) and await self._verifier.any_sound():
+        if (last is None or self._clock.now() - last >= DRILL_SECONDS) and await self._verifier.at_hand():
             await self._verifier.drill(DRILL_SAMPLE)
         await self._desk.repair()
         if await self.allowed():

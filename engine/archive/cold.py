@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from config.types import Policy
-from engine.archive.values import ArchiveError
+from engine.archive.values import ArchiveError, ArchiveRecord
 from engine.catalog.roots import LocationRoot, must_be_mounted, roots_of
 from engine.errors import ErrorClass
 from engine.inventory.fleet import location_node
@@ -47,20 +47,28 @@ class NodeColdStorage:
         root, mounted = self.root.root, self.root.must_be_mounted
         if posixpath.isabs(self.path):
             root, mounted = self.path, must_be_mounted(self.path)
-        found = (await agent.usage([ScanRoot(self.location, root, (), mounted)]))[0]
-        if found.state is not LocationState.AVAILABLE:
-            raise ArchiveError(
-                "archive at",
-                self.location,
-                f"the cold storage is {found.state.value}: {found.detail}",
-                f"make {found.path} available on {self.node_id}; originals stay as they are",
-                ErrorClass.NOT_FOUND,
-            )
-        return found
+        return await available(agent, ScanRoot(self.location, root, (), mounted))
 
     def folder(self, status: RootStatus) -> str:
         """Return the absolute folder of the archives."""
         return status.path if posixpath.isabs(self.path) else posixpath.join(status.path, self.path)
+
+
+async def available(agent: NodeAgent, root: ScanRoot) -> RootStatus:
+    """Return the status of a folder tree for archives. Raises ArchiveError, NOT_FOUND, while it is not there.
+
+    What lies in one that is not mounted is unknown, not gone.
+    """
+    found = (await agent.usage([root]))[0]
+    if found.state is not LocationState.AVAILABLE:
+        raise ArchiveError(
+            "archive at",
+            root.location,
+            f"the cold storage is {found.state.value}: {found.detail}",
+            f"make {found.path} available on {location_node(root.location)}; originals stay as they are",
+            ErrorClass.NOT_FOUND,
+        )
+    return found
 
 
 def cold_storage(policy: Policy, location: str | None = None) -> NodeColdStorage:
@@ -86,6 +94,11 @@ def cold_storage(policy: Policy, location: str | None = None) -> NodeColdStorage
             ErrorClass.CONFIG,
         )
     return NodeColdStorage(wanted, node, roots[0], settings.path)
+
+
+def root_of(record: ArchiveRecord) -> ScanRoot:
+    """Return the folder tree that an archive was put into."""
+    return ScanRoot(record.location, record.root, (), must_be_mounted(record.root))
 
 
 def archive_name(key: EntryKey, sha256: str, codec: str) -> str:

@@ -18,6 +18,7 @@ from engine.archive.surveying import Surveyor
 from engine.archive.usage import DriveUsage
 from engine.archive.verifying import Verifier
 from engine.archive.vouching import Vouching
+from engine.archive.watching import ArchiveWatch
 from engine.archive.worker import ArchiveWorker
 from engine.audit import Audit
 from engine.execution.tools import Tools
@@ -66,7 +67,7 @@ def build_archive_parts(
     proofs = Proofs(store, tools.clock)
     restoring = Restoring(store, records, fleet, tools.policy, tools.clock)
     tools.packed.ask = restoring.packed
-    verifier = Verifier(tools, store, records, restoring, random.Random(tools.clock.now()))
+    verifier = Verifier(tools, store, records, restoring, locations, random.Random(tools.clock.now()))
     deleter = Deleter(
         store,
         tools.catalog,
@@ -89,7 +90,10 @@ def build_archive_parts(
     allowances = DiskAllowances(store, fleet, tools.clock, audit)
     tools.space.allowed = allowances.percent_of
     fleet.disk_allowed = allowances.percent_of
-    automatic = AutomaticArchive(store, fleet, surveyor, desk, verifier, allowances, locations, tools.clock, may_act)
+    watch = ArchiveWatch(tools, verifier)
+    automatic = AutomaticArchive(
+        store, fleet, surveyor, desk, verifier, watch, allowances, locations, tools.clock, may_act
+    )
     return ArchiveParts(
         records, proofs, deleter, restoring, worker, surveyor, verifier, desk, usage, allowances, automatic
     )

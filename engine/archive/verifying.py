@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from config.classify import classify
+from engine.archive.cold import available, root_of
 from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
 from engine.archive.values import ArchiveRecord, ArchiveState
@@ -14,7 +15,8 @@ from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.archived import as_unpacked
 from engine.execution.tools import Tools
 from engine.inventory.fleet import location_node
-from engine.model import FileKind
+from engine.model import FileKind, LocationView
+from engine.planner.obstacles import obstacle
 from engine.store.store import Store
 from engine.views import ActionResult
 
@@ -27,12 +29,19 @@ class Verifier:
     """Finds out whether archives hold what was archived. One that does not counts for nothing from then on."""
 
     def __init__(
-        self, tools: Tools, store: Store, records: ArchiveRecords, restoring: Restoring, chance: random.Random
+        self,
+        tools: Tools,
+        store: Store,
+        records: ArchiveRecords,
+        restoring: Restoring,
+        locations: Callable[[], Mapping[str, LocationView]],
+        chance: random.Random,
     ) -> None:
         self._tools = tools
         self._store = store
         self._records = records
         self._restoring = restoring
+        self._locations = locations
         self._chance = chance
 
     @property
@@ -57,9 +66,7 @@ class Verifier:
         try:
             read = await agent.verify_archive(record.path, record.root, record.codec, lambda _: None)
         except SyncdeckError as error:
-            if error.error_class not in DAMAGE:
-                raise
-            await self.fail(record, error.cause)
+            await self._judge(record, error)
             return False
         if read.sha256 != record.sha256:
             await self.fail(record, "it holds another content than was archived")
@@ -75,6 +82,15 @@ class Verifier:
         )
         return True
 
+    async def _judge(self, record: ArchiveRecord, error: SyncdeckError) -> None:
+        """Fail an archive for what was found wrong with it; raise what says nothing about it, as of a lost drive."""
+        if error.error_class not in DAMAGE:
+            raise error
+        if error.error_class is ErrorClass.NOT_FOUND:
+            agent = await self._tools.agent_for(location_node(record.location))
+            await available(agent, root_of(record))
+        await self.fail(record, error.cause)
+
     async def fail(self, record: ArchiveRecord, cause: str) -> None:
         """Record that an archive is damaged: it counts for nothing from now on, and is moved aside for inspection."""
         await self._records.settle(record.id, state=ArchiveState.FAILED.value, reason=cause)
@@ -85,8 +101,13 @@ class Verifier:
             await self._records.change(record.id, path=aside)
 
     async def drill(self, count: int) -> ActionResult:
-        """Unpack a random sample beside the archives, compare and check it, and remove it; the outcome is kept."""
-        sound = await self._records.in_state((ArchiveState.VERIFIED,))
+        """Unpack a random sample of what is at hand beside the archives, compare, check and remove it.
+
+        The outcome is kept, unless there was nothing to unpack.
+        """
+        sound = await self.at_hand()
+        if not sound:
+            return ActionResult(0, "no verified archive is at hand")
         sample = self._chance.sample(sound, min(count, len(sound)))
         good, failed = 0, []
         for record in sample:
@@ -94,18 +115,18 @@ class Verifier:
                 await self._rehearse(record)
                 good += 1
             except SyncdeckError as error:
-                if error.error_class not in DAMAGE:
-                    raise
-                await self.fail(record, error.cause)
+                await self._judge(record, error)
                 failed.append(record)
         words = "" if not failed else f"; failed: {', '.join(str(one.id) for one in failed)}"
         message = f"{good} of {len(sample)} archives were restored into scratch space and compared{words}"
         await self._store.meta_set(LAST_DRILL, f"{self._clock.now()} {message}")
         return ActionResult(good, message)
 
-    async def any_sound(self) -> bool:
-        """Return whether there is anything to drill with."""
-        return bool(await self._records.in_state((ArchiveState.VERIFIED,)))
+    async def at_hand(self) -> list[ArchiveRecord]:
+        """Return the verified archives that can be looked at now: not those on drives and nodes that are away."""
+        views = self._locations()
+        sound = await self._records.in_state((ArchiveState.VERIFIED,))
+        return [one for one in sound if obstacle(views.get(one.location), one.location) is None]
 
     async def last_drill(self) -> tuple[float | None, str]:
         """Return when the last drill was, and what it came to."""

@@ -52,6 +52,46 @@ async def test_a_flipped_byte_is_found_counts_for_nothing_and_is_repaired(world:
     assert original.exists()
 
 
+async def test_an_archive_that_somebody_removes_is_missed_and_made_again(world: ArchiveWorld) -> None:
+    await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    Path(record.path).unlink()
+    await world.parts.automatic.round()
+    await world.parts.worker.drain()
+    _, rows = await world.parts.records.page(0, 5, "")
+    assert [one.state for one in rows] == [ArchiveState.VERIFIED, ArchiveState.REPLACED]
+    assert Path(rows[0].path).exists()
+    assert (await world.world.entry(OLD)).locations == {"node-1", "node-2"}
+
+
+async def test_the_only_archive_of_a_file_is_told_of_when_somebody_removes_it(world: ArchiveWorld) -> None:
+    await database(world)
+    record = await world.archive(OLD, "node-2")
+    await world.parts.automatic.round()
+    assert await world.parts.records.damaged() == []
+    Path(record.path).unlink()
+    await world.parts.automatic.round()
+    assert await world.parts.records.damaged() == [(record.id, str(OLD), f"{record.path} is not there")]
+    assert (await world.world.entry(OLD)).locations == set()
+
+
+async def test_an_archive_on_a_drive_that_is_away_is_not_taken_for_lost(world: ArchiveWorld) -> None:
+    await database(world)
+    record = await world.archive(OLD, "node-2")
+    root = Path(record.root)
+    away = root.rename(root.with_name("away"))
+    with pytest.raises(ArchiveError, match="the cold storage is"):
+        await world.parts.desk.verify((record.id,))
+    with pytest.raises(ArchiveError, match="the cold storage is"):
+        await world.parts.verifier.drill(1)
+    await world.look()
+    await world.parts.automatic.round()
+    assert await world.parts.verifier.last_drill() == (None, "")
+    assert await world.parts.records.damaged() == []
+    away.rename(root)
+    assert (await world.parts.desk.verify((record.id,))).accepted == 1
+
+
 async def test_nothing_is_deleted_for_an_archive_that_was_damaged_meanwhile(world: ArchiveWorld) -> None:
     original = await database(world)
     record = await world.archive(OLD, "node-2", delete=False)
