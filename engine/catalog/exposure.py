@@ -16,11 +16,15 @@ from engine.store.schema import entries, locations, replicas
 
 @dataclass(frozen=True, slots=True)
 class ExposedEntry:
-    """One entry that would be lost with nodes: how many bytes of it, and whether a saved version is merely older."""
+    """One entry that would be lost with nodes: how many bytes of it, and whether a saved version is merely older.
+
+    ``earlier``: what would be lost is (also) a version from before the file shrank, which no copy of a newer one saves.
+    """
 
     entry_id: int
     bytes: int
     newer: bool
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,10 @@ class Exposure(CatalogPart):
                 .group_by(replicas.c.entry_id)
                 .order_by(size, replicas.c.entry_id)
             )
-            return [ExposedEntry(row.entry_id, int(row.bytes), False) for row in connection.execute(statement)]
+            return [
+                ExposedEntry(row.entry_id, int(row.bytes), newer=False, earlier=True)
+                for row in connection.execute(statement)
+            ]
 
         return await self._store.query(look)
 

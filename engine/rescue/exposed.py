@@ -48,12 +48,7 @@ class Exposed:
             if kept is None or kept[0] != seen:
                 found = await self._catalog.exposed_entries(seen.places, name[0])
                 if together:
-                    known = {one.entry_id for one in found}
-                    before = await self._catalog.larger_before(seen.places, name[0])
-                    found = sorted(
-                        [*found, *(one for one in before if one.entry_id not in known)],
-                        key=lambda one: (one.bytes, one.entry_id),
-                    )
+                    found = _joined(found, await self._catalog.larger_before(seen.places, name[0]))
                 kept = self._lists[name] = (seen, found)
             self._lists.move_to_end(name)
             while len(self._lists) > KEPT_LISTS:
@@ -71,6 +66,13 @@ class Exposed:
 
     async def _seen(self, places: Places) -> _Seen:
         return _Seen(await self._catalog.sequence(), places)
+
+
+def _joined(found: Sequence[ExposedEntry], before: Sequence[ExposedEntry]) -> list[ExposedEntry]:
+    """Return every entry once, smallest first; one with an earlier version at risk says so."""
+    joined = {one.entry_id: one for one in before}
+    joined |= {one.entry_id: replace(one, earlier=one.entry_id in joined) for one in found}
+    return sorted(joined.values(), key=lambda one: (one.bytes, one.entry_id))
 
 
 def places_without(places: Places, nodes: Collection[str]) -> Places:

@@ -78,14 +78,15 @@ class Tracker:
     async def update(self, track: Track, found: Sequence[ExposedEntry]) -> bool:
         """Take what is at risk now; return whether anything changed.
 
-        An emergency has saved a file that is written to all the time once a copy begun after its start has arrived; a
-        drain has not, as long as anything newer is only there.
+        An emergency has saved a file that is written to all the time once a copy begun after its start has arrived,
+        unless an earlier version lies there that the copied one did not go on from; a drain has not, as long as
+        anything newer is only there.
         """
         exposed = {one.entry_id: one for one in found}
         copied = await self._copied(track)
         track.written = frozenset(one.entry_id for one in found if one.newer and one.entry_id in copied)
         if track.rescue.kind is RescueKind.EMERGENCY:
-            exposed = {key: one for key, one in exposed.items() if key not in copied}
+            exposed = {key: one for key, one in exposed.items() if one.earlier or key not in copied}
         track.left = {key: one.bytes for key, one in exposed.items()}
         grown = (replace(one, bytes=max(one.bytes, track.files.get(key, (0, 0))[0])) for key, one in exposed.items())
         changed = [one for one in grown if track.files.get(one.entry_id) != (one.bytes, Fate.OPEN)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from engine.catalog.catalog import DataCatalog, ScannedRecord
 from engine.catalog.exposure import ExposedEntry
@@ -11,7 +14,7 @@ from engine.clock import ManualClock
 from engine.model import FileKind, FileStat
 from engine.queue.queue import TransferQueue
 from engine.rescue.records import Fate, Rescue, RescueKind, RescueRecords
-from engine.rescue.track import Track
+from engine.rescue.track import Track, Tracker
 from engine.rescue.transfers import RescueTransfers
 from engine.store.store import Store
 from tests.queue.samples import done, games, new
@@ -44,23 +47,54 @@ def test_the_smallest_open_file_comes_first() -> None:
     assert track.open_ids == [2, 4, 1]
 
 
-async def test_a_copy_on_another_rented_box_saves_nothing(tmp_path: Path) -> None:
+@dataclass
+class Rescued:
+    """An emergency of vast-1, whose only file is open: 100 bytes of a.db."""
+
+    clock: ManualClock
+    catalog: DataCatalog
+    queue: TransferQueue
+    records: RescueRecords
+    reads: RescueTransfers
+    rescue: Rescue
+    entry_id: int
+
+    async def arrives(self, target: str) -> None:
+        """Let a copy that was begun since the emergency arrive."""
+        self.clock.advance(1.0)
+        await done(self.queue, new("a.db", target=target))
+
+
+@pytest.fixture
+async def rescued(tmp_path: Path) -> AsyncIterator[Rescued]:
     clock = ManualClock()
     store = await Store.open(tmp_path / "state.db")
     try:
-        catalog, queue, records = DataCatalog(store, clock), TransferQueue(store, clock), RescueRecords(store)
+        catalog, records = DataCatalog(store, clock), RescueRecords(store)
         scan = await catalog.begin_scan("vast-1")
         found = ScannedRecord(games("a.db"), None, "/d/a.db", FileStat(100, 1), FileKind.SQLITE, False)
         await catalog.record_scanned("vast-1", scan, [found])
         ((entry_id, _),) = await catalog.iter_entries(0, 10)
-        emergency = replace(RESCUE, kind=RescueKind.EMERGENCY, nodes=("vast-1",), started_at=clock.now())
-        rescue = await records.add(emergency)
-        await records.put_open(rescue, [ExposedEntry(entry_id, 100, True)])
+        rescue = replace(RESCUE, kind=RescueKind.EMERGENCY, nodes=("vast-1",), started_at=clock.now())
+        rescue = replace(rescue, id=await records.add(rescue))
+        await records.put_open(rescue.id, [ExposedEntry(entry_id, 100, True)])
         reads = RescueTransfers(store, lambda: ("vast-1", "vast-2"))
-        began = clock.now()
-        for target, saved in (("vast-2", set()), ("mac-studio", {entry_id})):
-            clock.advance(1.0)
-            await done(queue, new("a.db", target=target))
-            assert await reads.copied_since(rescue, ("vast-1",), began) == saved
+        yield Rescued(clock, catalog, TransferQueue(store, clock), records, reads, rescue, entry_id)
     finally:
         await store.close()
+
+
+async def test_a_copy_on_another_rented_box_saves_nothing(rescued: Rescued) -> None:
+    for target, saved in (("vast-2", set()), ("mac-studio", {rescued.entry_id})):
+        await rescued.arrives(target)
+        found = await rescued.reads.copied_since(rescued.rescue.id, ("vast-1",), rescued.rescue.started_at)
+        assert found == saved
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_a_copy_of_what_began_anew_does_not_save_what_was_before(rescued: Rescued, earlier: bool) -> None:
+    tracker = Tracker(rescued.catalog, rescued.records, rescued.reads)
+    track = await tracker.resumed(rescued.rescue)
+    await rescued.arrives("mac-studio")
+    await tracker.update(track, [ExposedEntry(rescued.entry_id, 100, newer=not earlier, earlier=earlier)])
+    assert track.open_ids == ([rescued.entry_id] if earlier else [])
