@@ -280,7 +280,7 @@ async def assemble(
     archive.desk.who = user_name
     maker.failed_archives = archive.records.damaged
     maker.archiving_failure = lambda: archive.automatic.failure
-    archive.surveyor.games = games.proof
+    archive.surveyor.games, maker.orphan_games = games.proof, games.orphans
     parts = Parts(
         loaded=loaded,
         run_id=run_id,

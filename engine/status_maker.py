@@ -113,6 +113,8 @@ class StatusMaker:
         """Returns number, key and fault of every damaged archive."""
         self.archiving_failure: Callable[[], SyncdeckError | None] = lambda: None
         """Returns why the last automatic archive round ended early."""
+        self.orphan_games: Callable[[], int | None] = lambda: None
+        """Returns how many complete games are in no canonical database."""
         self.telling_failure: Callable[[OnFinding | None], str | None] = lambda _setting: None
         """Returns why the operator's command failed when it ran last."""
 
@@ -180,6 +182,7 @@ class StatusMaker:
             last_verified_at=await self._queue.last_verified_at(),
             entries_total=figures.totals.entries,
             replicas_total=figures.totals.replicas,
+            orphan_games=self.orphan_games(),
         )
 
     async def _kept_lately(self, now: float) -> list[tuple[str, str]]:

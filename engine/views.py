@@ -154,6 +154,8 @@ class StatusView:
     last_verified_at: float | None
     entries_total: int = 0
     replicas_total: int = 0
+    orphan_games: int | None = None
+    """Complete games in no canonical database, of what is counted; None before anything is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.contract.samples import change_config, make_games, until
 from tests.e2e.cluster import Cluster, cluster, make_npz
+from tests.games.databases import add_games, ids
 
 SHAPES = {
     "transfers": "id key source target transport state reason bytes_total bytes_done bytes_on_wire attempts"
@@ -70,6 +71,14 @@ def _findings(group: Cluster) -> str:
 
 def _node(group: Cluster, name: str) -> dict[str, Any]:
     return next(node for node in group.json("status")["nodes"] if node["node"] == name)
+
+
+def test_games_in_no_canonical_database_are_counted(group: Cluster, engine: subprocess.Popen[str]) -> None:
+    add_games(group.fleet[0].games / "raw_20251214.db", ids(0, 3))
+    until(lambda: group.json("status")["orphan_games"] == 3)
+    assert "3 complete games in no canonical database" in group.run("status").stdout
+    add_games(group.fleet[1].games / "canonical_hex8_2p.db", ids(0, 3))
+    until(lambda: group.json("status")["orphan_games"] == 0)
 
 
 def test_new_data_moves_by_itself_and_commands_steer_it(group: Cluster, engine: subprocess.Popen[str]) -> None:

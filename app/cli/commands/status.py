@@ -73,6 +73,8 @@ def _print(view: StatusView) -> None:
         f"{human.count(view.entries_total, 'entry')}, {human.count(view.replicas_total, 'copy')}, "
         f"{human.size(view.at_risk_bytes)} at risk, last verified {human.age(view.last_verified_at, view.at)}"
     )
+    if view.orphan_games:
+        output.text(f"{human.count(view.orphan_games, 'complete game')} in no canonical database")
     _print_findings(view)
     _print_nodes(view)
     _print_storage(view)
