@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.classify import classify
+from engine.archive.worker import AWAITS_DELETION
 from engine.integrity.temporary import parse_temporary
 from engine.inventory.fleet import location_node
 from engine.model import Replica, ReplicaState
@@ -87,26 +88,36 @@ class Truth:
         return found
 
     def _paired(self) -> Places:
-        """Return (location, path) of the archives whose durable original went for them, and was restored since.
+        """Return (location, path) of the archives that do not count beside their originals.
 
-        Where its location holds another form of it as well, that one counts, and the archive does beside it.
+        Those whose durable original went for them and was restored since (another form of it at its location counts for
+        it), and those that were being made when the engine was killed: its next run lets their originals go.
         """
         again = """SELECT a.path, l.name, a.original_location, a.original_path FROM archives a
             JOIN locations l ON l.id = a.location_id JOIN restores r ON r.archive_id = a.id
             JOIN transfers t ON t.id = r.transfer_id
             WHERE t.state = 'done' AND t.target = a.original_location"""
+        made = """SELECT a.path, l.name, a.original_location, a.original_path FROM archives a
+            JOIN locations l ON l.id = a.location_id
+            WHERE a.path != '' AND a.original != 'deleted' AND (a.state = 'writing' OR a.reason = ?)"""
         found = set()
         for row in self._rows(again) if self.went else ():
             pair = (row["original_location"], row["original_path"]), (row["name"], row["path"])
-            node, other = (self.fleet.nodes[location_node(place)] for place, _ in pair)
-            file, archive = node.files.get(pair[0][1]), other.files.get(pair[1][1])
-            if pair not in self.went or not node.durable or file is None or archive is None:
+            data = self._original_of(*pair)
+            if pair not in self.went or data is None or not self.fleet.nodes[location_node(pair[0][0])].durable:
                 continue
-            if unpacked(archive.data) != file.data:
-                continue
-            if sum(place == pair[0][0] and data == file.data for place, _, data in holdings(self.fleet)) == 1:
+            if sum(place == pair[0][0] and data == file for place, _, file in holdings(self.fleet)) == 1:
                 found.add(pair[1])
+        for row in self._rows(made, AWAITS_DELETION):
+            archive = row["name"], row["path"]
+            if self._original_of((row["original_location"], row["original_path"]), archive) is not None:
+                found.add(archive)
         return frozenset(found)
+
+    def _original_of(self, original: tuple[str, str], archive: tuple[str, str]) -> bytes | None:
+        """Return what the original's place holds if that is what the archive holds, both as (location, path)."""
+        file, packed = (self.fleet.nodes[location_node(place)].files.get(path) for place, path in (original, archive))
+        return file.data if file is not None and packed is not None and unpacked(packed.data) == file.data else None
 
     def check_kept(self, before: Snapshot) -> None:
         """Raise if any version has fewer durable copies than before, or none any more.
