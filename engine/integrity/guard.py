@@ -11,6 +11,10 @@ from enum import StrEnum
 
 from engine.model import FileStat, Replica, ReplicaState, Version
 
+SMALLER, DIVERGED = "smaller", "diverged"
+IN_THE_WAY = (SMALLER, DIVERGED)
+"""The first words of the reasons for which a sound copy is not replaced: an operator may have both kept."""
+
 
 class Verdict(StrEnum):
     """What to do about the file at the target."""
@@ -56,15 +60,26 @@ def _decide_known(found: FileStat, known: Replica, new_size_bytes: int) -> Decis
     if new_size_bytes < found.size_bytes:
         return Decision(
             Verdict.REFUSE,
-            f"smaller: the new version has {new_size_bytes} bytes, the copy there {found.size_bytes}",
-            f"see why it shrank; if the new one is right, move {path} away on the target and retry",
+            f"{SMALLER}: the new version has {new_size_bytes} bytes, the copy there {found.size_bytes}",
+            f"see why it shrank; if both are worth keeping, {keep_both(path)}",
             found,
         )
     return Decision(Verdict.ALLOW, f"replaces the {known.state.value} version there", expected=found)
 
 
+def code_of(reason: str) -> str:
+    """Return the code of a reason for which a sound copy was not replaced, "" for any other reason."""
+    word = reason.partition(":")[0]
+    return word if word in IN_THE_WAY else ""
+
+
+def keep_both(path: str) -> str:
+    """Return the remedy that leaves a copy where it is, under another name."""
+    return f"`syncdeck transfers keep-both` gives {path} a name of its own and lets the new version come"
+
+
 _REASONS = {
-    ReplicaState.DIVERGED: "diverged: the copy there never was a version of this file",
+    ReplicaState.DIVERGED: f"{DIVERGED}: the copy there never was a version of this file",
     ReplicaState.BAD: "the copy there is damaged and kept for inspection",
     ReplicaState.QUARANTINED: "the copy there is in quarantine",
     ReplicaState.ARCHIVED: "the copy there is archived",
@@ -74,7 +89,7 @@ _REASONS = {
 
 def _remedy(state: ReplicaState, path: str) -> str:
     if state is ReplicaState.DIVERGED:
-        return f"compare the two; keep what is worth keeping of {path}, move it away on the target and retry"
+        return f"{keep_both(path)}; or look at it and move it away"
     if state is ReplicaState.BAD:
         return f"inspect {path}, move it away on the target and retry"
     return f"wait until {path} is settled, then retry"

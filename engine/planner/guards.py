@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.integrity.guard import DIVERGED, SMALLER, keep_both
 from engine.model import DataEntry, ReplicaState
 from engine.planner.obstacles import Obstacle
 from engine.routing.holding import OBSTRUCTING, is_old_archive, replica_at
@@ -11,8 +12,8 @@ from engine.words import size_text
 
 _REASONS: Mapping[ReplicaState, tuple[str, str]] = {
     ReplicaState.DIVERGED: (
-        "diverged: the copy there never was a version of this file",
-        "compare the two, keep what is worth keeping, move {path} away on {node}, then look again",
+        f"{DIVERGED}: the copy there never was a version of this file",
+        f"{keep_both('{path}')}; or look at it on {{node}} and move it away",
     ),
     ReplicaState.BAD: ("the copy there is damaged", "inspect {path} on {node} and move it away, then look again"),
     ReplicaState.DELETING: ("the copy there is being deleted", "wait until it is gone"),
@@ -35,7 +36,6 @@ def guard(entry: DataEntry, target: str, size_bytes: int) -> Obstacle | None:
         return Obstacle(there.state.value, reason, remedy.format(path=there.path, node=node))
     if size_bytes < there.stat.size_bytes:
         sizes = size_text(size_bytes), size_text(there.stat.size_bytes)
-        reason = f"smaller: the new version has {sizes[0]}, the copy there {sizes[1]}"
-        remedy = f"see why it shrank; if the new one is right, move {there.path} away on {node}"
-        return Obstacle("smaller", reason, remedy)
+        reason = f"{SMALLER}: the new version has {sizes[0]}, the copy there {sizes[1]}"
+        return Obstacle(SMALLER, reason, f"see why it shrank; if both are worth keeping, {keep_both(there.path)}")
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.integrity.guard import IN_THE_WAY
 from engine.model import LocationState, LocationView, NodeState
 
 
@@ -18,7 +19,7 @@ class Obstacle:
     line: int | None = None
 
 
-NEEDS_A_PERSON = frozenset({"smaller", "diverged", "bad", "full"})
+NEEDS_A_PERSON = frozenset({*IN_THE_WAY, "bad", "full"})
 """Codes of refusals that no waiting mends: a file that is wanted stays unsaved until somebody acts."""
 CONTRADICTED = NEEDS_A_PERSON - {"full"}
 """Those about one file at one place: each stands in the queue as blocked. A full disk is one matter for all."""

@@ -93,8 +93,29 @@ class Deleted:
     free_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """One data file to rename to ``kept_path`` beside it, and everything that must hold of it in that moment."""
+
+    path: str
+    kept_path: str
+    root: str
+    stat: FileStat
+    kind: FileKind
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file under its new name: its stat there, and what it hashed to."""
+
+    stat: FileStat
+    sha256: str
+    fingerprint: str | None
+
+
 class ArchiveAgent(Protocol):
-    """The part of a node's agent that packs, unpacks and, with a proof, deletes. Every method raises SyncdeckError."""
+    """The part of a node's agent that packs, unpacks, renames and, with a proof, deletes. All raise SyncdeckError."""
 
     async def read_fresh(self, path: str, kind: FileKind) -> tuple[str, FileStat]:
         """Read a file in full, niced, whatever was read of it before; return its SHA-256 and its stat."""
@@ -114,6 +135,10 @@ class ArchiveAgent(Protocol):
 
     async def delete_proven(self, deletion: Deletion) -> Deleted:
         """Hash, compare and unlink one data file, in one call. Only ``engine/archive/deleting.py`` asks for this."""
+        ...
+
+    async def keep_beside(self, keeping: Keeping) -> Kept:
+        """Hash, compare and rename one data file, in one call; the same call again ends well."""
         ...
 
     async def usage_tree(self, location: str, root: str, archives: str, most: int) -> Sequence[UsageRow]:

@@ -15,6 +15,8 @@ from engine.remote.archive_types import (
     ArchiveRead,
     Deleted,
     Deletion,
+    Keeping,
+    Kept,
     Moved,
     Restored,
     RestoreJob,
@@ -94,6 +96,19 @@ class ArchiveCalls(ABC):
         }
         answer = await self._long("delete_proven", arguments, lambda item: None)
         return Deleted(answer["sha256"], answer["freed"], answer["free"])
+
+    async def keep_beside(self, keeping: Keeping) -> Kept:
+        """Hash, compare and rename one data file, in one call."""
+        arguments = {
+            "path": keeping.path,
+            "kept": keeping.kept_path,
+            "root": keeping.root,
+            "stat": wire.stat_to(keeping.stat),
+            "kind": keeping.kind.value,
+            "sha256": keeping.sha256,
+        }
+        answer = await self._long("keep_beside", arguments, lambda item: None)
+        return Kept(wire.stat_from(answer["stat"]), answer["sha256"], answer["fingerprint"])
 
     async def usage_tree(self, location: str, root: str, archives: str, most: int) -> list[UsageRow]:
         """Return what fills a folder tree, parents first."""

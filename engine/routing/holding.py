@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.model import DataEntry, Replica, ReplicaState
+from engine.model import DataEntry, EntryKey, Replica, ReplicaState
 
 OBSTRUCTING = frozenset(
     {ReplicaState.DIVERGED, ReplicaState.BAD, ReplicaState.DELETING, ReplicaState.ARCHIVED, ReplicaState.UNHASHED}
@@ -33,17 +33,19 @@ def holding(entry: DataEntry) -> frozenset[str]:
 
 def origin_replica(entry: DataEntry) -> Replica | None:
     """Return the file that the origin itself writes, in whatever sound state; None without an origin or a file."""
-    origin = entry.key.origin
-    if not origin:
-        return None
-    prefixed = entry.key.path.startswith("_") and not entry.key.path.startswith("_root/")
     own = [
         replica
         for replica in entry.replicas
         if replica.state in (ReplicaState.CURRENT, ReplicaState.UNHASHED)
-        and (replica.location == origin or (prefixed and node_of(replica.location) == origin))
+        and written_by_origin(entry.key, replica.location)
     ]
     return max(own, key=lambda r: (r.changed, r.stat.mtime_ns, r.location), default=None)
+
+
+def written_by_origin(key: EntryKey, location: str) -> bool:
+    """Return whether what lies at a location under a key is the file that its origin writes, not a copy of it."""
+    prefixed = key.path.startswith("_") and not key.path.startswith("_root/")
+    return bool(key.origin) and (location == key.origin or (prefixed and node_of(location) == key.origin))
 
 
 def unsaved_replica(entry: DataEntry) -> Replica | None:

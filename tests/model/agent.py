@@ -23,6 +23,8 @@ from engine.remote.archive_types import (
     ArchiveRead,
     Deleted,
     Deletion,
+    Keeping,
+    Kept,
     Moved,
     Restored,
     RestoreJob,
@@ -314,6 +316,31 @@ class ModelAgent:
             return Restored(digest(data), len(data), fingerprint_of(data, job.kind), written.stat)
 
         return await self.call(job.archive_path, restore)
+
+    async def keep_beside(self, keeping: Keeping) -> Kept:
+        return await self.call(keeping.path, lambda: self._keep_beside(keeping))
+
+    def _keep_beside(self, keeping: Keeping) -> Kept:
+        path, kept, expected = keeping.path, keeping.kept_path, keeping.stat
+        if posixpath.dirname(kept) != posixpath.dirname(path):
+            raise failure("keep", kept, "it is not beside the file", ErrorClass.BUG)
+        self._ensure_inside("keep", path, keeping.root)
+        file, there = self.node.find(path), self.node.find(kept)
+        if file is None and there is None:
+            raise failure("keep", path, f"{path} is not there", ErrorClass.NOT_FOUND)
+        if file is not None:
+            now = (len(file.data), file.mtime_ns, file.inode)
+            if now != (expected.size_bytes, expected.mtime_ns, expected.inode):
+                raise failure("keep", path, "it changed since it was looked at", ErrorClass.SOURCE_CHANGED)
+            if digest(file.data) != keeping.sha256:
+                raise failure("keep", path, "it holds another content", ErrorClass.CHECKSUM_MISMATCH)
+        if there is not None and digest(there.data) != keeping.sha256:
+            raise failure("keep", kept, "another content is there", ErrorClass.CONFIG)
+        if file is not None:
+            del self.node.files[path]
+            self.node.files[kept] = file
+        stayed = self.node.files[kept]
+        return Kept(stayed.stat, digest(stayed.data), fingerprint_of(stayed.data, keeping.kind))
 
     async def delete_proven(self, deletion: Deletion) -> Deleted:
         return await self.call(deletion.path, lambda: self._delete(deletion))

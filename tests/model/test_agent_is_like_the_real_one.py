@@ -11,7 +11,7 @@ from engine.clock import ManualClock
 from engine.errors import SyncdeckError
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind, FileStat
-from engine.remote.archive_types import ArchiveJob, Deletion, RestoreJob
+from engine.remote.archive_types import ArchiveJob, Deletion, Keeping, RestoreJob
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, NodeAgent, PublishRequest, ScanRoot, SshOptions
 from tests.model.agent import ModelAgent
@@ -133,6 +133,26 @@ async def deleting(ground: Ground) -> list[Any]:
     return [*told, ground.read(path), await outcome(ground.agent.stat(path))]
 
 
+async def keeping_beside(ground: Ground) -> list[Any]:
+    path, kept, told = ground.path("g.npz"), ground.path("g.kept-1.npz"), []
+    ground.write(path, OLD)
+    stat = await stat_of(ground, path)
+
+    async def keep(seen: FileStat, sha256: str, root: str = ground.root, to: str = kept) -> Any:
+        found = await outcome(ground.agent.keep_beside(Keeping(path, to, root, seen, FileKind.PLAIN, sha256)))
+        return (found.sha256, found.stat.size_bytes) if hasattr(found, "sha256") else found
+
+    told.append(await keep(FileStat(stat.size_bytes, stat.mtime_ns, stat.inode + 1), digest(OLD)))
+    told.append(await keep(stat, digest(NEW)))
+    told.append(await keep(stat, digest(OLD), f"{ground.root}/models"))
+    told.append(await keep(stat, digest(OLD), to=f"{ground.root}/models/g.npz"))
+    ground.write(kept, NEW)
+    told += [await keep(stat, digest(OLD)), ground.read(path), ground.read(kept)]
+    ground.write(kept, OLD)
+    told += [await keep(stat, digest(OLD)), ground.read(path), ground.read(kept)]
+    return [*told, await keep(stat, digest(OLD)), await outcome(ground.agent.stat(path))]
+
+
 async def looking(ground: Ground) -> list[Any]:
     for name in ("f.db", ".hidden", "notes.txt"):
         ground.write(ground.path(name), OLD)
@@ -169,7 +189,7 @@ async def test_the_same_requests_come_to_the_same(tmp_path: Path) -> None:
     try:
         real = Ground(await pool.get("here"), str(root), lambda path, data: Path(path).write_bytes(data), read)
         played = Ground(model, str(root), node.write, read_model)
-        for talk in (publishing, removing, archiving, deleting, looking):
+        for talk in (publishing, removing, archiving, deleting, keeping_beside, looking):
             assert await talk(played) == await talk(real), talk.__name__
     finally:
         await pool.close()

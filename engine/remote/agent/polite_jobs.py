@@ -1,4 +1,4 @@
-"""Long work in a polite process of its own, that says now and then how far it is: archives, deletions, usage."""
+"""Long work in a polite process that says now and then how far it is: archives, deletions, new names, usage."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict
 from engine.remote.agent.archiving import make_archive, restore_archive, verify_archive
 from engine.remote.agent.deleting import delete_proven
 from engine.remote.agent.hashing import be_polite
+from engine.remote.agent.keeping import keep_beside
 from engine.remote.agent.pages_talk import Talk, converse
 from engine.remote.agent.usage_tree import usage_tree
 
@@ -17,6 +18,7 @@ WORK: Dict[str, Work] = {
     "verify_archive": lambda job, talk: verify_archive(job, talk.moved),
     "restore_archive": lambda job, talk: restore_archive(job, talk.moved),
     "delete_proven": lambda job, talk: delete_proven(job, talk.moved),
+    "keep_beside": lambda job, talk: keep_beside(job, talk.moved),
     "usage_tree": lambda job, talk: usage_tree(job, talk.say, talk.moved),
 }
 

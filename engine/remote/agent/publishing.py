@@ -191,6 +191,13 @@ def move_without_overwriting(path: str, target: str) -> bool:
     return True
 
 
+def finish_move(path: str, target: str) -> None:
+    """Take away the first of two names of one file: what was left to do when a move was cut off between its halves."""
+    if not os.path.samefile(path, target):
+        raise Failure("bug", "%s and %s are two files" % (path, target), "report this with the log")
+    os.unlink(path)
+
+
 def discard(paths: list[str]) -> int:
     """Remove temporary files of ours; return how many were there. Any other name is refused, before any is removed."""
     for path in paths:
