@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.client_levers import ArchiveClient, NodesClient, RulesClient
+from engine.client_levers import ArchiveClient, KeepClient, NodesClient, RulesClient
 from engine.transport_views import AttemptView, TransportsView
 from engine.views import (
     ActionResult,
@@ -22,7 +22,7 @@ from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class EngineClient(ArchiveClient, NodesClient, RulesClient, Protocol):
+class EngineClient(ArchiveClient, KeepClient, NodesClient, RulesClient, Protocol):
     """An engine as an operator uses it. Every method raises SyncdeckError, never anything else of the engine."""
 
     async def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The operator's levers as an engine offers them: archive, rules, nodes. Parts of ``EngineClient``."""
+"""The operator's levers as an engine offers them: archive, rules, nodes, copies kept. Parts of ``EngineClient``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engine.views_archive import (
     RestoreRequest,
     UsageView,
 )
+from engine.views_keeping import KeepPreview, KeepRequest, KeepResult
 from engine.views_nodes import AtRiskPage, AtRiskRow, NodeDetail, RescueView
 from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult, TrialView
 
@@ -79,6 +80,18 @@ class ArchiveClient(Protocol):
 
     async def unpin(self, key: str) -> ActionResult:
         """Take the pin of an entry away."""
+        ...
+
+
+class KeepClient(Protocol):
+    """Copies that stand in the way of a new version. Every method raises SyncdeckError."""
+
+    async def keep_both_preview(self, request: KeepRequest) -> KeepPreview:
+        """Return which copies would get which names, and what goes on then, doing nothing."""
+        ...
+
+    async def keep_both(self, request: KeepRequest) -> KeepResult:
+        """Give copies names of their own beside what takes their place; no content is overwritten or removed."""
         ...
 
 

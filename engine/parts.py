@@ -31,6 +31,8 @@ from engine.inventory.fleet import Fleet, NodeStatus, location_node
 from engine.inventory.hasher import Hasher
 from engine.inventory.keeper import InventoryKeeper, OnDown, OnScanned
 from engine.inventory.settler import Settler
+from engine.keeping.desk import KeepDesk
+from engine.keeping.parts import build_keeping
 from engine.limits import OperatorLimits
 from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
@@ -94,6 +96,7 @@ class Parts:
     bandwidth: BandwidthAllocator
     limits: OperatorLimits
     archive: ArchiveParts
+    keeping: KeepDesk
     board: StatusBoard
     facts: EngineFacts
     notifier: FindingNotifier
@@ -240,6 +243,10 @@ async def assemble(
         planning.wake(full=True)
         runner.wake()
 
+    def kept_beside() -> None:
+        planning.wake()
+        planned(0)
+
     keeper = InventoryKeeper(catalog, fleet, pool.get, clock, on_scanned, on_down)
     nodes = assemble_nodes(
         store=store,
@@ -317,6 +324,9 @@ async def assemble(
         bandwidth=bandwidth,
         limits=OperatorLimits(store, fleet, bandwidth, clock, user_name, audit),
         archive=archive,
+        keeping=build_keeping(
+            tools, fleet, reconciler.locations, lambda: planning.refused, archive, audit, kept_beside
+        ),
         board=board,
         facts=facts,
         notifier=notifier,

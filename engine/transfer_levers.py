@@ -1,13 +1,15 @@
-"""What an operator does to transfers of an engine in this process: single ones, their rates, their transports."""
+"""What an operator does to transfers of an engine in here: their rates, their transports, and what blocks them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from engine.audit import subject_of
 from engine.parts import Parts
 from engine.views import ActionResult
 from engine.views_bandwidth import BandwidthChange, BandwidthView
+from engine.views_keeping import KeepPreview, KeepRequest, KeepResult
 
 
 class TransferLevers(ABC):
@@ -61,6 +63,20 @@ class TransferLevers(ABC):
         parts.runner.wake()
         parts.board.touch()
         return ActionResult(count, f"{count} of {len(transfer_ids)} will be tried now")
+
+    async def keep_both_preview(self, request: KeepRequest) -> KeepPreview:
+        """Return which copies would get which names, and what goes on then."""
+        return await self._need().keeping.preview(request)
+
+    async def keep_both(self, request: KeepRequest) -> KeepResult:
+        """Give copies names of their own beside what takes their place."""
+        parts = self._need()
+        result = await parts.keeping.keep(request)
+        parts.board.touch()
+        if result.transfers and (parts.facts.offline or parts.paused):
+            why = "no engine runs" if parts.facts.offline else "it is paused"
+            return replace(result, message=f"{result.message}; {why}: they wait until it moves data")
+        return result
 
     async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         """Close the breakers of nodes; with none, of all."""

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "show": "transfers_show.transfers_show",
         "pause": "transfers_pause.transfers_pause",
         "resume": "transfers_pause.transfers_resume",
+        "keep-both": "transfers_keep_both.transfers_keep_both",
     },
     "archive": {
         "list": "archive_show.archive_list",

@@ -1,8 +1,8 @@
-"""The part of the table of actions that belongs to the operator's levers: archives and routing rules."""
+"""The part of the table of actions that belongs to the operator's levers: archives, copies kept and routing rules."""
 
 from __future__ import annotations
 
-from app.console.action import ARCHIVE, CATALOG, DASHBOARD, NODES, ROUTING, Action
+from app.console.action import ARCHIVE, CATALOG, DASHBOARD, NODES, ROUTING, TRANSFERS, Action
 
 LEVER_ACTIONS: tuple[Action, ...] = (
     Action(
@@ -65,6 +65,17 @@ LEVER_ACTIONS: tuple[Action, ...] = (
         (ARCHIVE,),
         dangerous=True,
         undoable=True,
+    ),
+    Action(
+        "keep_both",
+        ("K",),
+        "keep both",
+        "Rename copies that no new version may replace, of the selected rows or all, so that it can come;"
+        " first shows each.",
+        (TRANSFERS, CATALOG, DASHBOARD),
+        dangerous=True,
+        footer=15,
+        unhinted=(CATALOG, DASHBOARD),
     ),
     Action("rule_new", ("n",), "new", "Write a new rule before the one under the cursor.", (ROUTING,), True, True, 2),
     Action(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.console.actions import BY_ID
 from app.console.modals.confirm import ConfirmScreen
+from app.console.modals.keep import KeepBothScreen
 from app.console.modals.limit import LimitScreen
 from app.console.modals.sync import SyncPreviewScreen
 from app.console.present.units import bytes_text, plural
@@ -170,6 +171,17 @@ class Commands:
     async def retry(self, transfers: list[TransferView]) -> None:
         """Try transfers now."""
         await self._done(self._app.client.retry(tuple(item.id for item in transfers)))
+
+    async def keep_both(self) -> None:
+        """Preview, then give copies that are in the way names of their own."""
+        request = self._app.console_screen.keep_request()
+        if request is None:
+            self._app.tell("Nothing to keep: none of the selected transfers is blocked.")
+            return
+        chosen = await self._app.push_screen_wait(KeepBothScreen(request))
+        result = None if chosen is None else await self._app.ask(self._app.client.keep_both(chosen))
+        if result is not None:
+            self._app.tell(result.message, warn=bool(result.refused))
 
     async def undo(self) -> None:
         """Take back the last thing that can be."""

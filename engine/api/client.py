@@ -10,6 +10,7 @@ from typing import cast
 from engine.api.archive_client import ArchiveOverSocket
 from engine.api.codec import decode, encode
 from engine.api.errors import EngineUnreachable
+from engine.api.keeping_calls import KeepOverSocket
 from engine.api.link import Link, LinkLost
 from engine.api.methods import methods
 from engine.api.nodes_client import NodesOverSocket
@@ -35,7 +36,7 @@ _THREAD_ABOVE_BYTES = 64 * 1024
 """Answers longer than this are decoded in a thread; shorter ones take under 5 ms on the event loop."""
 
 
-class SocketClient(ArchiveOverSocket, NodesOverSocket, RulesCalls):
+class SocketClient(ArchiveOverSocket, KeepOverSocket, NodesOverSocket, RulesCalls):
     """A connection to a running engine; connects when first used and again after the engine was restarted.
 
     Every method raises the engine's own SyncdeckError, or EngineUnreachable when nobody answers.

@@ -10,12 +10,13 @@ from typing import Any, get_type_hints
 
 from engine.client import EngineClient
 from engine.views import ActionResult
+from engine.views_keeping import KeepResult
 from engine.views_rules import SaveResult
 
 LOCAL_ONLY = frozenset({"start", "close"})
 """Methods about this end of the connection; a client must not stop an engine that others use."""
 
-CHANGING_RESULTS = (ActionResult, SaveResult)
+CHANGING_RESULTS = (ActionResult, KeepResult, SaveResult)
 """What a method answers that changes something: it is never sent twice, and finished even when the caller goes away."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from engine.api.archive_client import ArchivePassedOn
+from engine.api.keeping_calls import KeepPassedOn
 from engine.api.nodes_client import NodesPassedOn
 from engine.api.rules_calls import RulesPassedOn
 from engine.api.server import ControlServer
@@ -28,7 +29,7 @@ from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
 
-class ServedEngine(ArchivePassedOn, NodesPassedOn, RulesPassedOn):
+class ServedEngine(ArchivePassedOn, KeepPassedOn, NodesPassedOn, RulesPassedOn):
     """Makes an engine, passes every call on to it, and listens on the control socket between start and close."""
 
     def __init__(self, make: Callable[[], Awaitable[EngineClient]], path: Path) -> None:

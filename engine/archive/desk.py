@@ -172,6 +172,11 @@ class ArchiveDesk:
         message = f"{key} is pinned: no copy of it is archived away or deleted"
         return ActionResult(int(new), message if new else f"{key} was pinned already")
 
+    async def pin_too(self, text: str, other: str) -> None:
+        """Pin a second entry if the first one is pinned: it holds what that one held."""
+        if str(parse_key(text)) in await self._records.pinned():
+            await self.pin(other, f"as {text} is, beside which it was kept")
+
     async def unpin(self, text: str) -> ActionResult:
         """Take the pin of an entry away. Raises SyncdeckError for what is no key."""
         key = parse_key(text)

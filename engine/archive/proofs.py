@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.archive.records import note
-from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState, Original, Proof, Witness
+from engine.archive.values import UNFINISHED, ArchiveError, ArchiveRecord, ArchiveState, Original, Proof, Witness
 from engine.catalog.part import touch
 from engine.catalog.standing_in import stand_in
 from engine.clock import Clock
@@ -153,6 +153,24 @@ class Proofs:
         statement = select(readings).where(readings.c.location == location, readings.c.path == path, *looks)
         row = await self._store.query(lambda c: c.execute(statement).one_or_none())
         return None if row is None else (row.sha256, row.read_at)
+
+    async def holder(self, location: str, path: str) -> str | None:
+        """Return what an archive or a deletion that is under way has to do with a file, None when nothing has."""
+        named = (holds.c.location == location, holds.c.path == path)
+        going = (proofs.c.location == location, proofs.c.path == path, proofs.c.state == ALIVE)
+        busy = (archives.c.original_location == location, archives.c.original_path == path)
+
+        def look(connection: Connection) -> str | None:
+            if connection.execute(select(holds.c.proof_id).where(*named).limit(1)).first() is not None:
+                return "it is the witness of a deletion that is under way"
+            if connection.execute(select(proofs.c.id).where(*going).limit(1)).first() is not None:
+                return "it is being deleted, with a proof"
+            unfinished = archives.c.state.in_(UNFINISHED)
+            if connection.execute(select(archives.c.id).where(*busy, unfinished).limit(1)).first() is not None:
+                return "it is being archived"
+            return None
+
+        return await self._store.query(look)
 
     async def note_reading(self, location: str, path: str, sha256: str, stat: FileStat) -> None:
         """Remember that a file was read in full just now."""

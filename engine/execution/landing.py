@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from config.classify import classify
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.errors import ErrorClass
+from engine.execution.keeping import record_kept
 from engine.execution.places import Target, replica_at
 from engine.execution.verdicts import Refused
 from engine.integrity.guard import Decision, Verdict, decide
@@ -91,11 +92,7 @@ class Landing:
         """Record what stayed of an earlier version, if anything did: it is data like any other from now on."""
         if entry is None or replaced is None or replaced.sha256 is None or result.kept is None:
             return
-        key = replace(self.key, path=kept_path(self.key.path, replaced.sha256))
-        stat = result.kept
-        version = Version(replaced.sha256, stat.size_bytes, stat.mtime_ns / 1e9)
-        path, now = kept_path(replaced.path, replaced.sha256), self.clock.now()
-        await self.catalog.record_content(key, self.target.location, path, version, stat, now, entry.config_key)
+        path = await record_kept(self.catalog, entry, replaced, result.kept, self.clock.now())
         await self.catalog.audit(AUTHOR, KEPT, str(self.key), f"{path} on {self.target.node_id}")
         log.warning("%s began anew without all of what it held: %s stays on %s", self.key, path, self.target.node_id)
 

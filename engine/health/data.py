@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from config.types import DataType
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, SEE_CATALOG, SEE_TRANSFERS, SYNC, WARNING
+from engine.health.levels import CRITICAL, KEEP_BOTH, SEE_CATALOG, SEE_TRANSFERS, SYNC, WARNING
+from engine.integrity.guard import DIVERGED, SMALLER
 from engine.model import NodeState, Refusal, Transfer
 from engine.views import FindingView, FreshnessView
 from engine.words import counted, span_text
 
 _SHOWN = 2
+_LEVER = "`syncdeck transfers keep-both`, or the key here, keeps them under names of their own and lets it come"
 _CONTRADICTING = {
-    "diverged": ("differing from every known version", "compare them, keep what is worth keeping, move them away"),
-    "bad": ("damaged", "inspect them and move them away: good copies follow"),
-    "smaller": ("larger than the new version", "see why the new version shrank before anything replaces them"),
+    DIVERGED: ("differing from every known version", f"see what they are; {_LEVER}", KEEP_BOTH),
+    "bad": ("damaged", "inspect them and move them away: good copies follow", SEE_CATALOG),
+    SMALLER: ("larger than the new version", f"see why the new version shrank; {_LEVER}", KEEP_BOTH),
 }
 
 
@@ -45,7 +47,7 @@ def _gone(refused: Sequence[Refusal]) -> Iterator[FindingView]:
 
 def _contradicting(inputs: HealthInputs) -> Iterator[FindingView]:
     """Yield one finding per kind. A copy where no rule wants one causes no refusal: the catalog's count shows it."""
-    for code, (what, remedy) in _CONTRADICTING.items():
+    for code, (what, remedy, action) in _CONTRADICTING.items():
         found = sorted({f"{refusal.key} on {refusal.location}" for refusal in inputs.refused if refusal.code == code})
         counts = [(location, count) for location, state, count in inputs.doubtful if state.value == code]
         total = max(len(found), sum(count for _, count in counts))
@@ -58,7 +60,7 @@ def _contradicting(inputs: HealthInputs) -> Iterator[FindingView]:
                 subject="catalog",
                 message=f"{counted(total, 'copy', 'copies')} {what}, not replaced: {_some(found)}",
                 remedy=remedy,
-                action=SEE_CATALOG,
+                action=action,
             )
 
 

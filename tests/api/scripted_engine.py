@@ -41,6 +41,7 @@ from engine.views import (
 from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView, FlowView, LimitView
 from engine.views_engine import EngineState, EngineView
+from engine.views_keeping import KeepPreview, KeepRequest, KeepResult, KeepStep
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 from tests.api.unscripted import Unscripted
 
@@ -232,6 +233,16 @@ class ScriptedEngine(Unscripted):
 
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         return await self._change("rescan", nodes, "rescanned")
+
+    async def keep_both_preview(self, request: KeepRequest) -> KeepPreview:
+        step = KeepStep("npz:x.npz", "smaller", "b", "b", "/d/x.npz", "npz:x.kept-1.npz", "/d/x.kept-1.npz", 9, 5, "1")
+        refused = RefusalView("npz:y.npz", "b", "the copy there is damaged", "move it away", "", None)
+        return KeepPreview(request, 1, 9, 1, (step,), (refused,) if not request.keys else ())
+
+    async def keep_both(self, request: KeepRequest) -> KeepResult:
+        preview = await self.keep_both_preview(request)
+        done = await self._change("keep_both", request, "1 copy kept beside what is to come")
+        return KeepResult(1, done.message, 1, preview.steps, preview.refused)
 
     async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         return await self._change("reset_transports", nodes, "reset")

@@ -10,7 +10,6 @@ import gzip
 import posixpath
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from config.classify import classify
@@ -29,16 +28,12 @@ from engine.remote.archive_types import (
     Restored,
     RestoreJob,
 )
-from engine.remote.dialogue import Dialogue
 from engine.remote.game_counts import GameCounts
 from engine.remote.scan_types import FoundTemporary
 from engine.remote.types import (
     AgentInfo,
     CheckResult,
-    ChunkHashes,
     ContentInfo,
-    PagesRequest,
-    ProbeResult,
     PublishRequest,
     PublishResult,
     RootStatus,
@@ -47,13 +42,12 @@ from engine.remote.types import (
     ScanRoot,
     SnapshotInfo,
 )
-from engine.views_archive import UsageRow
 from tests.model.disk import EngineKilled, ModelFleet, ModelNode, StoredFile, digest
 from tests.model.games import holds_all, tell_ids
+from tests.model.not_played import NotPlayed
 
 T = TypeVar("T")
 TOTAL_BYTES = 1 << 40
-NOT_PLAYED = "the model does not play this request"
 
 
 def failure(operation: str, path: str, cause: str, error_class: ErrorClass) -> SyncdeckError:
@@ -66,7 +60,7 @@ def lost(node: str, state: NodeState = NodeState.LOST) -> NodeUnreachable:
     )
 
 
-class ModelAgent:
+class ModelAgent(NotPlayed):
     """One session of one run of an engine with a node."""
 
     def __init__(self, fleet: ModelFleet, node: ModelNode) -> None:
@@ -386,26 +380,6 @@ class ModelAgent:
 
     async def close(self) -> None:
         """There is nothing to end."""
-
-    # What follows is asked for by parts that the model fleet does not run; a call would fail the test.
-
-    async def follow(self, temp_path: str, size_bytes: int, root: str) -> ContentInfo:
-        raise NotImplementedError(NOT_PLAYED)
-
-    async def manifest(self, path: str, chunk_bytes: int) -> ChunkHashes:
-        raise NotImplementedError(NOT_PLAYED)
-
-    async def probe_http(self, host: str, port: int, target: str, seconds: float) -> ProbeResult:
-        raise NotImplementedError(NOT_PLAYED)
-
-    def pages(self, request: PagesRequest) -> AbstractAsyncContextManager[Dialogue]:
-        raise NotImplementedError(NOT_PLAYED)
-
-    async def usage_tree(self, location: str, root: str, archives: str, most: int) -> Sequence[UsageRow]:
-        raise NotImplementedError(NOT_PLAYED)
-
-    async def processes(self, names: Sequence[str]) -> list[tuple[int, str]]:
-        raise NotImplementedError(NOT_PLAYED)
 
 
 def unpacked(data: bytes) -> bytes | None:

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from app.console.actions import BY_ID, SCREEN_ACTIONS, SCREENS, on_screen
 from app.console.present.state import ConsoleState, status_model
 from engine.views import SyncRequest
+from engine.views_keeping import KeepRequest
 from widgets.key_footer import KeyFooter
 from widgets.models import KeyHint
 from widgets.status_line import StatusLine
@@ -71,6 +72,10 @@ class ConsoleScreen(Screen[None]):
     def sync_request(self) -> SyncRequest:
         """Return what ``sync`` means here: the selected rows, else everything."""
         return SyncRequest()
+
+    def keep_request(self) -> KeepRequest | None:
+        """Return what ``keep both`` means here: the selected rows, else everything; None when none of them can be."""
+        return KeepRequest()
 
     def copy_text(self) -> str | None:
         """Return what ``copy`` means here."""

@@ -16,6 +16,7 @@ from app.console.present.tables import CATALOG_COLUMNS, LARGE_FIRST, SORTABLE
 from app.console.screens.list_screen import ListScreen
 from app.console.sources import CatalogSource
 from engine.views import CatalogQuery, SyncRequest
+from engine.views_keeping import KeepRequest
 from widgets.paged_table import PagedTable
 from widgets.table_columns import TableRow
 from widgets.text import Line, Span, Tone
@@ -84,6 +85,10 @@ class CatalogScreen(ListScreen):
     def sync_request(self) -> SyncRequest:
         """Return the marked files, else everything."""
         return SyncRequest(keys=tuple(self.table.marked.values()))
+
+    def keep_request(self) -> KeepRequest:
+        """Return the marked files, else everything."""
+        return KeepRequest(keys=tuple(self.table.marked.values()))
 
     def do_sort(self) -> None:
         """Sort by the next column."""

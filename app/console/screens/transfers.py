@@ -19,6 +19,7 @@ from app.console.screens.list_screen import ListScreen
 from app.console.sources import TransferSource
 from engine.transport_views import AttemptView
 from engine.views import TransferView
+from engine.views_keeping import KeepRequest
 from widgets.paged_table import PagedTable
 from widgets.table_columns import TableRow
 from widgets.text import Line, Span, Tone, plain
@@ -89,6 +90,13 @@ class TransfersScreen(ListScreen):
         ids = list(self.table.marked) or ([row.id] if row is not None else [])
         views = [view for view in map(self._view, ids) if view is not None]
         return [view for view in views if over is None or (view.state in OVER) == over]
+
+    def keep_request(self) -> KeepRequest | None:
+        """Return what blocks the marked transfers, else everything; None when none of the marked ones is blocked."""
+        if not self.table.marked:
+            return KeepRequest()
+        blocked = [view for view in self._chosen(over=False) if view.state == "blocked"]
+        return KeepRequest(places=tuple((view.key, view.target) for view in blocked)) if blocked else None
 
     def do_cancel(self) -> None:
         """Ask, then cancel."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.console.present.units import DAY, HOUR, MINUTE
 from app.console.staging.scenes_archive import archive_script
+from app.console.staging.scenes_keeping import keep_of
 from app.console.staging.scenes_routing import check_of, explain_of, rules_view
 from app.console.staging.scripted import ScriptedClient
 from engine.views import (
@@ -307,6 +308,7 @@ def scripted_client(view: StatusView, entries: int = 48_211) -> ScriptedClient:
         return ScriptedClient(view)
     trouble = bool(view.findings)
     levers = archive_script(trouble)
+    levers.keep_of = keep_of
     levers.rules, levers.check_of, levers.explain_of = rules_view(trouble), check_of, explain_of
     item = preview_of(SyncRequest()).items[0]
     plan = PlanView(NOW, (item,), ())

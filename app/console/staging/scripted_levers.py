@@ -1,4 +1,4 @@
-"""The levers of the scripted engine: drives, archives and routing rules that a scene hands it."""
+"""The levers of the scripted engine: drives, archives, copies kept and routing rules that a scene hands it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from engine.views_archive import (
     RestoreRequest,
     UsageView,
 )
+from engine.views_keeping import KeepPreview, KeepRequest, KeepResult
 from engine.views_rules import DraftCheck, ExplainView, RuleDraft, RulesView, SaveResult, TrialView
 
 
@@ -41,12 +42,28 @@ class LeverScript:
     save_results: tuple[SaveResult, ...] = ()
     """What saving says, one after the other; after the last: saved."""
     explain_of: Callable[[str, str], ExplainView] | None = None
+    keep_of: Callable[[KeepRequest], KeepPreview] | None = None
 
 
 class ScriptedLevers(ScriptedPart):
     """The levers; ``levers`` is their script, and tests change it as an engine changes."""
 
     levers: LeverScript
+
+    # -- copies kept ------------------------------------------------------------------------------
+
+    async def keep_both_preview(self, request: KeepRequest) -> KeepPreview:
+        """Return the scripted preview."""
+        self._answer()
+        if self.levers.keep_of is None:
+            return KeepPreview(request, 0, 0, 0, (), ())
+        return self.levers.keep_of(request)
+
+    async def keep_both(self, request: KeepRequest) -> KeepResult:
+        """Record it; what the script previews is done, and what it refuses stays."""
+        preview = await self.keep_both_preview(request)
+        result = self._did("keep_both", request, f"{preview.files} copies kept beside what is to come.")
+        return KeepResult(preview.files, result.message, preview.transfers, preview.steps, preview.refused)
 
     # -- archive ----------------------------------------------------------------------------------
 
