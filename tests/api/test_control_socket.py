@@ -25,6 +25,7 @@ from engine.api.server import ControlServer
 from engine.api.wire import MAX_REQUEST_BYTES, unpack
 from engine.errors import ErrorClass, SyncdeckError
 from engine.views import CatalogQuery, SyncRequest
+from engine.views_keeping import KeepRequest
 from tests.api.scripted_engine import ScriptedEngine
 
 
@@ -81,6 +82,8 @@ async def test_every_reading_method_gives_what_the_engine_gives(path: Path) -> N
         assert await client.entry("npz:none") is None
         request = SyncRequest(keys=("npz:1",), emergency=True)
         assert await client.preview(request) == await engine.preview(request)
+        keep = KeepRequest(nodes=("b",), places=(("npz:x.npz", "b"),))
+        assert await client.keep_both_preview(keep) == await engine.keep_both_preview(keep)
 
 
 async def test_every_changing_method_reaches_the_engine(path: Path) -> None:
@@ -93,6 +96,8 @@ async def test_every_changing_method_reaches_the_engine(path: Path) -> None:
         await client.cancel((1, 2))
         await client.retry((3,))
         await client.rescan(("b",))
+        kept = await client.keep_both(KeepRequest(keys=("npz:x.npz",)))
+        assert kept.kept and kept.accepted == 1
     assert engine.requests == [
         ("sync", request),
         ("pause", ("a",)),
@@ -100,6 +105,7 @@ async def test_every_changing_method_reaches_the_engine(path: Path) -> None:
         ("cancel", (1, 2)),
         ("retry", (3,)),
         ("rescan", ("b",)),
+        ("keep_both", KeepRequest(keys=("npz:x.npz",))),
     ]
 
 

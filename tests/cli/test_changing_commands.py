@@ -58,6 +58,35 @@ def test_filling_disks_past_the_maximum_needs_a_yes(engine: RunningEngine, syncd
     assert engine.end().count("allow_fill=True") == 1
 
 
+def test_keep_both_shows_first_asks_and_names_what_it_left_as_it_is(engine: RunningEngine, syncdeck: Syncdeck) -> None:
+    words = ("transfers", "keep-both", "--all", "--state", engine.state)
+    preview = json.loads(syncdeck(*words, "--dry-run", "--json").out)
+    assert set(preview) == {"request", "files", "bytes", "transfers", "steps", "refused", "more"}
+    assert set(preview["steps"][0]) == {
+        "key", "code", "node", "location", "path", "kept_key", "kept_path", "size_bytes", "coming_bytes", "sha256",
+    }  # fmt: skip
+    shown = syncdeck(*words, "--dry-run")
+    assert shown.code == 0 and "1 file, 9 B; 1 transfer would go on" in shown.out and "damaged" in shown.out
+    unasked = syncdeck(*words)
+    assert unasked.code == 2 and "no terminal" in unasked.err
+    done = syncdeck(*words, "--yes", "--json")
+    result = json.loads(done.out)
+    assert set(result) == {"accepted", "message", "transfers", "kept", "refused", "more"}
+    assert (done.code, result["accepted"], len(result["refused"])) == (1, 1, 1)
+    named = syncdeck("transfers", "keep-both", "npz:x.npz", "--node", "b", "--yes", "--state", engine.state)
+    assert named.code == 0 and "1 copy kept" in named.out and "/d/x.kept-1.npz" in named.out
+    asked = engine.end()
+    assert asked.count("keep_both") == 2
+    assert "keep_both KeepRequest(keys=('npz:x.npz',), nodes=('b',), places=())" in asked
+
+
+@pytest.mark.parametrize("words", [(), ("npz:x.npz", "--all")])
+def test_keep_both_wants_to_know_of_what(engine: RunningEngine, syncdeck: Syncdeck, words: tuple[str, ...]) -> None:
+    answer = syncdeck("transfers", "keep-both", *words, "--yes", "--state", engine.state)
+    assert answer.code == 2 and "--all" in answer.err
+    assert engine.end() == ""
+
+
 def test_pause_and_resume_pass_the_nodes_on(engine: RunningEngine, syncdeck: Syncdeck) -> None:
     assert syncdeck("pause", "a", "b", "--state", engine.state).out == "paused\n"
     assert syncdeck("resume", "--state", engine.state).out == "resumed\n"
@@ -72,7 +101,9 @@ def test_an_error_of_the_engine_is_shown_with_its_remedy_and_no_traceback(
     assert answer.err == "pause nobody: no host of that name\n  see `syncdeck nodes ls`\n"
 
 
-@pytest.mark.parametrize("words", [("sync",), ("emergency",), ("pause",), ("resume",)])
+@pytest.mark.parametrize(
+    "words", [("sync",), ("emergency",), ("pause",), ("resume",), ("transfers", "keep-both", "--all", "--yes")]
+)
 def test_read_only_takes_every_change_away(engine: RunningEngine, syncdeck: Syncdeck, words: tuple[str, ...]) -> None:
     answer = syncdeck("--read-only", *words, "--state", engine.state)
     assert answer.code == 2 and "--read-only" in answer.err

@@ -158,6 +158,12 @@ def test_copies_that_contradict_each_other_are_shown() -> None:
     found = _found(refused=[_refusal("diverged"), _refusal("smaller"), _refusal("bad"), _refusal("interval")])
     assert set(found) == {"refused:diverged", "refused:smaller", "refused:bad"}
     assert all(f.severity == "warning" for f in found.values())
+    assert {code: f.action for code, f in found.items()} == {
+        "refused:diverged": "keep_both",
+        "refused:smaller": "keep_both",
+        "refused:bad": "go_catalog",
+    }
+    assert all("syncdeck transfers keep-both" in f.remedy for f in found.values() if f.action == "keep_both")
 
 
 def test_a_file_without_any_good_copy_is_critical_and_told_once() -> None:

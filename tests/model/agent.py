@@ -321,7 +321,7 @@ class ModelAgent(NotPlayed):
         self._ensure_inside("keep", path, keeping.root)
         file, there = self.node.find(path), self.node.find(kept)
         if file is None and there is None:
-            raise failure("keep", path, f"{path} is not there", ErrorClass.NOT_FOUND)
+            raise failure("keep", path, "it is not there", ErrorClass.NOT_FOUND)
         if file is not None:
             now = (len(file.data), file.mtime_ns, file.inode)
             if now != (expected.size_bytes, expected.mtime_ns, expected.inode):
@@ -331,10 +331,9 @@ class ModelAgent(NotPlayed):
         if there is not None and digest(there.data) != keeping.sha256:
             raise failure("keep", kept, "another content is there", ErrorClass.CONFIG)
         if file is not None:
-            del self.node.files[path]
-            self.node.files[kept] = file
-        stayed = self.node.files[kept]
-        return Kept(stayed.stat, digest(stayed.data), fingerprint_of(stayed.data, keeping.kind))
+            self.node.files[kept] = self.node.files.pop(path)
+        data = self.node.files[kept].data
+        return Kept(self.node.files[kept].stat, digest(data), fingerprint_of(data, keeping.kind))
 
     async def delete_proven(self, deletion: Deletion) -> Deleted:
         return await self.call(deletion.path, lambda: self._delete(deletion))
