@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from tests.model.accidents import OUTSIDE
 from tests.model.desks import DESKS
-from tests.model.operators import ENGINE
+from tests.model.operators import ENGINE, KEEPING
 from tests.model.rescued import RescueTruth
 from tests.model.ruled import RulesTruth
 from tests.model.stage import Act, Doing, Stage
@@ -18,7 +18,7 @@ from tests.model.world import ModelWorld, new_fleet
 
 MEMORY = Path("/dev/shm")
 """Where there is one: the store flushes every commit, and these disks are made up anyway."""
-ALL: dict[str, tuple[int, Doing]] = ENGINE | DESKS | OUTSIDE
+ALL: dict[str, tuple[int, Doing]] = ENGINE | DESKS | OUTSIDE | KEEPING
 BEGINNING = (Act("write_new", (0, 0, 1)), Act("write_new", (1, 1, 0)), Act("sync", (0, 0, 0)))
 
 

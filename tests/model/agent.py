@@ -323,14 +323,14 @@ class ModelAgent(NotPlayed):
         if file is None and there is None:
             raise failure("keep", path, "it is not there", ErrorClass.NOT_FOUND)
         if file is not None:
-            now = (len(file.data), file.mtime_ns, file.inode)
-            if now != (expected.size_bytes, expected.mtime_ns, expected.inode):
+            if (len(file.data), file.mtime_ns, file.inode) != (expected.size_bytes, expected.mtime_ns, expected.inode):
                 raise failure("keep", path, "it changed since it was looked at", ErrorClass.SOURCE_CHANGED)
             if digest(file.data) != keeping.sha256:
                 raise failure("keep", path, "it holds another content", ErrorClass.CHECKSUM_MISMATCH)
         if there is not None and digest(there.data) != keeping.sha256:
             raise failure("keep", kept, "another content is there", ErrorClass.CONFIG)
         if file is not None:
+            self._fleet.on_keep(self.node, path, kept)
             self.node.files[kept] = self.node.files.pop(path)
         data = self.node.files[kept].data
         return Kept(self.node.files[kept].stat, digest(data), fingerprint_of(data, keeping.kind))

@@ -99,6 +99,7 @@ class Trap:
 Event = Callable[["ModelNode", str], None]
 OnUnlink = Callable[["ModelNode", str, int], None]
 OnReplace = Callable[["ModelNode", str, bytes, bytes], None]
+OnKeep = Callable[["ModelNode", str, str], None]
 
 
 @dataclass
@@ -116,6 +117,7 @@ class ModelFleet:
     on_trap: Callable[[str, ModelNode, str], None] = lambda kind, node, path: None
     on_unlink: OnUnlink = lambda node, path, proof: None
     on_replace: OnReplace = lambda node, path, old, new: None
+    on_keep: OnKeep = lambda node, path, kept: None
 
     def pass_edge(self, node: ModelNode, path: str) -> str | None:
         """Count one edge of a request; return what goes wrong at it."""

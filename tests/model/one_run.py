@@ -23,6 +23,8 @@ from engine.integrity.temporary import TemporaryNames
 from engine.inventory.fleet import Fleet
 from engine.inventory.hasher import Hasher
 from engine.inventory.settler import Settler
+from engine.keeping.desk import KeepDesk
+from engine.keeping.parts import build_keeping
 from engine.queue.queue import LEASE_SECONDS, TransferQueue
 from engine.reconcile import Reconciler
 from engine.remote.types import NodeAgent
@@ -62,6 +64,7 @@ class Engine:
     games: GameSets
     nodes: NodesDesk
     requests: Requests
+    keeping: KeepDesk
 
 
 async def assemble(world: ModelWorld, state_file: Path, folder: Path) -> Engine:
@@ -152,6 +155,7 @@ async def assemble(world: ModelWorld, state_file: Path, folder: Path) -> Engine:
         games,
         nodes,
         Requests(reconciler, queue, known, nodes.exposed.in_order),
+        build_keeping(tools, known, reconciler.locations, lambda: (), archive, _silent, lambda: None),
     )
 
 

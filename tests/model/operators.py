@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.archive.values import ArchiveState
 from engine.model import ReplicaState, TransferState
 from engine.views_archive import ArchiveRequest, RestoreRequest
+from engine.views_keeping import KeepRequest
 from tests.model.stage import Doing, Stage
 
 
@@ -92,6 +93,13 @@ async def cancel(stage: Stage, picks: Sequence[int]) -> None:
     await stage.world.run(stage.world.engine.archive.desk.cancel((1 + picks[0] % 4,)))
 
 
+async def keep_both(stage: Stage, picks: Sequence[int]) -> None:
+    """The operator has everything, or what a node has, kept under names of its own where it is in the way."""
+    nodes = () if picks[0] % 2 else (stage.node(picks[1]).name,)
+    await stage.world.run(stage.world.engine.keeping.keep(KeepRequest(nodes=nodes)))
+    stage.kept += stage.truth.note_kept()
+
+
 async def restart(stage: Stage, picks: Sequence[int]) -> None:
     await stage.world.restart()
 
@@ -113,4 +121,7 @@ ENGINE: dict[str, tuple[int, Doing]] = {
 }
 """Each with how often it happens among all others."""
 
-__all__ = ["ENGINE"]
+KEEPING: dict[str, tuple[int, Doing]] = {"keep_both": (0, keep_both)}
+"""Only where a schedule dwells on it: so the schedules that once found a fault stay what they were."""
+
+__all__ = ["ENGINE", "KEEPING"]

@@ -32,6 +32,8 @@ class Stage:
     rescues: RescueTruth
     written: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     """By (node, path): all that its own writer ever wrote there, in order."""
+    kept: int = 0
+    """Strays, and saved copies of what began anew, that an operator had kept under names of their own."""
     believed: int = 0
     """Copies that an operator removed because all their games are elsewhere."""
 

@@ -15,6 +15,10 @@ DWELLING: dict[str, tuple[tuple[str, ...], Callable[[Stage], int]]] = {
     "anything": ((), lambda stage: 1),
     "deletions": (("archive",), lambda stage: stage.truth.unlinked),
     "rescues": (("rescue",), lambda stage: stage.rescues.ended),
+    "keeping both": (
+        ("sync", "recycle", "wait", "sync", "stray", "sync", "set_trap", "keep_both", "sync"),
+        lambda stage: stage.kept,
+    ),
     "games": (("write_new", "merge_games", "sync", "believe_superseded"), lambda stage: stage.believed),
 }
 """What schedules come back to, and how often that happened on a stage."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from config.classify import classify
 from engine.archive.worker import AWAITS_DELETION
+from engine.integrity.kept import kept_path
 from engine.integrity.temporary import parse_temporary
 from engine.inventory.fleet import location_node
 from engine.model import Replica, ReplicaState
@@ -62,10 +63,12 @@ class Truth:
     """Places (location, path) of originals that went, each with that of an archive that vouched for it."""
     unlinked: int = 0
     replaced: int = 0
+    renamed: int = 0
 
     def __post_init__(self) -> None:
         self.fleet.on_unlink = self.on_unlink
         self.fleet.on_replace = self.on_replace
+        self.fleet.on_keep = self.on_keep
 
     @property
     def fleet(self) -> ModelFleet:
@@ -138,6 +141,27 @@ class Truth:
             file = self.fleet.nodes[name].files.get(path)
             if file is None or file.data != data:
                 raise Broken(f"the diverged file {path} at {name} was overwritten or removed")
+
+    def note_kept(self) -> int:
+        """Take strays that were kept beside a new version for data like any other; return how many copies were kept."""
+        for (name, path), data in list(self.strays.items()):
+            file = self.fleet.nodes[name].files.get(kept_path(path, digest(data)))
+            if file is not None and file.data == data:
+                del self.strays[(name, path)]
+                self.versions.add(data)
+        kept, self.renamed = self.renamed, 0
+        return kept
+
+    def on_keep(self, node: ModelNode, path: str, kept: str) -> None:
+        """Hear that a copy got another name: only one that holds the same may have it already."""
+        self.renamed += 1
+        file, there = node.files[path], node.files.get(kept)
+        if there is not None and there.data != file.data:
+            self.broken.append(f"{path} took the name of another content at {node.name}")
+        if node.location_of(path) != node.location_of(kept):
+            self.broken.append(f"{path} was moved to another place")
+        if "/synced/" not in path:
+            self.broken.append(f"{path} is {node.name}'s own file, and lost its name")
 
     def check_heard(self) -> None:
         """Raise if an act broke a rule in the moment when it happened."""
