@@ -72,6 +72,8 @@ class TransferLevers(ABC):
         """Give copies names of their own beside what takes their place."""
         parts = self._need()
         result = await parts.keeping.keep(request)
+        if result.kept:
+            parts.planning.wake(full=True)  # What is refused no more is a finding no more.
         parts.board.touch()
         if result.transfers and (parts.facts.offline or parts.paused):
             why = "no engine runs" if parts.facts.offline else "it is paused"

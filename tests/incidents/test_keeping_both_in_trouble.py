@@ -84,6 +84,7 @@ def test_a_node_that_does_not_answer_is_told_and_done_later_while_the_rest_goes_
         assert (code, [step["path"] for step in result["kept"]]) == (0, [str(there)]), result
         until(group, lambda _: both(there), "status")
         until(group, lambda rows: not any(row["state"] == "blocked" for row in rows), "transfers")
+        until(group, lambda status: not any("refused:" in one["id"] for one in status["findings"]), "status")
     finally:
         kill(engine)
     assert both(near) and both(there)
