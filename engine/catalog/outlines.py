@@ -13,12 +13,15 @@ from engine.catalog.rows import sequence_in
 from engine.model import ReplicaState
 from engine.store.schema import entries, locations, replicas, versions
 
-Outline = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None]
+Outline = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None, int]
 """Row id, key, type, origin, config key, size and time of the current version, the row ids of the locations of its
-copies (joined by commas), how many of its copies are something other than an unchanged current one, and None.
+copies (joined by commas), how many of its copies are something other than an unchanged current one, None, and the
+current content (see CONTENT_DIGITS; 0: there is none).
 
 Where no copy was hashed yet and all have the same size: that size, the time of the one that was written last, the row
-ids, 0, and the row id of the location that has the latter."""
+ids, 0, the row id of the location that has the latter, and 0."""
+CONTENT_DIGITS = 15
+"""A content is told from others by so many hexadecimal digits of its SHA-256, as a number: they fit into 63 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Outlines(CatalogPart):
                 copies.c.least,
                 copies.c.most,
                 copies.c.latest_ns,
+                func.substr(versions.c.sha256, 1, CONTENT_DIGITS),
             )
             .select_from(page)
             .join(entries, entries.c.id == page.c.id)
@@ -110,9 +114,9 @@ def _is_unhashed(row: tuple[Any, ...]) -> bool:
 
 def _outline(row: tuple[Any, ...], newest: int | None) -> Outline:
     if newest is None:
-        return (*row[:9], None)
+        return (*row[:9], None, int(row[13] or "0", 16))
     size, latest_ns = row[11], row[12]
-    return (*row[:5], size, latest_ns / 1e9, row[7], 0, newest)
+    return (*row[:5], size, latest_ns / 1e9, row[7], 0, newest, 0)
 
 
 def _newest(connection: Connection, ids: list[int], names: Mapping[int, str]) -> dict[int, int]:

@@ -14,6 +14,7 @@ from engine.routing.candidates import RoutingTable
 from engine.routing.space import limit_percent, room_bytes
 from engine.words import size_text
 
+SAME_CONTENT = "the same content is on its way there under another name"
 _NOWHERE = Obstacle(
     "no-target",
     "no safe location receives it",
@@ -104,8 +105,7 @@ class Admission:
         current = demand.entry.current
         if current is None or source.fresh or (current.sha256, target) not in self._contents:
             return None
-        reason = "the same content is on its way there under another name"
-        return Obstacle("same-content", reason, "nothing to do: it follows after that")
+        return Obstacle("same-content", SAME_CONTENT, "nothing to do: it follows after that")
 
     def _space(self, source: Source, target: str) -> Obstacle | None:
         view = self._context.locations[target]

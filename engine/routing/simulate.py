@@ -11,10 +11,10 @@ from array import array
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 from config.types import DataType, RuleSpec
 from engine.model import DataEntry
+from engine.planner.admission import SAME_CONTENT
 from engine.planner.context import PlanContext
 from engine.planner.obstacles import Obstacle
 from engine.routing.ground import Bits, Standing
@@ -23,6 +23,7 @@ from engine.routing.placement import Placement
 from engine.routing.simulate_asks import Asks
 from engine.routing.simulate_groups import Alike, blocks, grouped
 from engine.routing.simulate_image import ODD, CatalogImage, Kind, Pause
+from engine.routing.simulate_marks import NO_MARK, Mark, mark_of, marks_of
 from engine.routing.simulate_memory import ChoiceMemory
 from engine.routing.simulate_side import Order, Side, both, same_but_rules, same_rule
 from engine.routing.simulate_tally import Tally
@@ -40,17 +41,6 @@ class _Wanted:
 
     row_ids: array[int]
     bytes: int
-
-
-class _Mark(NamedTuple):
-    """What tells a key from others: where copies are on their way, before and after; whether it is the newest."""
-
-    before: frozenset[str]
-    after: frozenset[str]
-    newest: bool
-
-
-_NO_MARK = _Mark(frozenset(), frozenset(), False)
 
 
 @dataclass
@@ -102,7 +92,7 @@ class Simulation:
                 self._worked(len(alike.pieces))
                 continue
             for kind, standing, rows in self._pieces(alike):
-                self._compare(kind, (old, new), standing, rows, _is_newest(alike))
+                self._compare(kind, (old, new), standing, rows, mark_of(alike).newest)
                 self.done += len(rows)
         return tuple(self.image.members(self.pause)[ODD])
 
@@ -152,11 +142,7 @@ class Simulation:
     def _grouped(self) -> Iterator[Alike]:
         rules = (*self.old.policy.rules, *self.new.policy.rules)
         rooms = self._before.ground.rooms | self._after.ground.rooms
-        newest = self.new.newest or frozenset()
-        marks: dict[str, Hashable] = {
-            key: _Mark(self.old.in_flight(key), self.new.in_flight(key), key in newest)
-            for key in {key for key, _ in (*self.old.live, *self.new.live)} | newest
-        }
+        marks = marks_of(self.old, self.new)
         return grouped(self.image, rules, rooms, self.new.now, marks, self.pause)
 
     def _pieces(self, alike: Alike) -> Iterator[tuple[Kind, _Standings, Sequence[int]]]:
@@ -164,7 +150,7 @@ class Simulation:
         together: dict[Hashable, list[tuple[Kind, Sequence[int]]]] = {}
         for kind, rows in alike.pieces:
             together.setdefault(kind.stands, []).append((kind, rows))
-        mark = alike.mark if isinstance(alike.mark, _Mark) else _NO_MARK
+        mark = mark_of(alike)
         for pieces in together.values():
             kind, rows = pieces[0]
             standing = self._standing(kind, mark, rows[0])
@@ -176,11 +162,11 @@ class Simulation:
                     self._worked(len(block))
                     yield kind, standing, block
 
-    def _standing(self, kind: Kind, mark: _Mark, row_id: int) -> _Standings:
+    def _standing(self, kind: Kind, mark: Mark, row_id: int) -> _Standings:
         if kind.plain:
             held, own = self._bits.all_of(kind.locations), self._bits.of(kind.origin) if kind.origin else 0
             standing = Standing(held, own=own & held)
-            if mark is _NO_MARK:
+            if mark is NO_MARK:
                 return _Standings(standing, standing)
         entry = self.image.entry(row_id)
         held_at = holding(entry)
@@ -216,6 +202,7 @@ class Simulation:
             rule = rules[1]
             if rule is None:
                 continue
+            self._note_coming(standing.after, new, rows)
             lacking = new & ~(standing.after.held | standing.after.coming)
             if lacking:
                 self._ask(kind.data_type, rows, rule, standing.after, new, lacking, old, newest)
@@ -279,13 +266,15 @@ class Simulation:
                 usable = self._after.ground.usable(self.image.sizes[rows[0]])
                 places = self._after.could_ask(rule, kind.data_type, standing.after, usable) & new_at
                 if places and rule is not None:
-                    askers.append((kind, rule, standing.after, rows, places, _is_newest(alike)))
+                    askers.append((kind, rule, standing.after, rows, places, mark_of(alike).newest))
                     more[places] = more.get(places, 0) + self.image.bytes_of(rows)
         by_location: dict[str, int] = {}
         for places, size in more.items():
             for location in self._bits.names(places):
                 by_location[location] = by_location.get(location, 0) + size
-        short = self._bits.all_of(loc for loc, size in by_location.items() if self._is_short(loc, size))
+        short = self._bits.all_of(
+            loc for loc, size in by_location.items() if self._is_short(loc, size) or self._asks.new_twins_at(loc)
+        )
         for kind, rule, standing_after, rows, places, newest in askers:
             if places & short:
                 self._worked(len(rows) + _WORK_OF_A_PLACE)
@@ -297,9 +286,14 @@ class Simulation:
     ) -> None:
         usable = self._after.ground.usable(self.image.sizes[row_ids[0]])
         for rows, wanted, _ in self._after.parts(self.image, rule, kind.data_type, standing, usable, row_ids):
+            self._note_coming(standing, wanted & where, rows)
             lacking = wanted & ~(standing.held | standing.coming)
             if lacking & where:
                 self._ask(kind.data_type, rows, rule, standing, wanted, lacking, -1, newest, where)
+
+    def _note_coming(self, standing: Standing, wanted: int, row_ids: Sequence[int]) -> None:
+        for location in self._bits.names(wanted & standing.coming & ~standing.held):
+            self._asks.note_coming(location, row_ids)
 
     def _is_short(self, location: str, more_bytes: int) -> bool:
         room = self._after.ground.room(location)
@@ -313,8 +307,10 @@ class Simulation:
         for demand, source in self._after.demands(entry, new):
             target = demand.targets[0]
             is_new = target not in wanted_before
-            if not isinstance(source, Obstacle):
-                self._asks.add(target, demand.order[:3], (row_id,), is_new, source.size_bytes)
+            if (str(entry.key), target) in self.new.live:
+                self._asks.note_coming(target, (row_id,))
+            elif not isinstance(source, Obstacle):
+                self._asks.add(target, demand.order[:3], (row_id,), is_new, source.size_bytes, source.fresh)
             elif is_new:
                 self._refuse(source.reason, (row_id,), entry.size_bytes)
 
@@ -326,11 +322,12 @@ class Simulation:
             self._tally.refuse(reason, every.files, every.bytes, every.example)
             return
         admitted = self._asks.admit(location, room)
-        if admitted.files:
-            self._tally.add(location, admitted.files, admitted.bytes)
-        if admitted.refused_files:
-            reason = f"{location} would be fuller than {self._after.percent:.0f} %"
-            self._tally.refuse(reason, admitted.refused_files, admitted.refused_bytes, admitted.example)
+        if admitted.taken.files:
+            self._tally.add(location, admitted.taken.files, admitted.taken.bytes)
+        too_full = f"{location} would be fuller than {self._after.percent:.0f} %"
+        for reason, refused in ((too_full, admitted.full), (SAME_CONTENT, admitted.same)):
+            if refused.files:
+                self._tally.refuse(reason, refused.files, refused.bytes, refused.example)
 
     def _note_missing(self, rule: RuleSpec, copies: int, row_ids: Sequence[int], size_bytes: int) -> None:
         for _ in range(copies):
@@ -341,7 +338,3 @@ class Simulation:
 
     def _view(self, tally: Tally, seconds: float) -> SimulationView:
         return tally.view(self.image.count, seconds, {**self.old.locations, **self.new.locations})
-
-
-def _is_newest(alike: Alike) -> bool:
-    return isinstance(alike.mark, _Mark) and alike.mark.newest

@@ -7,8 +7,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
+from engine.routing.simulate_twins import twins_among
 
-Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None]
+Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None, int]
 """See ``engine/catalog/outlines.py``."""
 Pause = Callable[[], None]
 """Lets others run; raises when the work is not wanted any more."""
@@ -52,6 +53,7 @@ class CatalogImage:
         self.kind_of = array("i")
         self.sizes = array("q")
         self.mtimes = array("d")
+        self.contents = array("q")
         self.keys: list[str] = []
         self.count = 0
         self.largest = 0
@@ -60,14 +62,16 @@ class CatalogImage:
         self.renamed = 0
         """How often another key came where one was: what is remembered by row id holds no more."""
         self._members: list[array[int]] | None = None
+        self._twins: bytes | None = None
         self._numbers: dict[tuple[str, str | None, str, bool, str | None, int | None], int] = {}
 
     def put(self, rows: Sequence[Row], locations: Mapping[int, str], pause: Pause = lambda: None) -> None:
         """Take rows in, new ones and ones that changed."""
-        self._members = None
-        for number, (row_id, key, data_type, origin, config_key, size, mtime, places, odd, newest) in enumerate(rows):
+        self._members = self._twins = None
+        for number, row in enumerate(rows):
             if number % _PAUSE_EVERY == 0:
                 pause()
+            row_id, key, data_type, origin, config_key, size, mtime, places, odd, newest, content = row
             self._grow(row_id)
             self.count += self.kind_of[row_id] == ABSENT
             self.renamed += self.keys[row_id] not in ("", key)
@@ -75,6 +79,7 @@ class CatalogImage:
             self.sizes[row_id] = size or 0
             self.largest = max(self.largest, size or 0)
             self.mtimes[row_id] = mtime or 0.0
+            self.contents[row_id] = content
             start = len(data_type) + 1
             special = key[start : start + 1] == "_" and not key.startswith("_root/", start)
             if odd or size is None or (newest is not None and special):
@@ -103,6 +108,15 @@ class CatalogImage:
             found[ABSENT] = array("i")
             self._members = found
         return self._members
+
+    def twins(self, pause: Pause = lambda: None) -> bytes:
+        """Return what is not 0 at the row ids of entries whose content another one has too; empty when there are none.
+
+        Kept until rows are taken in.
+        """
+        if self._twins is None:
+            self._twins = twins_among(self.contents, pause)
+        return self._twins
 
     def entry(self, row_id: int) -> DataEntry:
         """Return an entry that is not odd, as far as routing and planning can tell it from the real one."""
@@ -146,4 +160,5 @@ class CatalogImage:
             self.kind_of.frombytes(bytes(missing * self.kind_of.itemsize))
             self.sizes.frombytes(bytes(missing * self.sizes.itemsize))
             self.mtimes.frombytes(bytes(missing * self.mtimes.itemsize))
+            self.contents.frombytes(bytes(missing * self.contents.itemsize))
             self.keys.extend([""] * missing)

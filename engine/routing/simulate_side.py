@@ -145,11 +145,10 @@ class Side:
         return placement, parts[0][2]
 
     def demands(self, entry: DataEntry, placement: Placement) -> list[tuple[Demand, Source | Obstacle]]:
-        """Return what the planner asks for, but for what is on its way, and from where it could come."""
+        """Return what the planner asks for, what is on its way too, and from where it could come."""
         return [
             (demand, self._admission.source(demand, demand.targets[0]))
             for demand in rule_demands(entry, placement, self.context)
-            if (str(entry.key), demand.targets[0]) not in self.context.live
         ]
 
     def _split(

@@ -124,7 +124,7 @@ def catalog(policy: Policy, count: int, seed: int = 1) -> CatalogImage:
         config = f"{source.choice(('hex8', 'square8', 'square19', 'hexagonal'))}_{source.randint(2, 4)}p"
         held = ",".join(str(numbers[place]) for place in source.choice(sets[kind]))
         size, mtime = source.randint(10**4, 10**8), 1.7e9 + row_id
-        rows.append((row_id, f"{kind}:run_{row_id}/{config}.bin", kind, "", config, size, mtime, held, 0, None))
+        rows.append((row_id, f"{kind}:run_{row_id}/{config}.bin", kind, "", config, size, mtime, held, 0, None, row_id))
         if len(rows) == PAGE_ROWS or row_id == count:
             image.put(rows, {number: name for name, number in numbers.items()})
             rows = []
@@ -151,7 +151,8 @@ def scattered(policy: Policy, count: int, seed: int = 3, hashed: bool = True) ->
         size, stored = int(10 ** source.uniform(3, 10.5)), [numbers[place] for place in held]
         newest = None if hashed else stored[0]
         written = ",".join(map(str, stored))
-        rows.append((row_id, key, kind.value, origin, config, size, 1.7e9 + row_id, written, 0, newest))
+        content = row_id if hashed else 0
+        rows.append((row_id, key, kind.value, origin, config, size, 1.7e9 + row_id, written, 0, newest, content))
         if len(rows) == PAGE_ROWS or row_id == count:
             image.put(rows, {number: name for name, number in numbers.items()})
             rows = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.catalog.catalog import DataCatalog
-from engine.catalog.outlines import Outlines
+from engine.catalog.outlines import CONTENT_DIGITS, Outlines
 from engine.clock import ManualClock
 from engine.routing.holding import holding, newest_unhashed
 from engine.routing.matching import newest_mtime
@@ -35,6 +35,8 @@ async def test_outlines_stand_where_their_entries_do(catalog: DataCatalog, clock
     image.put(page.rows, page.locations)
     odd = set()
     for row_id, entry in await catalog.by_ids([row[0] for row in page.rows]):
+        told = int(entry.current.sha256[:CONTENT_DIGITS], 16) if entry.current is not None else 0
+        assert image.contents[row_id] == told
         if image.kind_of[row_id] == ODD:
             odd.add(entry.key.path)
             continue

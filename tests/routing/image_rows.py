@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.catalog.outlines import CONTENT_DIGITS
 from engine.model import DataEntry, Replica, ReplicaState
 from engine.routing.holding import newest_unhashed
 from engine.routing.simulate_image import CatalogImage, Row
@@ -35,7 +36,9 @@ def _row(row_id: int, entry: DataEntry, numbers: dict[str, int]) -> Row:
     else:
         newest = None
     first = numbers[newest.location] if newest is not None else None
-    return (row_id, str(key), key.data_type.value, key.origin, entry.config_key, size, mtime, places, odd, first)
+    content = int(current.sha256[:CONTENT_DIGITS], 16) if current is not None else 0
+    outline = (row_id, str(key), key.data_type.value, key.origin, entry.config_key, size, mtime, places, odd, first)
+    return (*outline, content)
 
 
 def _is_plainly_unhashed(replica: Replica) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,10 +65,11 @@ def catalogs(draw: st.DrawFn, locations: list[str]) -> list[DataEntry]:
         origin = draw(st.sampled_from(NAMES)) if kind is DataType.GAMES else ""
         places = draw(st.lists(st.sampled_from(locations), max_size=4, unique=True))
         odd = draw(st.sampled_from(["no", "no", "no", "changed", "unhashed"]))
+        alike = draw(st.sampled_from([False, False, True]))
         for number in range(draw(st.integers(1, 12))):
             size = draw(st.sampled_from([1000, 5 * GB, 400 * GB]))
             name = f"f{batch}{number}"
-            sha = None if odd == "unhashed" else f"{batch}{number}".rjust(64, "0")
+            sha = None if odd == "unhashed" else _content(f"{size} {number % 3}" if alike else name)
             copies = [replica(place, sha=sha, size=size, changed=odd == "changed" and place == origin,
                               mtime=NOW - 3600 * number) for place in places]  # fmt: skip
             if odd == "unhashed":
@@ -76,6 +78,10 @@ def catalogs(draw: st.DrawFn, locations: list[str]) -> list[DataEntry]:
                 entry(name, *copies, origin=origin, data_type=kind, sha=sha, size=size, mtime=NOW - 3600 * number)
             )
     return found
+
+
+def _content(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def with_rules(fleet: Policy, rules: list[RuleSpec]) -> Policy:
