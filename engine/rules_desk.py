@@ -21,7 +21,7 @@ from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.reconcile import Reconciler
 from engine.routing.explain import Standing, explain
-from engine.routing.simulate_groups import Touched
+from engine.routing.simulate_touched import Touched
 from engine.rules_desk_drafts import all_notes, form_notes, lint_notes, refused_note
 from engine.rules_desk_saving import Saver, Vanished
 from engine.rules_desk_texts import RuleTexts, diff_of, planned, read_texts

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from config.types import Policy
 from engine.catalog.catalog import DataCatalog
@@ -17,21 +17,24 @@ from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.fleet import Fleet
 from engine.model import LocationView
+from engine.planner.context import PlanContext
 from engine.reconcile import Reconciler
-from engine.routing.simulate import Simulation
-from engine.routing.simulate_groups import Touched, touched_alone, touched_by
-from engine.routing.simulate_image import CatalogImage
-from engine.routing.simulate_memory import ChoiceMemory
+from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulate_touched import Touched, touched_alone, touched_by
+from engine.turns import Breather
 from engine.views_rules import SimulationView, TrialView
+
+if TYPE_CHECKING:
+    from engine.routing.simulate import Simulation
+    from engine.routing.simulate_memory import Remembered
 
 T = TypeVar("T")
 
-PAGE_ROWS = 20_000
+PAGE_ROWS = 2_000
+"""So few that freeing them is no step to speak of."""
 PAGE_ODD = 500
 TELL_SECONDS = 0.5
 """Between two looks at how far a draft is."""
-_BREATH_SECONDS = 0.000_2
-"""Not 0: who gives the interpreter away and takes it back at once has it again before a waiting thread wakes up."""
 
 
 class Superseded(SyncdeckError):
@@ -53,7 +56,7 @@ class Trials:
         self._fleet = fleet
         self._clock = clock
         self._image = CatalogImage()
-        self._memories = ChoiceMemory(), ChoiceMemory()
+        self._remembered: Remembered | None = None
         self._sequence: int | None = None
         self._lock = asyncio.Lock()
         self._newest = 0
@@ -71,12 +74,14 @@ class Trials:
             old = await self._reconciler.context()
             old = replace(old, newest=old.newest or frozenset())
             new = replace(old, policy=policy, locations=self._views(policy))
-            simulation = trial.simulation = Simulation(self._image, old, new, trial.pause, self._memories)
+            begin = partial(_begin, self._image, old, new, trial.pause, self._remembered)
+            simulation = trial.simulation = await trial.in_thread(begin)
+            self._remembered = simulation.remembered
             try:
                 view = await self._tried(simulation, trial)
             finally:
-                self._so_far = None
-                await asyncio.to_thread(simulation.forget)
+                self._so_far = trial.simulation = None
+                await asyncio.to_thread(simulation.forget, Breather())
             return replace(view, seconds=time.perf_counter() - started)
 
     async def _tried(self, simulation: Simulation, trial: _Trial) -> SimulationView:
@@ -108,7 +113,7 @@ class Trials:
             if self._touched is not None and self._touched[0] == state:
                 return self._touched[1]
             now = self._clock.now()
-            found, alone = await asyncio.to_thread(touched_by, self._image, policy, now, breathe)
+            found, alone = await asyncio.to_thread(touched_by, self._image, policy, now, Breather())
             for start in range(0, len(alone), PAGE_ODD):
                 page = [entry for _, entry in await self._catalog.by_ids(alone[start : start + PAGE_ODD])]
                 await asyncio.to_thread(touched_alone, found, page, policy, now)
@@ -122,7 +127,8 @@ class Trials:
             return
         await self._take_in(self._sequence)
         if self._image.count != count:
-            self._image = CatalogImage()
+            gone, self._image = self._image, CatalogImage()
+            await asyncio.to_thread(gone.forget, Breather())
             await self._take_in(None)
         self._sequence = sequence
 
@@ -132,7 +138,7 @@ class Trials:
             page = await self._outlines.outlines(after, PAGE_ROWS, since)
             if not page.rows:
                 return
-            await asyncio.to_thread(self._image.put, page.rows, page.locations, breathe)
+            await asyncio.to_thread(self._image.put, page.rows, page.locations, Breather())
             after = page.rows[-1][0]
 
     def _views(self, policy: Policy) -> dict[str, LocationView]:
@@ -150,6 +156,7 @@ class _Trial:
         self._trials = trials
         self._began = self._told = 0.0
         self._left = False
+        self._breathe = Breather()
         self.simulation: Simulation | None = None
 
     def begin(self) -> float:
@@ -177,7 +184,7 @@ class _Trial:
         if self.simulation is not None and now - self._told > TELL_SECONDS:
             self._trials.tell(self.simulation.so_far(now - self._began))
             self._told = time.perf_counter()
-        breathe()
+        self._breathe()
 
 
 def _without_frames(work: Callable[[], T]) -> T:
@@ -188,6 +195,11 @@ def _without_frames(work: Callable[[], T]) -> T:
     raise Superseded()
 
 
-def breathe() -> None:
-    """Let other threads run: the event loop waits for the interpreter's lock otherwise."""
-    time.sleep(_BREATH_SECONDS)
+def _begin(
+    image: CatalogImage, old: PlanContext, new: PlanContext, pause: Pause, remembered: Remembered | None
+) -> Simulation:
+    """Import numpy in the thread that needs it: it takes a tenth of a second, and commands never do."""
+    from engine.routing.simulate import Simulation
+    from engine.routing.simulate_memory import Remembered
+
+    return Simulation(image, old, new, pause, remembered or Remembered())

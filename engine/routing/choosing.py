@@ -131,12 +131,6 @@ class Choice:
         return max(self.count - self.options.bit_count(), 0)
 
     @property
-    def outcome_depends_on(self) -> Hashable:
-        """Return what, with the key, decides the outcome: choices that agree in it are the same choice."""
-        told = self.field.told
-        return self.count, told(self.options), told(self._seen), *map(told, self._tiers)
-
-    @property
     def sure(self) -> tuple[str, ...] | None:
         """The locations that every key is given; None where two keys may be given different ones."""
         if not self._looked:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from config.types import DataType, RuleSpec
 from engine.model import DataEntry, LocationState, LocationView, NodeState, ReplicaState
@@ -13,8 +15,15 @@ from engine.routing.choosing import Choice, Field, Option
 from engine.routing.holding import obstructed, origin_replica
 from engine.routing.space import room_bytes
 
-_MOST_CHOICES = 20_000
-"""Choices kept before all are made anew: each is a few kilobytes."""
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+S = TypeVar("S", int, "npt.NDArray[Any]")
+"""Sets of locations: of one entry as bits, or of many as columns of such bits."""
+
+_MOST_CHOICES = 5_000
+"""Choices kept, the newest: each is a few kilobytes."""
+_FREED_AT_ONCE = 100
 
 
 class Bits:
@@ -26,6 +35,11 @@ class Bits:
         self._known: dict[int, tuple[str, ...]] = {}
         for name in names:
             self.of(name)
+
+    @property
+    def count(self) -> int:
+        """How many locations have a bit."""
+        return len(self._names)
 
     def of(self, name: str) -> int:
         """Return the bit of a location."""
@@ -71,12 +85,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class CountedPlace:
-    """One place of a rule that has a number of copies. ``eligible`` are the members that a choice may take."""
+    """One place of a rule that has a number of copies. Copies at ``counting`` are of that number, or stand in for one;
+    ``eligible`` are the members that a choice may take."""
 
     copies: int
     members: int
-    matching: int
-    any_counts: bool
+    counting: int
     eligible: int
     said: str
 
@@ -110,7 +124,7 @@ class Ground:
         self._edges = sorted({room for room in self._rooms.values() if room is not None})
         self._usable: dict[int, int] = {}
         self._seats: dict[tuple[int, DataType], Seat] = {}
-        self._choices: dict[tuple[int, int, tuple[int, int, int], int], Choice] = {}
+        self._choices: OrderedDict[tuple[int, int, tuple[int, int, int], int], Choice] = OrderedDict()
         self._besides: dict[int, int] = {}
         self._field = Field()
         for c in sorted(table.everywhere, key=lambda candidate: candidate.location):
@@ -167,25 +181,46 @@ class Ground:
 
         Copies that hold the entry, or will, count first; None: they are enough.
         """
-        held, free = standing.held, usable & ~standing.blocked
-        certain = (wanted & (held | free)) | (held & (~place.members | standing.own))
-        counted = certain & place.matching & ~self.leaving
-        if not place.any_counts:
-            counted &= self.durable
-        stays = counted & place.members
+        masks = place.members, place.counting, place.eligible
+        at = standing.held, standing.own, standing.blocked, standing.coming
+        counted, stays, options, settled, free = weighed(masks, wanted, at, usable)
         count = place.copies - counted.bit_count()
         if count <= 0:
             return stays, None
-        options = place.eligible & ~(counted | wanted)
-        tiers = options & (held | standing.coming), options & free, options & standing.known
-        seen = options & self._beside(counted)
+        tiers = settled, free, options & standing.known
+        return stays, self.choice(options, count, tiers, options & self._beside(counted))
+
+    def choice(self, options: int, count: int, tiers: tuple[int, int, int], seen: int) -> Choice:
+        """Return the choice of ``count`` places between some: see Choice.on."""
         slot = (options, count, tiers, seen)
         choice = self._choices.get(slot)
         if choice is None:
-            if len(self._choices) > _MOST_CHOICES:
-                self._choices.clear()
+            if len(self._choices) >= _MOST_CHOICES:
+                self._choices.popitem(last=False)
             choice = self._choices[slot] = Choice.on(self._field, options, count, tiers, seen)
-        return stays, choice
+        return choice
+
+    @property
+    def told(self) -> Hashable:
+        """What, with a key and the bits of a choice, decides its outcome: it holds while the fleet does not change."""
+        return self._field.told(self._field.everything)
+
+    @property
+    def providers(self) -> list[tuple[int, int]]:
+        """The locations of each provider, and those of them that a choice may be between."""
+        by_provider: dict[str, int] = {}
+        for name, view in self._locations.items():
+            by_provider[view.provider] = by_provider.get(view.provider, 0) | self.bits.of(name)
+        unknown = ~self.bits.all_of(name for name, view in self._locations.items() if view.provider)
+        by_provider[""] = unknown
+        return [(bits, self._field.of_providers((provider,))) for provider, bits in by_provider.items()]
+
+    def forget(self, pause: Callable[[], None]) -> None:
+        """Free what was kept a little at a time: at once it would hold others up."""
+        while self._choices:
+            pause()
+            for _ in range(min(len(self._choices), _FREED_AT_ONCE)):
+                self._choices.popitem()
 
     def copies_wanted(self, seat: Seat, wanted: int, standing: Standing) -> int:
         """Return how many durable copies are wanted of what ``wanted`` is to hold."""
@@ -220,15 +255,30 @@ class Ground:
 
     def _counted(self, selected: SelectedPlace, copies: int) -> CountedPlace:
         any_counts = not selected.counts_only_durable
+        counting = self.bits.all_of(selected.matching) & ~self.leaving
         eligible = self.bits.all_of(c.location for c in selected.members if any_counts or c.durable)
         return CountedPlace(
             copies,
             self.bits.all_of(member.location for member in selected.members),
-            self.bits.all_of(selected.matching),
-            any_counts,
+            counting if any_counts else counting & self.durable,
             eligible,
             f"{copies} copies on {selected.place.selector}",
         )
+
+
+def weighed(masks: tuple[S, S, S], wanted: S, at: tuple[S, S, S, S], usable: S) -> tuple[S, S, S, S, S]:
+    """Return what counts towards the copies of a place, what of it stays there, between what the rest is chosen, and of
+    that what holds the entry (or will), and what can take it.
+
+    ``masks`` are the place's members, counting and eligible ones, ``wanted`` what is decided already, ``at`` where an
+    entry is held, its origin's own file, what lies in the way, and to where it is on its way.
+    """
+    (members, counting, eligible), (held, own, blocked, coming) = masks, at
+    free = usable & ~blocked
+    certain = (wanted & (held | free)) | (held & (~members | own))
+    counted = certain & counting
+    options = eligible & ~(counted | wanted)
+    return counted, counted & members, options, options & (held | coming), options & free
 
 
 def _is_open(view: LocationView) -> bool:

@@ -1,45 +1,46 @@
-"""Entries that no rule and no disk can tell apart, together: what holds for one of them holds for all. Pure."""
+"""Entries that no rule and no disk can tell apart, together: what holds for one of them holds for all. Pure.
+
+Loads numpy.
+"""
 
 from __future__ import annotations
 
 import fnmatch
 import re
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from config.globs import glob_matches
-from config.types import Policy, RuleMatch, RuleSpec
-from engine.model import DataEntry
-from engine.routing.matching import deciding_rule
-from engine.routing.simulate_image import ODD, CatalogImage, Kind, Pause
+from config.types import RuleMatch, RuleSpec
+from engine.routing.simulate_columns import Numbers, in_order
+from engine.routing.simulate_image import ABSENT, ODD, CatalogImage, Pause
 
 _PAUSE_EVERY = 2_000
 _BLOCK = 4_096
-_KINDS_AT_ONCE = 200
-Band = Callable[[int], object]
-"""What tells entries of one kind apart, by row id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Entries about which one rule decides, and that the same disks have room for: row ids, by where copies are.
+    """Entries, by row id, about which one rule decides, and that the same disks have room for.
 
     ``mark`` is what tells them from others otherwise (None: nothing).
     """
 
-    first: int
-    pieces: tuple[tuple[Kind, Sequence[int]], ...]
+    row_ids: array[int]
     mark: Hashable = None
 
+    @property
+    def first(self) -> int:
+        """The row id of one of them."""
+        return self.row_ids[0]
 
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """What a rule decides about."""
-
-    entries: int
-    bytes: int
+    def blocks(self) -> Iterator[array[int]]:
+        """Yield the row ids in blocks that are not so large that a step over one is long."""
+        for start in range(0, len(self.row_ids), _BLOCK):
+            yield self.row_ids[start : start + _BLOCK]
 
 
 def grouped(
@@ -49,101 +50,57 @@ def grouped(
     now: float,
     marks: Mapping[str, Hashable],
     pause: Pause = lambda: None,
-) -> Iterator[Alike]:
-    """Yield the entries that neither ``rules`` nor the free space (``rooms``, in bytes) can tell apart together.
+) -> tuple[list[Alike], tuple[int, ...]]:
+    """Return the entries that neither ``rules`` nor the free space (``rooms``, in bytes) can tell apart together.
 
     ``marks`` are keys that something else tells from the others: a transfer that is queued, the newest of its kind.
-    Those that are to be looked at one by one are left out: ``image.members()[ODD]``.
+    With them those that are to be looked at one by one, by row id.
     """
     told = _Told(image, [rule.match for rule in rules], rooms, now)
-    known = image.members(pause)
+    group_of_kind = told.groups(pause)
     marked = _marked(image, marks, pause)
-    together: dict[tuple[Hashable, ...], list[tuple[Kind, Sequence[int]]]] = {}
-    bands: dict[Hashable, list[Band]] = {}
-    for number, kind in enumerate(image.kinds):
-        if number % _KINDS_AT_ONCE == 0:
-            pause()
-        rows: Sequence[int] = known[number]
-        if kind is None or not rows:
+    found: dict[tuple[int, ...], array[int]] = {}
+    odd: list[int] = []
+    codes: dict[Hashable, int] = {None: 0}
+    for start in range(0, len(image.kind_of), _BLOCK):
+        pause()
+        kinds = np.array(image.kind_of[start : start + _BLOCK], dtype=np.int32)
+        odd += (np.flatnonzero(kinds == ODD) + start).tolist()
+        at = np.flatnonzero((kinds != ODD) & (kinds != ABSENT))
+        if not len(at):
             continue
-        group, told_by = told.group(kind)
-        here = marked.get(number)
-        if here:
-            for mark, few in _by_mark(here).items():
-                together.setdefault((mark, *group), []).append((kind, few))
-                bands[(mark, *group)] = told_by
-            rows = array("i", [row_id for row_id in rows if row_id not in here])
-        if rows:
-            together.setdefault((None, *group), []).append((kind, rows))
-            bands[(None, *group)] = told_by
-    for group_of, pieces in together.items():
-        yield from _told(group_of[0], pieces, bands[group_of], pause)
-
-
-def touched_by(
-    image: CatalogImage, policy: Policy, now: float, pause: Pause = lambda: None
-) -> tuple[dict[str, Touched], tuple[int, ...]]:
-    """Return what each rule decides about, by name, and the entries that are to be looked at one by one."""
-    found: dict[str, Touched] = {}
-    for alike in grouped(image, policy.rules, (), now, {}, pause):
-        rule = deciding_rule(image.entry(alike.first), policy, now)
-        if rule is not None:
-            for _, rows in alike.pieces:
-                for block in blocks((rows,)):
-                    pause()
-                    add_touched(found, rule, len(block), image.bytes_of(block))
-    return found, tuple(image.members(pause)[ODD])
-
-
-def touched_alone(found: dict[str, Touched], entries: Iterable[DataEntry], policy: Policy, now: float) -> None:
-    """Add entries that are looked at one by one."""
-    for entry in entries:
-        rule = deciding_rule(entry, policy, now)
-        if rule is not None:
-            add_touched(found, rule, 1, entry.size_bytes)
-
-
-def add_touched(found: dict[str, Touched], rule: RuleSpec, entries: int, size_bytes: int) -> None:
-    """Add entries to what a rule decides about."""
-    before = found.get(rule.name, Touched(0, 0))
-    found[rule.name] = Touched(before.entries + entries, before.bytes + size_bytes)
-
-
-def blocks(pieces: Iterable[Sequence[int]]) -> Iterator[array[int]]:
-    """Yield rows in blocks that are neither so large that a step over one is long, nor many and small."""
-    block = array("i")
-    for rows in pieces:
-        start = 0
-        while start < len(rows):
-            taken = min(len(rows) - start, _BLOCK - len(block))
-            block.extend(rows[start : start + taken])
-            start += taken
-            if len(block) == _BLOCK:
-                yield block
-                block = array("i")
-    if block:
-        yield block
+        row_ids, groups = at + start, group_of_kind[kinds[at]]
+        mark_of = _codes(row_ids, start, marked, codes)
+        bands = told.bands(groups, row_ids)
+        order, starts = in_order([groups, mark_of, *bands])
+        heads = zip(*(numbers[order[starts]].tolist() for numbers in (groups, mark_of, *bands)), strict=True)
+        for group, part in zip(heads, np.split(row_ids[order], starts[1:]), strict=True):
+            found.setdefault(group, array("i")).frombytes(np.sort(part).astype(np.int32).tobytes())
+    mark_by_code = list(codes)
+    return [Alike(row_ids, mark_by_code[group[1]]) for group, row_ids in found.items()], tuple(odd)
 
 
 def _marked(image: CatalogImage, marks: Mapping[str, Hashable], pause: Pause) -> dict[int, dict[int, Hashable]]:
-    """Return the marks of row ids, by kind."""
+    """Return the marks of row ids, by block."""
     found: dict[int, dict[int, Hashable]] = {}
     keys = marks.keys()
-    for start in range(0, len(image.keys) if marks else 0, _PAUSE_EVERY):
+    for start in range(0, len(image.keys) if marks else 0, _BLOCK):
         pause()
-        page = image.keys[start : start + _PAUSE_EVERY]
+        page = image.keys[start : start + _BLOCK]
         if not keys.isdisjoint(page):
-            for row_id, key in enumerate(page, start):
-                if key in marks:
-                    found.setdefault(image.kind_of[row_id], {})[row_id] = marks[key]
+            found[start] = {row_id: marks[key] for row_id, key in enumerate(page, start) if key in marks}
     return found
 
 
-def _by_mark(marked: Mapping[int, Hashable]) -> dict[Hashable, array[int]]:
-    found: dict[Hashable, array[int]] = {}
-    for row_id, mark in marked.items():
-        found.setdefault(mark, array("i")).append(row_id)
-    return found
+def _codes(
+    row_ids: Numbers, start: int, marked: Mapping[int, Mapping[int, Hashable]], codes: dict[Hashable, int]
+) -> Numbers:
+    """Return the marks of the entries of a block as numbers, which ``codes`` remembers."""
+    found = np.zeros(_BLOCK, dtype=np.int64)
+    for row_id, mark in marked.get(start, {}).items():
+        found[row_id - start] = codes.setdefault(mark, len(codes))
+    chosen: Numbers = found[row_ids - start]
+    return chosen
 
 
 class _Told:
@@ -154,91 +111,81 @@ class _Told:
         self._matches = matches
         self._rooms = rooms
         self._now = now
-        self._bands: dict[object, list[Band]] = {}
-        self._could: dict[tuple[object, str | None], tuple[tuple[int, ...], bool]] = {}
+        self._groups: dict[Hashable, int] = {}
+        self._could: list[tuple[int, ...]] = []
+        self._paths: dict[tuple[bool, ...], int] = {}
 
-    def group(self, kind: Kind) -> tuple[tuple[Hashable, ...], list[Band]]:
-        """Return what a kind has in common with all that no rule tells from it, and what tells its entries apart."""
-        asked = (kind.data_type, kind.config_key)
-        known = self._could.get(asked)
-        if known is None:
-            could = tuple(number for number, match in enumerate(self._matches) if _could_hold(match, kind))
-            regional = any(self._matches[number].region != "*" for number in could)
-            known = self._could[asked] = could, regional
-            if could not in self._bands:
-                matches = [self._matches[number] for number in could]
-                self._bands[could] = _bands(self._image, matches, self._rooms, self._now)
-        could, regional = known
-        where = (kind.origin or kind.locations) if regional else None
-        return (kind.data_type, could, where), self._bands[could]
-
-
-def _could_hold(match: RuleMatch, kind: Kind) -> bool:
-    if kind.data_type not in match.data_types:
-        return False
-    return glob_matches(kind.config_key or "", match.config_key)
-
-
-def _told(
-    mark: Hashable, pieces: Sequence[tuple[Kind, Sequence[int]]], bands: Sequence[Band], pause: Pause
-) -> Iterator[Alike]:
-    """Yield entries of some kinds; those of one group are in the same bands."""
-    if not bands:
-        yield Alike(pieces[0][1][0], tuple(pieces), mark)
-        return
-    found: dict[object, list[tuple[Kind, Sequence[int]]]] = {}
-    done = 0
-    for kind, rows in pieces:
-        parts: dict[object, array[int]] = {}
-        for start in range(0, len(rows), _PAUSE_EVERY):
-            if done // _PAUSE_EVERY != (done + len(rows)) // _PAUSE_EVERY:
+    def groups(self, pause: Pause) -> Numbers:
+        """Return, for each kind, the number of what it has in common with all that no rule tells from it."""
+        of_class, regional = self._of_classes(pause)
+        found = np.array([of_class[number] for number in self._image.class_of], dtype=np.int32)
+        where = np.flatnonzero(np.array(regional, dtype=np.bool_)[np.array(self._image.class_of)]) if regional else ()
+        for done, number in enumerate(where):
+            if done % _PAUSE_EVERY == 0:
                 pause()
-            block = rows[start : start + _PAUSE_EVERY]
-            for row_id, *told in zip(block, *(map(band, block) for band in bands), strict=True):
-                group = tuple(told)
-                if group in parts:
-                    parts[group].append(row_id)
-                else:
-                    parts[group] = array("i", (row_id,))
-        done += len(rows)
-        for told_by, part in parts.items():
-            found.setdefault(told_by, []).append((kind, part))
-    for parts_alike in found.values():
-        yield Alike(parts_alike[0][1][0], tuple(parts_alike), mark)
+            kind = self._image.kinds[number]
+            if kind is not None:
+                could = self._could[found[number]]
+                found[number] = self._number((kind.data_type, could, kind.origin or kind.locations), could)
+        return found
 
+    def bands(self, groups: Numbers, row_ids: Numbers) -> list[Numbers]:
+        """Return what tells entries apart that are of one group each, as numbers."""
+        sizes, ages, paths = (np.zeros(len(row_ids), dtype=np.int64) for _ in range(3))
+        by_could: dict[tuple[int, ...], list[int]] = {}
+        for group in np.unique(groups).tolist():
+            by_could.setdefault(self._could[group], []).append(group)
+        for could, these in by_could.items():
+            matches = [self._matches[number] for number in could]
+            here = np.flatnonzero(np.isin(groups, these)) if len(by_could) > 1 else np.arange(len(groups))
+            sizes[here] = self._by_size(matches, row_ids[here])
+            ages[here] = self._by_age(matches, row_ids[here])
+            paths[here] = self._by_path(matches, row_ids[here])
+        return [sizes, ages, paths]
 
-def _bands(image: CatalogImage, matches: Sequence[RuleMatch], rooms: Collection[int], now: float) -> list[Band]:
-    bands: list[Band] = []
-    bounds = {least for m in matches if (least := m.min_size_bytes) is not None}
-    bounds |= {most + 1 for m in matches if (most := m.max_size_bytes) is not None}
-    edges, sizes = sorted(bounds | {room + 1 for room in rooms}), image.sizes
-    edges = [edge for edge in edges if 0 < edge <= image.largest]
-    if edges:
-        bands.append(lambda row_id: bisect_right(edges, sizes[row_id]))
-    ages = sorted({bound for m in matches for bound in (m.min_age_seconds, m.max_age_seconds) if bound is not None})
-    if ages:
-        bands.append(_age_band(image, ages, now))
-    globs = sorted({m.path for m in matches} - {"*"})
-    if globs:
-        bands.append(_path_band(image, globs))
-    return bands
+    def _of_classes(self, pause: Pause) -> tuple[list[int], list[bool]]:
+        """Return the groups of classes, and whether a rule tells their regions apart."""
+        groups, regional = [], []
+        for number, (data_type, config_key) in enumerate(self._image.classes):
+            if number % _PAUSE_EVERY == 0:
+                pause()
+            could = tuple(
+                at for at, match in enumerate(self._matches)
+                if data_type in match.data_types and glob_matches(config_key or "", match.config_key)
+            )  # fmt: skip
+            groups.append(self._number((data_type, could, None), could))
+            regional.append(any(self._matches[at].region != "*" for at in could))
+        return groups, regional
 
+    def _number(self, group: Hashable, could: tuple[int, ...]) -> int:
+        number = self._groups.get(group)
+        if number is None:
+            number = self._groups[group] = len(self._could)
+            self._could.append(could)
+        return number
 
-def _age_band(image: CatalogImage, ages: Sequence[float], now: float) -> Band:
-    mtimes = image.mtimes
+    def _by_size(self, matches: Sequence[RuleMatch], row_ids: Numbers) -> Numbers | int:
+        bounds = {least for m in matches if (least := m.min_size_bytes) is not None}
+        bounds |= {most + 1 for m in matches if (most := m.max_size_bytes) is not None}
+        edges = sorted(bounds | {room + 1 for room in self._rooms})
+        edges = [edge for edge in edges if 0 < edge <= self._image.largest]
+        if not edges:
+            return 0
+        return np.searchsorted(edges, np.frombuffer(self._image.sizes, dtype=np.int64)[row_ids], side="right")
 
-    def band(row_id: int) -> object:
-        age = now - mtimes[row_id]
-        return bisect_right(ages, age), age in ages
+    def _by_age(self, matches: Sequence[RuleMatch], row_ids: Numbers) -> Numbers | int:
+        ages = sorted({age for m in matches for age in (m.min_age_seconds, m.max_age_seconds) if age is not None})
+        if not ages:
+            return 0
+        age = self._now - np.frombuffer(self._image.mtimes, dtype=np.float64)[row_ids]
+        exactly: Numbers = np.searchsorted(ages, age, side="left") + np.searchsorted(ages, age, side="right")
+        return exactly
 
-    return band
-
-
-def _path_band(image: CatalogImage, globs: Sequence[str]) -> Band:
-    patterns = [re.compile(fnmatch.translate(glob)).match for glob in globs]
-
-    def band(row_id: int) -> object:
-        path = image.path(row_id)
-        return tuple(match(path) is not None for match in patterns)
-
-    return band
+    def _by_path(self, matches: Sequence[RuleMatch], row_ids: Numbers) -> list[int] | int:
+        globs = sorted({m.path for m in matches} - {"*"})
+        if not globs:
+            return 0
+        patterns = [re.compile(fnmatch.translate(glob)).match for glob in globs]
+        paths, codes = map(self._image.path, row_ids.tolist()), self._paths
+        told = (tuple(match(path) is not None for match in patterns) for path in paths)
+        return [codes.setdefault(matched, len(codes)) for matched in told]

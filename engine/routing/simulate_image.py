@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
@@ -34,22 +34,15 @@ class Kind:
     locations: tuple[str, ...]
     newest: str = ""
 
-    @property
-    def plain(self) -> bool:
-        """Whether everything is told by the names alone: nothing is unhashed, and the origin has one place."""
-        return not self.special and not self.newest
-
-    @property
-    def stands(self) -> Hashable:
-        """What tells entries apart that are of one type, as far as placing them is concerned."""
-        return self.origin, self.special, self.locations, self.newest
-
 
 class CatalogImage:
     """About a hundred and fifty bytes for an entry. Row ids are dense, so they are the indexes of the arrays."""
 
     def __init__(self) -> None:
         self.kinds: list[Kind | None] = [None, None]
+        self.classes: list[tuple[DataType, str | None]] = [(DataType.GAMES, None)]
+        self.class_of = array("i", (0, 0))
+        """By the number of a kind that of its class: most rules tell nothing else. ABSENT and ODD have the first."""
         self.kind_of = array("i")
         self.sizes = array("q")
         self.mtimes = array("d")
@@ -61,13 +54,13 @@ class CatalogImage:
         self.odd_ids: set[int] = set()
         self.renamed = 0
         """How often another key came where one was: what is remembered by row id holds no more."""
-        self._members: list[array[int]] | None = None
         self._twins: bytes | None = None
         self._numbers: dict[tuple[str, str | None, str, bool, str | None, int | None], int] = {}
+        self._classes: dict[tuple[DataType, str | None], int] = {}
 
     def put(self, rows: Sequence[Row], locations: Mapping[int, str], pause: Pause = lambda: None) -> None:
         """Take rows in, new ones and ones that changed."""
-        self._members = self._twins = None
+        self._twins = None
         for number, row in enumerate(rows):
             if number % _PAUSE_EVERY == 0:
                 pause()
@@ -93,21 +86,8 @@ class CatalogImage:
                 kind = self._numbers[shared] = len(self.kinds)
                 names = tuple(sorted(locations[int(place)] for place in places.split(","))) if places else ()
                 first = locations[newest] if newest is not None else ""
-                self.kinds.append(Kind(DataType(data_type), config_key, origin, special, names, first))
+                self._add(Kind(DataType(data_type), config_key, origin, special, names, first))
             self.kind_of[row_id] = kind
-
-    def members(self, pause: Pause = lambda: None) -> Sequence[array[int]]:
-        """Return the row ids of each kind, in order; kept until rows are taken in. Those of ABSENT are left out."""
-        if self._members is None:
-            found = [array("i") for _ in self.kinds]
-            add = [rows.append for rows in found]
-            for start in range(0, len(self.kind_of), _PAUSE_EVERY):
-                pause()
-                for row_id, kind in enumerate(self.kind_of[start : start + _PAUSE_EVERY], start):
-                    add[kind](row_id)
-            found[ABSENT] = array("i")
-            self._members = found
-        return self._members
 
     def twins(self, pause: Pause = lambda: None) -> bytes:
         """Return what is not 0 at the row ids of entries whose content another one has too; empty when there are none.
@@ -136,10 +116,16 @@ class CatalogImage:
         copies = tuple(Replica(place, "", ReplicaState.CURRENT, stat) for place in kind.locations)
         return DataEntry(key, kind.config_key, Version("", size, mtime), copies)
 
-    def locations(self, row_id: int) -> tuple[str, ...]:
-        """Return where an entry that is not odd is."""
-        kind = self.kinds[self.kind_of[row_id]]
-        return kind.locations if kind is not None else ()
+    def forget(self, pause: Pause) -> None:
+        """Free what many objects are, a little at a time: at once it would hold the event loop up."""
+        for many in (self.keys, self.kinds):
+            while many:
+                pause()
+                del many[-_PAUSE_EVERY:]
+        while self._numbers:
+            pause()
+            for _ in range(min(len(self._numbers), _PAUSE_EVERY)):
+                self._numbers.popitem()
 
     def path(self, row_id: int) -> str:
         """Return the path in an entry's key."""
@@ -149,9 +135,13 @@ class CatalogImage:
         end = len(key) - len(kind.origin) - 1 if kind.origin else len(key)
         return key[len(kind.data_type.value) + 1 : end]
 
-    def bytes_of(self, row_ids: Iterable[int]) -> int:
-        """Return the size of some entries together."""
-        return sum(map(self.sizes.__getitem__, row_ids))
+    def _add(self, kind: Kind) -> None:
+        self.kinds.append(kind)
+        shared = kind.data_type, kind.config_key
+        number = self._classes.setdefault(shared, len(self.classes))
+        if number == len(self.classes):
+            self.classes.append(shared)
+        self.class_of.append(number)
 
     def _grow(self, row_id: int) -> None:
         missing = row_id + 1 - len(self.keys)

@@ -9,23 +9,20 @@ from engine.routing.simulate_groups import Alike
 
 
 class Mark(NamedTuple):
-    """Where copies of a key are on their way, before and after; whether it is the newest."""
+    """Whether copies of a key are on their way; whether it is the newest."""
 
-    before: frozenset[str]
-    after: frozenset[str]
+    moves: bool
     newest: bool
 
 
-NO_MARK = Mark(frozenset(), frozenset(), False)
+NO_MARK = Mark(False, False)
 
 
 def marks_of(old: PlanContext, new: PlanContext) -> dict[str, Mark]:
     """Return the marks of the keys that have one."""
     newest = new.newest or frozenset()
-    return {
-        key: Mark(old.in_flight(key), new.in_flight(key), key in newest)
-        for key in {key for key, _ in (*old.live, *new.live)} | newest
-    }
+    moving = {key for key, _ in (*old.live, *new.live)}
+    return {key: Mark(key in moving, key in newest) for key in moving | newest}
 
 
 def mark_of(alike: Alike) -> Mark:

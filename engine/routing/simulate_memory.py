@@ -3,85 +3,87 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 
-from engine.routing.choosing import Choice
 from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulate_standings import Standings
 
-_PAUSE_EVERY = 500
-_MOST_CHOICES = 20_000
-"""Choices remembered before all are forgotten: they change with the free space of the fleet."""
+_MOST_CHOICES = 100_000
+"""Choices remembered before all are forgotten."""
+_FREED_AT_ONCE = 1_000
 
-Outcome = tuple[str, ...]
+Slot = tuple[int, ...]
+"""What tells choices apart: between which locations, how many of them, and which are better than others."""
 
 
 class ChoiceMemory:
-    """The newest choice of each entry and its outcome: eight bytes for an entry and a choice of its rule.
+    """The newest choice of each entry and its outcome: twelve bytes for an entry and a choice of its rule.
 
-    One memory is for one image; where another takes its place, or a key in it another's, everything is forgotten.
+    One memory is for one image; where another takes its place, or a key in it another's, or the fleet changes so far
+    that keys choose anew (``told``), everything is forgotten.
     """
 
     def __init__(self) -> None:
         self._image: CatalogImage | None = None
         self._renamed = 0
-        self._forget()
+        self._told: Hashable = None
+        self._numbers: dict[Slot, int] = {}
+        self._turns: dict[int, Turn] = {}
 
-    def known(self, choice: Choice) -> tuple[int, Choice]:
-        """Return the number of a choice, and the equal one that was made before: who competes is worked out there."""
-        return self._choices.setdefault(choice.outcome_depends_on, (len(self._choices) + 1, choice))
-
-    def begin(self, image: CatalogImage) -> None:
+    def begin(self, image: CatalogImage, told: Hashable, standings: Standings, pause: Pause) -> None:
         """Make ready for a simulation on an image."""
-        if image is not self._image or image.renamed != self._renamed or len(self._choices) > _MOST_CHOICES:
-            self._image, self._renamed = image, image.renamed
-            self._forget()
+        known = self._image, self._renamed, self._told
+        if known != (image, image.renamed, told) or len(self._numbers) > _MOST_CHOICES:
+            self._turns = {}
+            self._forget_numbers(pause)
+            self._image, self._renamed, self._told = image, image.renamed, told
+        for turn in self._turns.values():
+            turn.grow(len(image.kind_of), standings.words)
 
-    def made(
-        self, number: int, choice: Choice, turn: int, image: CatalogImage, row_ids: Sequence[int], pause: Pause
-    ) -> dict[Outcome, Sequence[int]]:
-        """Return entries by what they choose, best first; ``turn`` tells the choices of one rule apart."""
-        numbers, outcomes = self._turn(turn, len(image.kind_of))
-        keys = image.keys
-        if len(row_ids) == 1:
-            row_id = row_ids[0]
-            if numbers[row_id] != number:
-                outcomes[row_id] = self._number(choice.made_for_all((keys[row_id],))[0])
-                numbers[row_id] = number
-            return {self._outcomes[outcomes[row_id]]: row_ids}
-        parts: dict[int, array[int]] = {}
-        for start in range(0, len(row_ids), _PAUSE_EVERY):
+    def number(self, slot: Slot) -> int:
+        """Return the number of a choice, 1 or more."""
+        return self._numbers.setdefault(slot, len(self._numbers) + 1)
+
+    def turn(self, number: int, entries: int, words: int) -> Turn:
+        """Return what was chosen in one of the choices that a rule makes, in their order."""
+        if number not in self._turns:
+            self._turns[number] = Turn()
+            self._turns[number].grow(entries, words)
+        return self._turns[number]
+
+    def _forget_numbers(self, pause: Pause) -> None:
+        while self._numbers:
             pause()
-            block = row_ids[start : start + _PAUSE_EVERY]
-            new = [row_id for row_id in block if numbers[row_id] != number]
-            if new:
-                made = choice.made_for_all([keys[row_id] for row_id in new])
-                for row_id, places in zip(new, made, strict=True):
-                    outcomes[row_id] = self._number(places)
-                    numbers[row_id] = number
-            for row_id in block:
-                outcome = outcomes[row_id]
-                if outcome in parts:
-                    parts[outcome].append(row_id)
-                else:
-                    parts[outcome] = array("i", (row_id,))
-        return {self._outcomes[outcome]: rows for outcome, rows in parts.items()}
+            for _ in range(min(len(self._numbers), _FREED_AT_ONCE)):
+                self._numbers.popitem()
 
-    def _turn(self, turn: int, count: int) -> tuple[array[int], array[int]]:
-        numbers, outcomes = self._turns.setdefault(turn, (array("i"), array("i")))
-        if len(numbers) < count:
-            for kept in (numbers, outcomes):
-                kept.frombytes(bytes((count - len(kept)) * kept.itemsize))
-        return numbers, outcomes
 
-    def _number(self, outcome: Outcome) -> int:
-        number = self._numbers.get(outcome)
-        if number is None:
-            number = self._numbers[outcome] = len(self._outcomes)
-            self._outcomes.append(outcome)
-        return number
+class Turn:
+    """By row id: the number of the newest choice, and its outcome as bits, in words of 64."""
 
-    def _forget(self) -> None:
-        self._choices: dict[Hashable, tuple[int, Choice]] = {}
-        self._turns: dict[int, tuple[array[int], array[int]]] = {}
-        self._numbers: dict[Outcome, int] = {}
-        self._outcomes: list[Outcome] = []
+    def __init__(self) -> None:
+        self.numbers = array("i")
+        self.outcomes: list[array[int]] = []
+
+    def grow(self, entries: int, words: int) -> None:
+        """Make room for entries, and for locations."""
+        while len(self.outcomes) < words:
+            self.outcomes.append(array("Q", bytes(len(self.numbers) * 8)))
+        missing = entries - len(self.numbers)
+        if missing > 0:
+            for kept in (self.numbers, *self.outcomes):
+                kept.frombytes(bytes(missing * kept.itemsize))
+
+
+class Remembered:
+    """What is kept from one draft to the next: where kinds stand, and what was chosen under both policies."""
+
+    def __init__(self) -> None:
+        self.before, self.after = ChoiceMemory(), ChoiceMemory()
+        self._standings: Standings | None = None
+
+    def standings(self, image: CatalogImage) -> Standings:
+        """Return where the kinds of an image stand, as far as it is known."""
+        if self._standings is None or self._standings.image is not image:
+            self._standings = Standings(image)
+        return self._standings

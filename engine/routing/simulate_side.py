@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
 
 from config.types import DataType, Policy, RuleSpec
 from engine.model import DataEntry, EntryKey, SyncPriority
@@ -16,30 +18,40 @@ from engine.planner.moves import Demand, Why
 from engine.planner.obstacles import Obstacle, obstacle
 from engine.planner.sources import Source, find_source
 from engine.routing.candidates import RoutingTable
-from engine.routing.choosing import Choice
-from engine.routing.ground import Bits, Ground, Seat, Standing
+from engine.routing.ground import Bits, CountedPlace, Ground, weighed
 from engine.routing.holding import holding
 from engine.routing.matching import deciding_rule
 from engine.routing.placement import Placement, Slot
 from engine.routing.router import Router
+from engine.routing.simulate_choosing import Choosing
+from engine.routing.simulate_columns import Columns, Numbers, any_of, column, counts, empty, some
 from engine.routing.simulate_image import CatalogImage, Pause
 from engine.routing.simulate_memory import ChoiceMemory
 from engine.routing.space import limit_percent
 
 Order = tuple[int, float, int]
-Part = tuple[Sequence[int], int, int]
-"""Row ids that one policy places in the same way: in which locations, as bits; and how many copies have no place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """Where entries stand, a column for each: held, the origin's own file, what lies in the way, what is on its way."""
+
+    row_ids: Numbers
+    held: Columns
+    own: Columns
+    blocked: Columns
+    coming: Columns
+    size_bytes: int
+    """Of any of them: the same disks have room for all."""
 
 
 class Side:
     """A policy at one moment of the fleet."""
 
-    def __init__(self, context: PlanContext, memory: ChoiceMemory, bits: Bits, pause: Pause) -> None:
+    def __init__(self, context: PlanContext, bits: Bits) -> None:
         """``bits`` are those of the other side too."""
         self.context = context
-        self._memory = memory
         self._bits = bits
-        self._pause = pause
         self._table = table = RoutingTable(context.policy)
         self._router = Router(context.policy, context.locations, context.reserved_bytes, table=table)
         self._admission = Admission(context, table)
@@ -56,45 +68,55 @@ class Side:
         )
         self._closed: dict[DataType, tuple[int, dict[str, Obstacle]]] = {}
         self._orders: dict[tuple[object, ...], Order] = {}
-        self._same: dict[Choice, tuple[int, Choice]] = {}
+        self._choosing: Choosing | None = None
+
+    def begin(self, image: CatalogImage, memory: ChoiceMemory, words: int, pause: Pause) -> None:
+        """Make ready for asking about many entries; no location is new from now on."""
+        self._choosing = Choosing(self.ground, image, memory, words, pause)
 
     def rule(self, entry: DataEntry) -> RuleSpec | None:
         """Return the rule that decides about an entry."""
         return deciding_rule(entry, self.context.policy, self.context.now)
 
-    def parts(
-        self,
-        image: CatalogImage,
-        rule: RuleSpec | None,
-        data_type: DataType,
-        standing: Standing,
-        usable: int,
-        row_ids: Sequence[int],
-    ) -> list[Part]:
-        """Return where a rule places entries that stand alike, split where a choice of places depends on the key."""
+    def wanted(self, rule: RuleSpec | None, data_type: DataType, stands: Stands) -> tuple[Columns, Numbers]:
+        """Return where a rule places entries, and how many copies of each have no place."""
+        words, entries = stands.held.shape
+        missing = np.zeros(entries, dtype=np.int64)
+        if rule is None or self._choosing is None:
+            return empty(words, entries), missing
+        seat, usable = self.ground.seat(rule, data_type), self.ground.usable(stands.size_bytes)
+        wanted = empty(words, entries) | column(seat.everywhere, words)
+        for turn, place in enumerate(seat.counted):
+            counted, stays, options, settled, free = self._weighed(place, wanted, stands, usable)
+            wanted |= stays
+            left = place.copies - counts(counted)
+            self._choosing.choose(turn, wanted, missing, stands.row_ids, left, (counted, options, settled, free))
+        return wanted, missing
+
+    def could_ask(self, rule: RuleSpec | None, data_type: DataType, stands: Stands) -> Columns:
+        """Return where entries could be wanted and are not; more than that after a choice."""
+        words, entries = stands.held.shape
         if rule is None:
-            return [(row_ids, 0, 0)]
-        seat = self.ground.seat(rule, data_type)
-        found: list[Part] = []
-        self._split(image, seat, 0, (row_ids, seat.everywhere, 0), standing, usable, found)
+            return empty(words, entries)
+        seat, usable = self.ground.seat(rule, data_type), self.ground.usable(stands.size_bytes)
+        wanted = empty(words, entries) | column(seat.everywhere, words)
+        chosen = np.zeros(entries, dtype=np.bool_)
+        for place in seat.counted:
+            counted, stays, options, _, _ = self._weighed(place, wanted, stands, usable)
+            chooses = place.copies > counts(counted)
+            more = stays | np.where(chooses, options, np.uint64(0))
+            wanted |= np.where(chosen, column(place.eligible, words), more)
+            chosen |= chooses
+        found: Columns = wanted & ~stands.held
         return found
 
-    def could_ask(self, rule: RuleSpec | None, data_type: DataType, standing: Standing, usable: int) -> int:
-        """Return where entries that stand alike could be wanted and are not; more than that after a choice."""
-        if rule is None:
-            return 0
-        seat = self.ground.seat(rule, data_type)
-        wanted, chosen = seat.everywhere, False
-        for place in seat.counted:
-            if chosen:
-                wanted |= place.eligible
-                continue
-            stays, choice = self.ground.place(place, wanted, standing, usable)
-            wanted |= stays
-            if choice is not None:
-                wanted |= choice.options
-                chosen = True
-        return wanted & ~standing.held
+    def _weighed(
+        self, place: CountedPlace, wanted: Columns, stands: Stands, usable: int
+    ) -> tuple[Columns, Columns, Columns, Columns, Columns]:
+        words = len(wanted)
+        members, counting, eligible = (column(bits, words) for bits in (place.members, place.counting, place.eligible))
+        at = stands.held, stands.own, stands.blocked, stands.coming
+        return weighed((members, counting, eligible), wanted, at, column(usable, words))
 
     def closed(self, data_type: DataType) -> tuple[int, dict[str, Obstacle]]:
         """Return the locations that take nothing of a type now, as bits, and why."""
@@ -113,19 +135,39 @@ class Side:
         self,
         data_type: DataType,
         rule: RuleSpec,
-        standing: Standing,
-        wanted: int,
-        lacking: int,
+        stands: Stands,
+        wanted: Columns,
+        lacking: Columns,
         newest: bool,
-        entry: Callable[[], DataEntry],
-    ) -> list[tuple[int, Order]]:
-        """Return how urgent the planner finds what is lacking of an ``entry``, and of all that stand like it."""
-        trainers = lacking & self._trainers if newest else 0
-        return [
-            (bits, self._order(data_type, rule, standing, wanted, bits, bits == trainers, entry))
-            for bits in (trainers, lacking & ~trainers)
-            if bits
-        ]
+        entry: Callable[[int], DataEntry],
+    ) -> list[tuple[Order, Numbers, Columns]]:
+        """Return how urgent the planner finds what is lacking: by urgency the positions of entries, and what of it.
+
+        ``entry`` returns one by its row id.
+        """
+        found: list[tuple[Order, Numbers, Columns]] = []
+        ground, words = self.ground, len(lacking)
+        durable = column(ground.durable, words)
+        counting = stands.held & durable
+        have = counts(counting)
+        copies = ground.seat(rule, data_type).copies
+        target = self.context.policy.replication_target
+        want = np.full_like(have, copies)
+        if not copies:
+            want = np.minimum(target, counts((wanted | stands.held) & durable))
+        trainers = column(self._trainers if newest else 0, words)
+        for trains, bits in ((True, lacking & trainers), (False, lacking & ~trainers)):
+            asks = np.flatnonzero(some(bits))
+            both = have[asks] << 32 | want[asks]
+            for one in np.unique(both).tolist():
+                these = asks[both == one]
+                first, copies_wanted = these[0], one & 0xFFFFFFFF
+                asked_for = partial(entry, int(stands.row_ids[first]))
+                location = any_of(bits[:, first : first + 1])
+                has = any_of(counting[:, first : first + 1])
+                order = self._order(data_type, rule, location, has, copies_wanted, trains, asked_for)
+                found.append((order, these, bits[:, these]))
+        return found
 
     def source(self, entry: DataEntry, location: str, rule: RuleSpec) -> Source | Obstacle:
         """Return from where an entry could come to a location that takes its type."""
@@ -135,14 +177,21 @@ class Side:
             return found
         return guard(entry, location, found.size_bytes) or found
 
-    def place(self, image: CatalogImage, row_id: int, entry: DataEntry) -> tuple[Placement, int]:
+    def place(self, entry: DataEntry) -> tuple[Placement, int]:
         """Return where one entry belongs, and how many copies have no place at all."""
         live = self.context.in_flight(str(entry.key)) if self.context.live else frozenset()
-        placement = self._router.route(entry, self.context.now, live)
-        standing = self.ground.standing(entry, holding(entry), live)
-        usable = self.ground.usable(entry.size_bytes)
-        parts = self.parts(image, placement.spec, entry.data_type, standing, usable, (row_id,))
-        return placement, parts[0][2]
+        placement, missing = self._router.route(entry, self.context.now, live), 0
+        if placement.spec is not None:
+            ground = self.ground
+            seat, standing = ground.seat(placement.spec, entry.data_type), ground.standing(entry, holding(entry), live)
+            wanted, usable = seat.everywhere, ground.usable(entry.size_bytes)
+            for place in seat.counted:
+                stays, choice = ground.place(place, wanted, standing, usable)
+                wanted |= stays
+                if choice is not None:
+                    wanted |= self._bits.all_of(choice.made_for(str(entry.key)))
+                    missing += choice.missing
+        return placement, missing
 
     def demands(self, entry: DataEntry, placement: Placement) -> list[tuple[Demand, Source | Obstacle]]:
         """Return what the planner asks for, what is on its way too, and from where it could come."""
@@ -151,49 +200,16 @@ class Side:
             for demand in rule_demands(entry, placement, self.context)
         ]
 
-    def _split(
-        self,
-        image: CatalogImage,
-        seat: Seat,
-        begin: int,
-        part: Part,
-        standing: Standing,
-        usable: int,
-        found: list[Part],
-    ) -> None:
-        row_ids, wanted, missing = part
-        for number in range(begin, len(seat.counted)):
-            stays, choice = self.ground.place(seat.counted[number], wanted, standing, usable)
-            wanted |= stays
-            if choice is None:
-                continue
-            missing += choice.missing
-            if choice.sure is not None:
-                wanted |= self._bits.all_of(choice.sure)
-                continue
-            same = self._same.get(choice)
-            if same is None:
-                same = self._same[choice] = self._memory.known(choice)
-            made = self._memory.made(*same, number, image, row_ids, self._pause)
-            for outcome, rows in made.items():
-                more = (rows, wanted | self._bits.all_of(outcome), missing)
-                self._split(image, seat, number + 1, more, standing, usable, found)
-            return
-        found.append((row_ids, wanted, missing))
-
     def _order(
         self,
         data_type: DataType,
         rule: RuleSpec,
-        standing: Standing,
-        wanted: int,
         lacking: int,
+        counting: int,
+        copies: int,
         trains: bool,
         entry: Callable[[], DataEntry],
     ) -> Order:
-        ground = self.ground
-        counting = standing.held & ground.durable
-        copies = ground.copies_wanted(ground.seat(rule, data_type), wanted, standing)
         asked = (id(rule), data_type, counting.bit_count(), copies, trains)
         known = self._orders.get(asked)
         if known is None:
@@ -230,25 +246,3 @@ def _without_lines(policy: Policy) -> tuple[object, ...]:
         for name, node in policy.nodes.items()
     }
     return decisions, nodes, policy.thresholds, policy.replication_target, policy.engine.landing
-
-
-def both(before: list[Part], after: list[Part]) -> Iterator[tuple[Sequence[int], Part, Part]]:
-    """Yield the entries that both policies place in the same way."""
-    if len(before) == 1:
-        for part in after:
-            yield part[0], before[0], part
-    elif len(after) == 1:
-        for part in before:
-            yield part[0], part, after[0]
-    else:
-        number_of = {row_id: number for number, part in enumerate(before) for row_id in part[0]}
-        for part in after:
-            split: dict[int, array[int]] = {}
-            for row_id in part[0]:
-                number = number_of[row_id]
-                if number in split:
-                    split[number].append(row_id)
-                else:
-                    split[number] = array("i", (row_id,))
-            for number, rows in split.items():
-                yield rows, before[number], part

@@ -24,9 +24,9 @@ from engine.planner.context import PlanContext
 from engine.routing.candidates import RoutingTable
 from engine.routing.simulate import Simulation
 from engine.routing.simulate_image import CatalogImage
-from engine.routing.simulate_memory import ChoiceMemory
-from engine.rules_desk_trial import PAGE_ROWS, breathe
-from engine.turns import let_threads_switch_soon
+from engine.routing.simulate_memory import Remembered
+from engine.rules_desk_trial import PAGE_ROWS
+from engine.turns import Breather, let_threads_switch_soon
 from tests.bench.engine_child import LagMeter
 from tests.bench.memory import PeakMemory
 from tests.bench.report import Row, figure
@@ -87,15 +87,16 @@ async def _measure(label: str, made: Callable[[Policy, int], CatalogImage], coun
 
 def _try(image: CatalogImage, old: PlanContext, new: PlanContext) -> tuple[float, float]:
     """Return the seconds of processor time of a draft when nothing is known of it, and when it was tried before."""
-    memories = ChoiceMemory(), ChoiceMemory()
+    remembered = Remembered()
     seconds = []
     for _ in range(2):
         started = time.thread_time()
-        simulation = Simulation(image, old, new, breathe, memories)
+        simulation = Simulation(image, old, new, Breather(), remembered)
         assert simulation.groups() == ()
         view = simulation.view(0.0)
         seconds.append(time.thread_time() - started)
         assert view.entries == image.count
+        simulation.forget(Breather())
     return seconds[0], seconds[1]
 
 

@@ -43,8 +43,8 @@ MAY_REPLACE = {
     "tests/rescue/test_filling_for_an_emergency.py": {"runner.SPACE_CHECK_SECONDS": SOONER},
     "tests/routing/test_simulate_properties.py": {
         "simulate_groups._BLOCK": SMALLER,
-        "simulate_asks._BUCKET": SMALLER,
-        "simulate_memory._PAUSE_EVERY": SMALLER,
+        "simulate_filling._BUCKET": SMALLER,
+        "simulate_choosing._PAUSE_EVERY": SMALLER,
     },
     "tests/rules/test_rules_desk.py": {
         "rules_desk_trial.TELL_SECONDS": SOONER,

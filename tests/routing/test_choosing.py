@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+from collections.abc import Hashable
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,11 @@ def test_a_choice_is_what_the_scores_say(options: list[Option], count: int, keys
         assert choice.made_for(key) == expected
 
 
+def told(choice: Choice) -> Hashable:
+    """Return what tells the options of a choice apart, wherever they are asked about."""
+    return choice.field.told(choice.options)
+
+
 @given(OPTIONS, st.integers(0, 5), KEYS, PROVIDERS)
 def test_a_choice_changes_with_what_it_depends_on_alone(
     options: list[Option], count: int, keys: list[str], seen: set[str]
@@ -69,7 +75,7 @@ def test_a_choice_changes_with_what_it_depends_on_alone(
     ]
     exact = [option for option in options if option.free_bytes != 0]
     one, other = Choice(exact, count, seen), Choice(rounded, count, seen)
-    assert one.outcome_depends_on == other.outcome_depends_on
+    assert told(one) == told(other)
     assert [one.made_for(key) for key in keys] == [other.made_for(key) for key in keys]
     fuller = [dataclasses.replace(option, free_bytes=1) for option in exact if option.free_bytes != 1]
-    assert not fuller or Choice(fuller, count, seen).outcome_depends_on != one.outcome_depends_on
+    assert not fuller or told(Choice(fuller, count, seen)) != told(one)

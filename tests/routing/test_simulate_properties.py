@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from config.rules import built_in_rules
 from config.types import DataType, Policy, RuleMatch, RulePlace, RuleSpec
-from engine.model import DataEntry
+from engine.model import DataEntry, LocationView
 from engine.planner.planner import PlanContext, SyncPlanner
-from engine.routing import simulate_asks, simulate_groups, simulate_memory
+from engine.routing import simulate_choosing, simulate_filling, simulate_groups
 from engine.routing.matching import deciding_rule
 from engine.routing.router import Router
 from engine.routing.simulate import Simulation
-from engine.routing.simulate_groups import touched_alone, touched_by
-from engine.routing.simulate_memory import ChoiceMemory
+from engine.routing.simulate_memory import Remembered
+from engine.routing.simulate_touched import touched_alone, touched_by
 from engine.views_rules import SimulationView
 from tests.planner.test_planner_properties import NAMES, fleets
 from tests.planner.worlds import GB, NOW, entry, replica
@@ -39,6 +39,7 @@ MATCHES = st.builds(
     max_size_bytes=st.sampled_from([None, 1000, 5 * GB]),
     min_age_seconds=st.sampled_from([None, None, 3600.0]),
     max_age_seconds=st.sampled_from([None, None, 3600.0, 7200.0]),
+    region=st.sampled_from(["*", "*", "*", "EU-*", "us-1"]),
 )
 RULES = st.lists(
     st.builds(
@@ -84,6 +85,16 @@ def _content(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
+@st.composite
+def placed_fleets(draw: st.DrawFn) -> tuple[Policy, dict[str, LocationView]]:
+    """Fleets whose nodes are in some region."""
+    fleet, locations = draw(fleets())
+    regions = {name: draw(st.sampled_from([None, "eu-1", "us-1"])) for name in fleet.nodes}
+    nodes = {name: dataclasses.replace(node, region=regions[name]) for name, node in fleet.nodes.items()}
+    views = {name: dataclasses.replace(view, region=regions[view.node_id]) for name, view in locations.items()}
+    return dataclasses.replace(fleet, nodes=nodes), views
+
+
 def with_rules(fleet: Policy, rules: list[RuleSpec]) -> Policy:
     return dataclasses.replace(fleet, rules=(*rules, *built_in_rules(fleet.replication_target)))
 
@@ -93,8 +104,8 @@ def portions_of(rows: int) -> Iterator[None]:
     """Cut the work into portions of so many rows: small catalogs show no cut otherwise."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulate_groups, "_BLOCK", rows)
-        patch.setattr(simulate_asks, "_BUCKET", rows)
-        patch.setattr(simulate_memory, "_PAUSE_EVERY", rows)
+        patch.setattr(simulate_filling, "_BUCKET", rows)
+        patch.setattr(simulate_choosing, "_PAUSE_EVERY", rows)
         yield
 
 
@@ -144,7 +155,7 @@ def simulated(view: SimulationView) -> dict[str, object]:
 @given(st.data())
 @QUIET
 def test_a_simulation_equals_the_plain_planner(data: st.DataObject) -> None:
-    fleet, locations = data.draw(fleets())
+    fleet, locations = data.draw(placed_fleets())
     entries = data.draw(catalogs(sorted(locations)))
     keys, places = st.sampled_from([str(e.key) for e in entries]), st.sampled_from(sorted(locations))
     old = PlanContext(
@@ -156,11 +167,11 @@ def test_a_simulation_equals_the_plain_planner(data: st.DataObject) -> None:
         newest=frozenset(data.draw(st.sets(keys, max_size=2))),
     )
     image = image_of(entries)
-    memories = ChoiceMemory(), ChoiceMemory()
+    remembered = Remembered()
     with portions_of(data.draw(st.sampled_from([2, 4096]))):
         for _ in range(data.draw(st.integers(1, 3))):
             new = dataclasses.replace(old, policy=with_rules(fleet, data.draw(RULES)))
-            simulation = Simulation(image, old, new, memories=memories)
+            simulation = Simulation(image, old, new, remembered=remembered)
             simulation.alone([(row_id, entries[row_id - 1]) for row_id in simulation.groups()])
             view = simulation.view(0.0)
             expected = plainly(entries, old, new)
@@ -172,7 +183,7 @@ def test_a_simulation_equals_the_plain_planner(data: st.DataObject) -> None:
 @given(st.data())
 @QUIET
 def test_what_rules_touch_is_what_they_decide_about(data: st.DataObject) -> None:
-    fleet, locations = data.draw(fleets())
+    fleet, locations = data.draw(placed_fleets())
     entries = data.draw(catalogs(sorted(locations)))
     policy = with_rules(fleet, data.draw(RULES))
     found, alone = touched_by(image_of(entries), policy, NOW)
@@ -209,12 +220,33 @@ def test_what_was_chosen_before_is_forgotten_when_a_row_gets_another_key() -> No
 
     nodes = [node(f"{name}-1") for name in ("alpha", "beta", "gamma", "delta")]
     before, after = policy(nodes, target=1), policy(nodes, target=2)
-    memories = ChoiceMemory(), ChoiceMemory()
+    remembered = Remembered()
     image = image_of([])
     for batch in range(3):
         entries = [entry(f"{batch}{n}", replica("alpha-1", sha=str(n) * 64), sha=str(n) * 64) for n in range(9)]
         image.put(rows_of(entries, {"alpha-1": 1}), {1: "alpha-1"})
         contexts = PlanContext(before, views(before), NOW), PlanContext(after, views(after), NOW)
-        simulation = Simulation(image, *contexts, memories=memories)
+        simulation = Simulation(image, *contexts, remembered=remembered)
         assert simulation.groups() == ()
         assert simulated(simulation.view(0.0)) == plainly(entries, *contexts)
+
+
+def test_a_fleet_of_more_places_than_a_word_has_bits_is_tried_too() -> None:
+    from tests.planner.worlds import node, policy, views
+
+    nodes = [node(f"n{number}-1", provider=f"p{number % 5}") for number in range(150)]
+    before, after = policy(nodes, target=2), policy(nodes, target=5)
+    names = [f"n{number}-1" for number in range(150)]
+    entries = []
+    for number in range(1, 75):
+        sha = _content(str(number))
+        copies = [replica(names[number * step % 150], sha=sha) for step in (1, 2)]
+        entries.append(entry(f"f{number}", *copies, sha=sha))
+    contexts = PlanContext(before, views(before), NOW), PlanContext(after, views(after), NOW)
+    remembered, image = Remembered(), image_of(entries)
+    for _ in range(2):
+        simulation = Simulation(image, *contexts, remembered=remembered)
+        assert simulation.groups() == ()
+        view = simulation.view(0.0)
+        assert simulated(view) == plainly(entries, *contexts)
+        assert view.files_to_move == 3 * len(entries)
