@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 
+_MOST_EQUALS = 5_000
+"""Kept, the newest: each is some hundreds of bytes."""
 _UNMEASURED_BYTES = 10**9
 """The weight of a location whose free space is not known yet."""
 
@@ -41,18 +44,18 @@ class Field:
     """Locations as choices see them, as bits: whose they are, which go first, and what tells equal ones apart."""
 
     def __init__(self) -> None:
-        self._bits: dict[str, int] = {}
+        self.bits: dict[str, int] = {}
+        """Of each location."""
         self._options: dict[int, Option] = {}
         self._of_provider: dict[str, int] = {}
-        self._providers: dict[int, int] = {}
-        self._equals: dict[int, Equals] = {}
+        self._equals: OrderedDict[int, Equals] = OrderedDict()
         self._told: dict[int, Hashable] = {}
         self.priority = 0
         self.everything = 0
 
     def add(self, option: Option, bit: int) -> None:
         """Take a location in; each once."""
-        self._bits[option.location], self._options[bit] = bit, option
+        self.bits[option.location], self._options[bit] = bit, option
         self._of_provider[option.provider] = self._of_provider.get(option.provider, 0) | bit
         self.priority |= bit if option.priority else 0
         self.everything |= bit
@@ -64,13 +67,14 @@ class Field:
             found |= self._of_provider.get(provider, 0)
         return found
 
-    def beside(self, location: str) -> int:
-        """Return the locations of a location's provider."""
-        return self._of_provider[self._options[self._bits[location]].provider]
-
-    def bit(self, location: str) -> int:
-        """Return the bit of a location."""
-        return self._bits[location]
+    def beside(self, bits: int) -> int:
+        """Return the locations of the providers that some locations are of."""
+        found = 0
+        while bits:
+            lowest = bits & -bits
+            found |= self._of_provider[self._options[lowest].provider]
+            bits ^= lowest
+        return found
 
     def options(self, bits: int) -> list[Option]:
         """Return the locations of some bits, by name."""
@@ -80,6 +84,8 @@ class Field:
         """Return what is to be known of locations that are equally good."""
         known = self._equals.get(bits)
         if known is None:
+            if len(self._equals) >= _MOST_EQUALS:
+                self._equals.popitem(last=False)
             known = self._equals[bits] = _equals(self.options(bits))
         return known
 
@@ -121,64 +127,52 @@ class Choice:
         self.field, self.options, self.count = field, options, count
         self._tiers = (settled & options, usable & options, known & options)
         self._seen = seen & options
-        self._stage = self._stage_of((), options, self._seen)
-        self._sure: tuple[str, ...] | None = None
-        self._looked = False
+        self._best: dict[int, Equals] = {}
 
     @property
     def missing(self) -> int:
         """How many locations there are too few of."""
         return max(self.count - self.options.bit_count(), 0)
 
-    @property
-    def sure(self) -> tuple[str, ...] | None:
-        """The locations that every key is given; None where two keys may be given different ones."""
-        if not self._looked:
-            self._looked = True
-            stage = self._stage
-            while len(stage.chosen) < self.count and stage.equals.only is not None:
-                stage = self._after(stage, stage.equals.only)
-            done = len(stage.chosen) == self.count or not stage.left
-            self._sure = stage.chosen if done else None
-        return self._sure
-
     def made_for(self, key: str) -> list[str]:
         """Return up to ``count`` locations for a key, best first."""
-        return list(self.made_for_all((key,))[0])
+        return self._made(key)[0]
 
-    def made_for_all(self, keys: Iterable[str]) -> list[tuple[str, ...]]:
-        """Return up to ``count`` locations for each key, best first."""
-        made, steps = [], range(min(self.count, self.options.bit_count()))
-        first, after = self._stage, self._after
-        for key in keys:
-            stage, digests = first, None
-            for _ in steps:
-                equals = stage.equals
-                if equals.only is not None:
-                    best = equals.only
-                else:
-                    if digests is None:
-                        digests = _Digests(key)
-                    best = digests.winner(equals.by_weight)
-                stage = stage.after.get(best) or after(stage, best)
-            made.append(stage.chosen)
-        return made
+    def outcomes(self, keys: Iterable[str]) -> list[int]:
+        """Return the locations that each key is given, as bits."""
+        options, made = self.options, self._made
+        return [options & ~made(key)[1] for key in keys]
 
-    def _after(self, stage: _Stage, location: str) -> _Stage:
-        field = self.field
-        left, seen = stage.left & ~field.bit(location), stage.seen | field.beside(location)
-        found = stage.after[location] = self._stage_of((*stage.chosen, location), left, seen)
+    def _made(self, key: str) -> tuple[list[str], int]:
+        """Return what a key is given, best first, and what is left."""
+        chosen: list[str] = []
+        left, best, bits, digests = self.options, self._best, self.field.bits, None
+        for _ in range(min(self.count, left.bit_count())):
+            equals = best.get(left) or self._best_of(left)
+            location = equals.only
+            if location is None:
+                if digests is None:
+                    digests = _Digests(key)
+                location = digests.winner(equals.by_weight)
+            chosen.append(location)
+            left ^= bits[location]
+        return chosen, left
+
+    def _best_of(self, left: int) -> Equals:
+        """Return the best of what is left."""
+        if len(self._best) >= _MOST_EQUALS:
+            self._best.clear()
+        settled, usable, known = self._tiers
+        best = left & settled or left
+        best = best & usable or best
+        best = best & known or best
+        best = best & ~self._seen & ~self.field.beside(self.options ^ left) or best
+        found = self._best[left] = self.field.equals(best & self.field.priority or best)
         return found
 
-    def _stage_of(self, chosen: tuple[str, ...], left: int, seen: int) -> _Stage:
-        best = left
-        for better in (*self._tiers, ~seen, self.field.priority):
-            best = best & better or best
-        return _Stage(chosen, left, seen, self.field.equals(best), {})
 
-
-_ByWeight = tuple[tuple[float, tuple[tuple[str, bytes], ...]], ...]
-"""Weights; of each the locations, in their order, and as they are written after a key."""
+_ByWeight = tuple[tuple[float, tuple[str, ...], tuple[tuple[str, bytes], ...]], ...]
+"""Weights; of each the locations, in their order, and with how they are written after a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,20 +181,6 @@ class Equals:
 
     only: str | None
     by_weight: _ByWeight
-
-
-@dataclass(slots=True)
-class _Stage:
-    """A choice once some are ``chosen``: what is ``left``, those whose provider was ``seen``, the best of those left.
-
-    ``after`` are the stages that follow, by what is chosen next.
-    """
-
-    chosen: tuple[str, ...]
-    left: int
-    seen: int
-    equals: Equals
-    after: dict[str, _Stage]
 
 
 def _each(bits: int) -> Iterator[int]:
@@ -213,10 +193,14 @@ def _each(bits: int) -> Iterator[int]:
 def _equals(options: list[Option]) -> Equals:
     if len(options) == 1:
         return Equals(options[0].location, ())
-    by_weight: dict[float, list[tuple[str, bytes]]] = {}
+    by_weight: dict[float, list[str]] = {}
     for option in options:
-        by_weight.setdefault(_weight(option), []).append((option.location, f"\0{option.location}".encode()))
-    return Equals(None, tuple((weight, tuple(found)) for weight, found in by_weight.items()))
+        by_weight.setdefault(_weight(option), []).append(option.location)
+    return Equals(None, tuple((weight, tuple(found), _written(found)) for weight, found in by_weight.items()))
+
+
+def _written(locations: Iterable[str]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((location, f"\0{location}".encode()) for location in locations)
 
 
 class _Digests:
@@ -236,19 +220,16 @@ class _Digests:
         """
         known, begun = self._known, self._begun
         best, best_score = "", 0.0
-        for weight, locations in by_weight:
-            highest, winner = b"", ""
-            for location, written in locations:
-                digest = known.get(location)
-                if digest is None:
+        for weight, locations, written in by_weight:
+            for location, bytes_after in written:
+                if location not in known:
                     hashing = begun()
-                    hashing.update(written)
-                    digest = known[location] = hashing.digest()
-                if digest > highest:
-                    highest, winner = digest, location
+                    hashing.update(bytes_after)
+                    known[location] = hashing.digest()
+            winner = max(locations, key=known.__getitem__)
             if len(by_weight) == 1:
                 return winner
-            score = _score(highest, weight)
+            score = _score(known[winner], weight)
             if not best or score > best_score:
                 best, best_score = winner, score
         return best

@@ -55,7 +55,7 @@ class Choosing:
 
     def _outcomes(self, turn: int, slots: list[tuple[int, ...]], starts: Numbers, rows: Numbers) -> Columns:
         """Return what rows choose; those from one start to the next have the same choice before them."""
-        kept = self._memory.turn(turn, len(self._image.kind_of), self._words)
+        kept = self._memory.turn(turn, len(self._image.kind_of), self._words, self._pause)
         numbers = np.array([self._memory.number(slot) for slot in slots], dtype=np.int32)
         ends = np.append(starts[1:], len(rows))
         new = np.frombuffer(kept.numbers, dtype=np.int32)[rows] != np.repeat(numbers, ends - starts)
@@ -67,16 +67,13 @@ class Choosing:
 
     def _make(self, kept: Turn, number: int, slot: tuple[int, ...], row_ids: list[int]) -> None:
         count, options, settled, free, seen = slot
-        choice, bits = self._ground.choice(options, count, (settled, free, 0), seen), self._ground.bits
-        keys, sure = self._image.keys, choice.sure
+        choice, keys = self._ground.choice(options, count, (settled, free, 0), seen), self._image.keys
         for start in range(0, len(row_ids), _PAUSE_EVERY):
             self._pause()
             block = row_ids[start : start + _PAUSE_EVERY]
-            made = [sure] * len(block) if sure is not None else choice.made_for_all([keys[row_id] for row_id in block])
-            for row_id, places in zip(block, made, strict=True):
-                outcome = bits.all_of(places)
-                for word, column_of in enumerate(kept.outcomes):
-                    column_of[row_id] = outcome >> _WORD * word & _WORD_MASK
+            for row_id, outcome in zip(block, choice.outcomes([keys[row_id] for row_id in block]), strict=True):
+                for word, outcomes in enumerate(kept.outcomes):
+                    outcomes[row_id] = outcome >> _WORD * word & _WORD_MASK
                 kept.numbers[row_id] = number
 
     def _beside(self, counted: Columns) -> Columns:

@@ -11,6 +11,7 @@ from engine.routing.simulate_standings import Standings
 _MOST_CHOICES = 100_000
 """Choices remembered before all are forgotten."""
 _FREED_AT_ONCE = 1_000
+_GROWN_AT_ONCE = 50_000
 
 Slot = tuple[int, ...]
 """What tells choices apart: between which locations, how many of them, and which are better than others."""
@@ -38,17 +39,18 @@ class ChoiceMemory:
             self._forget_numbers(pause)
             self._image, self._renamed, self._told = image, image.renamed, told
         for turn in self._turns.values():
-            turn.grow(len(image.kind_of), standings.words)
+            turn.grow(len(image.kind_of), standings.words, pause)
 
     def number(self, slot: Slot) -> int:
         """Return the number of a choice, 1 or more."""
         return self._numbers.setdefault(slot, len(self._numbers) + 1)
 
-    def turn(self, number: int, entries: int, words: int) -> Turn:
+    def turn(self, number: int, entries: int, words: int, pause: Pause) -> Turn:
         """Return what was chosen in one of the choices that a rule makes, in their order."""
         if number not in self._turns:
-            self._turns[number] = Turn()
-            self._turns[number].grow(entries, words)
+            turn = Turn()
+            turn.grow(entries, words, pause)
+            self._turns[number] = turn
         return self._turns[number]
 
     def _forget_numbers(self, pause: Pause) -> None:
@@ -65,14 +67,14 @@ class Turn:
         self.numbers = array("i")
         self.outcomes: list[array[int]] = []
 
-    def grow(self, entries: int, words: int) -> None:
+    def grow(self, entries: int, words: int, pause: Pause) -> None:
         """Make room for entries, and for locations."""
         while len(self.outcomes) < words:
-            self.outcomes.append(array("Q", bytes(len(self.numbers) * 8)))
-        missing = entries - len(self.numbers)
-        if missing > 0:
-            for kept in (self.numbers, *self.outcomes):
-                kept.frombytes(bytes(missing * kept.itemsize))
+            self.outcomes.append(array("Q"))
+        for kept in (self.numbers, *self.outcomes):
+            for start in range(len(kept), entries, _GROWN_AT_ONCE):
+                pause()
+                kept.frombytes(bytes(min(entries - start, _GROWN_AT_ONCE) * kept.itemsize))
 
 
 class Remembered:

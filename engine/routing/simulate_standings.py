@@ -58,7 +58,9 @@ class Standings:
     def columns(self) -> tuple[Columns, Columns, Columns]:
         """Where each kind is held, what lies in the way, and its origin's own file, by the kind's number."""
         if self._columns is None:
-            held, blocked, own = (np.array(words, dtype=np.uint64) for words in self._kept)
+            held, blocked, own = (
+                np.stack([np.array(memoryview(words), dtype=np.uint64) for words in kept]) for kept in self._kept
+            )
             self._columns = held, blocked, own
         return self._columns
 
