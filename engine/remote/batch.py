@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from itertools import product
 
 from config.types import Address
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferError
 from engine.remote.agent.bundle import agent_source
+from engine.remote.batch_pair import BatchPair, start_pair
 from engine.remote.batch_run import BatchRun, Ended
 from engine.remote.batch_types import BatchFile, BatchJob, FileProgress
 from engine.remote.connect import no_address
@@ -44,25 +46,65 @@ async def run_batch(
     await asyncio.to_thread(_prepare)
     failures: list[NodeUnreachable] = []
     silent: set[tuple[str, Address | None]] = set()
+    ended = await _by_idle_pair(source, target, job, progress, links)
     for source_at, target_at in product(_addresses(source, links), _addresses(target, links)):
+        if ended is not None:
+            break
         if (source.node_id, source_at) in silent or (target.node_id, target_at) in silent:
             continue
-        await links.turn(source, target)
-        with links.slot(source.node_id) as source_slot, links.slot(target.node_id) as target_slot:
-            ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
-            run = BatchRun(*ways, job, options, progress)
-            try:
-                ended = await run.run()
-            except EndUnreached as unreached:
-                failures.append(unreached.failure)
-                silent.add((unreached.way.endpoint.node_id, unreached.way.address))
-                continue
-        for way in ways:
-            if way.address is not None:
-                links.answered(way.endpoint.node_id, way.address)
-        each = in_turns(zip(job.files, ended, strict=True))
-        return [_result(file, value, source, target) async for file, value in each]
-    raise most_telling(failures)
+        try:
+            ended = await _by_new_pair(source, source_at, target, target_at, job, options, progress, links)
+        except EndUnreached as unreached:
+            failures.append(unreached.failure)
+            silent.add((unreached.way.endpoint.node_id, unreached.way.address))
+    if ended is None:
+        raise most_telling(failures)
+    each = in_turns(zip(job.files, ended, strict=True))
+    return [_result(file, value, source, target) async for file, value in each]
+
+
+async def _by_idle_pair(
+    source: Endpoint, target: Endpoint, job: BatchJob, progress: FileProgress, links: Links
+) -> list[Ended] | None:
+    """Return what a pair that waits between these nodes made of it; None where none does, or it ended unnoticed."""
+    while (pair := links.idle.take(source, target)) is not None:
+        with contextlib.suppress(EndUnreached, NodeUnreachable):
+            return await _by(pair, job, progress, links)
+    return None
+
+
+async def _by_new_pair(
+    source: Endpoint,
+    source_at: Address | None,
+    target: Endpoint,
+    target_at: Address | None,
+    job: BatchJob,
+    options: SshOptions,
+    progress: FileProgress,
+    links: Links,
+) -> list[Ended]:
+    await links.turn(source, target)
+    with contextlib.ExitStack() as held:
+        source_slot = held.enter_context(links.slot(source.node_id))
+        target_slot = held.enter_context(links.slot(target.node_id))
+        ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
+        release: Callable[[], object] = held.pop_all().close
+    return await _by(await start_pair(*ways, options, release), job, progress, links)
+
+
+async def _by(pair: BatchPair, job: BatchJob, progress: FileProgress, links: Links) -> list[Ended]:
+    """Return what a pair made of a batch; it waits for another one where it can."""
+    try:
+        ended = await BatchRun(pair, job, progress).run()
+    except BaseException:
+        await asyncio.shield(pair.kill())
+        raise
+    for way in (pair.source, pair.target):
+        if way.address is not None:
+            links.answered(way.endpoint.node_id, way.address)
+    if pair.alive:
+        await links.idle.keep(pair)
+    return ended
 
 
 def _result(file: BatchFile, value: Ended, source: Endpoint, target: Endpoint) -> Result:

@@ -1,11 +1,8 @@
-"""One attempt to carry a batch between two addresses: start both ends, watch them, gather what each file came to."""
+"""One attempt to carry a batch by a pair of agents: give both their halves, watch, gather what each file came to."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import select
 import time
 from typing import Any
 
@@ -13,14 +10,11 @@ from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferEr
 from engine.model import FileStat
 from engine.remote import wire
 from engine.remote.agent import frames
-from engine.remote.agent.bundle import agent_source
-from engine.remote.agent.compression import widen_pipe
-from engine.remote.agent_child import agent_command
+from engine.remote.batch_pair import BatchPair
 from engine.remote.batch_types import BatchJob, FileProgress
-from engine.remote.child import spawn
-from engine.remote.stream_end import Line, StreamEnd
-from engine.remote.stream_verdict import OPERATION, EndUnreached, Way, raise_verdict
-from engine.remote.types import SshOptions, StreamOutcome
+from engine.remote.stream_end import Line
+from engine.remote.stream_verdict import OPERATION, EndUnreached, raise_verdict
+from engine.remote.types import StreamOutcome
 from engine.turns import in_turns
 
 LAST_WORDS_SECONDS = 5.0
@@ -34,13 +28,13 @@ Ended = StreamOutcome | SyncdeckError | dict[str, Any]
 class BatchRun:
     """One attempt; ``run`` is called once."""
 
-    def __init__(self, source: Way, target: Way, job: BatchJob, options: SshOptions, progress: FileProgress) -> None:
-        self._source, self._target = source, target
+    def __init__(self, pair: BatchPair, job: BatchJob, progress: FileProgress) -> None:
+        self._pair = pair
+        self._source, self._target = pair.source, pair.target
+        assert pair.sender is not None and pair.receiver is not None
+        self._sender, self._receiver = pair.sender, pair.receiver
         self._job = job
-        self._options = options
         self._progress = progress
-        self._sender: StreamEnd | None = None
-        self._receiver: StreamEnd | None = None
         self._whole: dict[int, list[Any]] = {}
         self._failed: dict[int, dict[str, Any]] = {}
         self._counters: dict[str, int] = {}
@@ -50,47 +44,24 @@ class BatchRun:
     async def run(self) -> list[Ended]:
         """Return what became of each file; raise EndUnreached, or NodeUnreachable where nothing arrived at all.
 
-        No child survives, however this ends.
+        The pair is fit for another batch where this one ended well, and gone otherwise.
         """
         started = time.monotonic()
         unsubscribe = self._job.rate.subscribe(self._set_rate)
+        ended_well = False
         try:
-            await self._start()
+            receive, send = await asyncio.to_thread(self._encoded)
+            await self._pair.begin(receive, send, self._receiver_said, self._note)
             await self._watch()
+            ended_well = self._sender.succeeded and self._receiver.succeeded
         finally:
             unsubscribe()
-            await asyncio.shield(asyncio.gather(*(end.kill() for end in self._ends())))
+            if not ended_well:
+                await asyncio.shield(self._pair.kill())
         return await self._gather(time.monotonic() - started)
 
-    def _ends(self) -> list[StreamEnd]:
-        return [end for end in (self._sender, self._receiver) if end is not None]
-
-    async def _start(self) -> None:
-        """Start both ends at once, joined by a pipe into which the receiver's source and job go first."""
-        head, first = await asyncio.to_thread(self._encoded)
-        read_end, write_end = os.pipe()
-        try:
-            widen_pipe(write_end)
-            try:
-                command = self._command(self._target, "batch_receiving")
-                receiver = await spawn(command, stdin=read_end)
-                self._receiver = StreamEnd(self._target.endpoint, receiver, "receive batch", self._receiver_said)
-            finally:
-                os.close(read_end)
-            sender = await spawn(self._command(self._source, "batch_sending"), stdout=write_end)
-            assert sender.stdin is not None
-            self._sender = StreamEnd(self._source.endpoint, sender, "send batch", self._note)
-            # The sender's words come after the head: it is told its job only when that is in the pipe.
-            await asyncio.to_thread(_write_head, os.dup(write_end), head)
-            sender.stdin.write(first)
-        finally:
-            os.close(write_end)
-
-    def _command(self, way: Way, mode: str) -> list[str]:
-        return agent_command(way.endpoint, way.address, self._options, agent_source(mode), way.slot)
-
     def _encoded(self) -> tuple[bytes, bytes]:
-        """Return what the receiver and the sender are given first. In a thread: some hundred kilobytes of JSON."""
+        """Return what the receiver and the sender are given. In a thread: some hundred kilobytes of JSON."""
         files = self._job.files
         roots = list(dict.fromkeys(file.root for file in files))
         numbers = {root: number for number, root in enumerate(roots)}
@@ -108,12 +79,10 @@ class BatchRun:
             "encoding": self._job.encoding,
             "bytes_per_second": self._job.rate.bytes_per_second,
         }
-        receiver, sender = agent_source("batch_receiving"), agent_source("batch_sending")
-        return receiver + frames.encode(receive), sender + frames.encode(send)
+        return frames.encode(receive), frames.encode(send)
 
     def _set_rate(self, bytes_per_second: int | None) -> None:
-        if self._sender is not None:
-            self._sender.order({"rate": bytes_per_second})
+        self._sender.order({"rate": bytes_per_second})
 
     def _receiver_said(self, line: Line) -> None:
         for number in line.get("arrived", ()):
@@ -136,23 +105,24 @@ class BatchRun:
         self._counters.update(moved)
 
     async def _watch(self) -> None:
-        """Return when both ends ended, when nothing moved for too long, or soon after the receiver failed."""
-        assert self._sender is not None and self._receiver is not None
-        tasks = {asyncio.create_task(end.ended()): end for end in (self._sender, self._receiver)}
+        """Return when both ends are over, when nothing moved for too long, or soon after the receiver is."""
+        sending, receiving = (asyncio.create_task(end.ended()) for end in (self._sender, self._receiver))
         until: float | None = None
         try:
-            while waiting := [task for task in tasks if not task.done()]:
+            while waiting := [task for task in (sending, receiving) if not task.done()]:
                 left = (until or self._last_news + self._job.stall_timeout_seconds) - time.monotonic()
                 if left <= 0:
                     self._stalled = until is None
                     return
                 await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                if until is None and self._receiver.exit_code is not None and self._sender.exit_code is None:
+                if sending.done() and not self._sender.succeeded:
+                    self._pair.hang_up()
+                if until is None and receiving.done() and not sending.done():
                     until = time.monotonic() + LAST_WORDS_SECONDS
         finally:
-            for task in tasks:
+            for task in (sending, receiving):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(sending, receiving, return_exceptions=True)
 
     async def _gather(self, seconds: float) -> list[Ended]:
         broken = self._broken()
@@ -176,7 +146,6 @@ class BatchRun:
 
     def _broken(self) -> EndUnreached | SyncdeckError | None:
         """Return why the batch as a whole did not end well, None when it did."""
-        assert self._sender is not None and self._receiver is not None
         if self._stalled:
             cause = f"nothing moved for {self._job.stall_timeout_seconds:.0f} s"
             remedy = "what did not arrive is sent again by itself"
@@ -192,22 +161,3 @@ def _mtime_ns(stat: FileStat) -> int:
     """When the content was last written: a commit in WAL mode touches only the -wal."""
     return max(stat.mtime_ns, stat.wal_mtime_ns)
 
-
-def _write_head(fd: int, head: bytes) -> None:
-    """Fill the pipe's beginning, then close ``fd``; a receiver that is gone already says why by itself.
-
-    The descriptor is this thread's own: it may still write when the batch was cancelled. The sender's ssh, which has
-    the same pipe as its output, may have set it to never block.
-    """
-    view = memoryview(head)
-    room = select.poll()
-    room.register(fd, select.POLLOUT)
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            while view:
-                try:
-                    view = view[os.write(fd, view) :]
-                except BlockingIOError:
-                    room.poll()
-    finally:
-        os.close(fd)

@@ -69,6 +69,8 @@ async def _open_at(endpoint: Endpoint, address: Address | None, options: SshOpti
         except BaseException:
             await child.kill()
             raise
+        links.idle.session_began(endpoint.node_id)
+        held.callback(links.idle.session_ended, endpoint.node_id)
         release: Callable[[], object] = held.pop_all().close
         return AgentSession(endpoint, child, info, stderr, release)
 

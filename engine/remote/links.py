@@ -1,4 +1,4 @@
-"""What is remembered of the ways to nodes: the address that answered last, and how full each master is."""
+"""What is known of the ways to nodes: the address that answered last, how full each master is, which agents wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from config.types import Address
+from engine.remote.idle_pairs import IdlePairs
 from engine.remote.pacer import Pacer
 from engine.remote.types import Endpoint
 
@@ -16,7 +17,8 @@ SESSIONS_PER_MASTER = 8
 class Links:
     """One per engine, shared by the session pool, the streams and rsync; lives on the event loop's thread."""
 
-    def __init__(self, pacer: Pacer | None = None) -> None:
+    def __init__(self, pacer: Pacer | None = None, idle: IdlePairs | None = None) -> None:
+        self.idle = IdlePairs() if idle is None else idle
         self._pacer = pacer or Pacer()
         self._answered: dict[str, Address] = {}
         self._used: dict[str, dict[int, int]] = {}

@@ -44,12 +44,13 @@ class SessionPool:
             await session.close()
 
     async def close(self) -> None:
-        """Close every session and end every attempt."""
+        """Close every session, end every attempt and every agent that waits for work."""
         self._closed = True
         for opening in self._opening.values():
             opening.cancel()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
         await asyncio.gather(*(self.drop(node_id) for node_id in list(self._sessions)))
+        await self.links.idle.close()
 
     async def _open(self, endpoint: Endpoint) -> AgentSession:
         try:

@@ -20,7 +20,8 @@ LAST_WORDS = ("done", "sent", "error")
 class StreamEnd:
     """A running sender or receiver. ``said`` holds the last line of each kind; ``news`` is told of every line.
 
-    ``heard``: on what it speaks, where that is not all that the child writes.
+    ``heard``: on what it speaks, where that is not all that the child writes. ``stays``: the child outlives its stream,
+    whose last word ends it, and may then ``begin`` another.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class StreamEnd:
         news: Callable[[Line], None],
         text: bool = False,
         heard: Sequence[asyncio.StreamReader | None] | None = None,
+        stays: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self.said: Line = {}
@@ -39,6 +41,7 @@ class StreamEnd:
         self._child = child
         self._news = news
         self._text = text
+        self._ends_by_word = text or stays
         self._last_word = asyncio.Event()
         self._readers = [
             asyncio.create_task(self._read(reader), name=f"{mode} at {endpoint.node_id}")
@@ -63,8 +66,8 @@ class StreamEnd:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the child did its part to the end; beyond a terminal its word is all that there is."""
-        return (self._text or self.exit_code == 0) and ("done" in self.said or "sent" in self.said)
+        """Whether the child did its part to the end; where it stays, or beyond a terminal, only its word tells."""
+        return (self._ends_by_word or self.exit_code == 0) and ("done" in self.said or "sent" in self.said)
 
     def order(self, value: Line) -> None:
         """Give an order to a sender; one that ended meanwhile takes none."""
@@ -76,6 +79,12 @@ class StreamEnd:
         if not self._child.stdin.is_closing():
             self._child.stdin.write(frame)
 
+    def begin(self, news: Callable[[Line], None]) -> None:
+        """Forget what was said in an earlier stream; ``news`` is told of every line of the one that begins."""
+        self.said = {}
+        self._news = news
+        self._last_word.clear()
+
     def hear(self, value: Line) -> None:
         """Take a line of this end's, whichever way it came."""
         self.said.update(value)
@@ -86,11 +95,12 @@ class StreamEnd:
     async def ended(self) -> None:
         """Return when the child ended and what it said was read.
 
-        What lies between us and an end that is sent as text may outlive it: there its last word counts.
+        What lies between us and an end that is sent as text may outlive it: there its last word counts, as it does
+        where the child stays.
         """
         drained = asyncio.create_task(self._child.drained(*self._readers))
         said = asyncio.create_task(self._last_word.wait())
-        waiting = (drained, said) if self._text else (drained,)
+        waiting = (drained, said) if self._ends_by_word else (drained,)
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:

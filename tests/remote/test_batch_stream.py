@@ -18,7 +18,7 @@ from engine.model import FileKind, FileStat
 from engine.remote.agent import frames
 from engine.remote.agent.batch_flush import flush, flush_each, may_flush_all
 from engine.remote.batch import Result, SourceDamaged, run_batch
-from engine.remote.batch_run import _write_head
+from engine.remote.batch_pair import _write_head
 from engine.remote.batch_types import BatchFile, BatchJob
 from engine.remote.links import Links
 from engine.remote.pool import SessionPool

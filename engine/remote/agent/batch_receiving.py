@@ -78,18 +78,27 @@ def _ended_early() -> Failure:
 
 
 def main(source: bytes) -> None:
-    """Be the receiver of a batch: the job comes first on stdin, then the sender's stream."""
-    gc.disable()  # A short life of many small objects, of which none refer to each other in circles.
-    job = read_frame(0)
-    if job is None:
-        sys.exit(97)
+    """Be the receiver of one batch after another: the job of each comes first on stdin, then the sender's stream."""
+    gc.disable()  # A batch is many small objects, of which hardly any refer to each other in circles.
     widen_pipe(0)
     lines = LineWriter(1)
+    code = 0
+    while code == 0 and skip_to_marker(0):
+        job = read_frame(0)
+        if job is None:
+            sys.exit(97)
+        code = _receive_one(job, lines)
+        del job
+        gc.collect()
+    os._exit(code)
+
+
+def _receive_one(job: Dict[str, Any], lines: LineWriter) -> int:
+    """Return 0, or 1 where the stream broke; the engine is told which."""
     try:
         Receiver(job, lines).run()
         lines.write({"done": {}})
-        code = 0
+        return 0
     except Exception as error:  # noqa: BLE001 - every failure travels to the engine
         lines.write({"error": from_exception(error).as_json()})
-        code = 1
-    os._exit(code)
+        return 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
+import queue
 import threading
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 from engine.remote.agent.batch_format import FILES
 from engine.remote.agent.batch_reading import Reader, Wanted
@@ -56,30 +56,45 @@ def send(job: Dict[str, Any], pacer: Pacer, counts: Counts) -> int:
     return counts.wire
 
 
-def _obey(pacer: Pacer) -> None:
-    """Take the engine's orders from stdin; its end means that the engine gave up or is gone."""
-    while True:
-        order = read_frame(0)
-        if order is None:
-            os._exit(1)
-        pacer.rate = order["rate"]
+class Orders:
+    """What the engine says on stdin: jobs, and new rates for the one that runs."""
+
+    def __init__(self) -> None:
+        self._jobs: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+        self._pacer = Pacer(None, time.monotonic, time.sleep)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next_job(self) -> Tuple[Dict[str, Any], Pacer]:
+        """Wait for a job; return it with what keeps it to its rate."""
+        job, pacer = self._jobs.get()
+        return job, pacer
+
+    def _read(self) -> None:
+        """Read until stdin ends: the engine gave up or is gone."""
+        while True:
+            order = read_frame(0)
+            if order is None:
+                os._exit(1)
+            if "files" in order:
+                self._pacer = Pacer(order["bytes_per_second"], time.monotonic, time.sleep)
+                self._jobs.put((order, self._pacer))
+            else:
+                self._pacer.rate = order["rate"]
 
 
 def main(source: bytes) -> None:
-    """Be a sender of a batch: the job comes first on stdin, then orders."""
-    gc.disable()  # A short life of many small objects, of which none refer to each other in circles.
-    job = read_frame(0)
-    if job is None:
-        sys.exit(97)
-    counts = Counts()
-    pacer = Pacer(job["bytes_per_second"], time.monotonic, time.sleep)
-    threading.Thread(target=_obey, args=(pacer,), daemon=True).start()
-    try:
-        sent = send(job, pacer, counts)
-        counts.tell(now=True)
-        counts.lines.write({"sent": {"wire": sent}})
-        code = 0
-    except Exception as error:  # noqa: BLE001 - every failure travels to the engine
-        counts.lines.write({"error": from_exception(error).as_json()})
-        code = 1
-    os._exit(code)
+    """Be the sender of one batch after another, until stdin ends."""
+    gc.disable()  # A batch is many small objects, of which hardly any refer to each other in circles.
+    orders = Orders()
+    while True:
+        job, pacer = orders.next_job()
+        counts = Counts()
+        try:
+            sent = send(job, pacer, counts)
+            counts.tell(now=True)
+            counts.lines.write({"sent": {"wire": sent}})
+        except Exception as error:  # noqa: BLE001 - every failure travels to the engine
+            counts.lines.write({"error": from_exception(error).as_json()})
+            os._exit(1)
+        del job
+        gc.collect()

@@ -54,6 +54,11 @@ class Folders:
             os.close(self._open.popitem(last=False)[1])
         return fd
 
+    def close(self) -> None:
+        """Close all of them."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
 
 class _Arriving:
     """A file of which a part is there."""
@@ -99,6 +104,7 @@ class BatchWriter:
         paths = {self._files[index].path: index for index in self.whole}
         for path, error in flush(list(paths), self.written, self._devices.__getitem__).items():
             self._fail(paths[path], error)
+        self._folders.close()
 
     def _take(self, piece: Piece, content: memoryview) -> None:
         if piece.failure is not None:
