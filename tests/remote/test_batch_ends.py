@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import pytest
 
 from engine.integrity.temporary import TemporaryNames
 from engine.remote.agent import batch_reading
-from engine.remote.agent.batch_format import Piece, unseal
+from engine.remote.agent.batch_format import FILES, Piece, covered, tail_of, unseal
 from engine.remote.agent.batch_reading import READERS, Reader, Wanted
 from engine.remote.agent.batch_writing import BatchWriter, Expected
+from engine.remote.agent.chunks import HEADER, ChunkReader
+from engine.remote.agent.failures import Failure
 from engine.remote.agent.holes import Holes, read_holes, write_holes
 
 NAMES = TemporaryNames("0" * 8, "1" * 8)
@@ -70,6 +74,45 @@ def test_a_file_that_is_made_anew_has_no_holes_of_an_earlier_one(tmp_path: Path)
     assert list(writer.whole) == [0] and read_holes(file.path) is None
 
 
+def test_a_file_damaged_on_the_way_fails_alone_and_is_not_blamed_on_the_disk(tmp_path: Path) -> None:
+    files = [expected(tmp_path / name) for name in ("a", "b", "c")]
+    writer = BatchWriter([file._replace(root=str(tmp_path)) for file in files])
+    damaged = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
+    writer.take([WHOLE, WHOLE._replace(number=1)], memoryview(damaged + CONTENT))
+    writer.take([Piece(2, 100)], memoryview(damaged[:100]))
+    writer.take([WHOLE._replace(number=2, length=len(CONTENT) - 100)], memoryview(CONTENT[100:]))
+    writer.finish()
+    assert list(writer.whole) == [1]
+    classes = {number: failure["class"] for number, failure in writer.failed.items()}
+    assert classes == {0: "transient-network", 2: "checksum-mismatch"}
+    assert [os.path.exists(file.path) for file in files] == [False, True, False]
+
+
+@pytest.mark.parametrize("encoding", ["binary", "base64"])
+def test_what_a_chunk_says_of_its_contents_is_not_believed_when_it_was_damaged(encoding: str) -> None:
+    tail = tail_of([WHOLE])
+    for at in range(len(tail)):
+        damaged = tail[:at] + bytes([tail[at] ^ 1]) + tail[at + 1 :]
+        with pytest.raises(Failure) as failure:
+            read_again(len(tail), zlib.crc32(tail), damaged, encoding)
+        assert failure.value.error_class == "transient-network"
+    assert read_again(len(tail), zlib.crc32(tail), tail, encoding) == [WHOLE]
+
+
+def read_again(tail_bytes: int, checksum: int, tail: bytes, encoding: str) -> list[Piece]:
+    """Return what a reader makes of a chunk that came with this tail."""
+    read_end, write_end = os.pipe()
+    chunk = HEADER.pack(FILES, len(CONTENT) + tail_bytes, checksum) + CONTENT + tail
+    os.write(write_end, base64.b64encode(chunk) + b"\n" if encoding == "base64" else chunk)
+    os.close(write_end)
+    try:
+        found = ChunkReader(read_end, encoding, covered=covered).read()
+        assert found is not None and found[0] == FILES
+        return unseal(found[1])
+    finally:
+        os.close(read_end)
+
+
 def test_one_thread_reads_until_the_wire_waits_and_then_no_more_than_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +132,7 @@ def test_one_thread_reads_until_the_wire_waits_and_then_no_more_than_a_few(
         return look(path)
 
     monkeypatch.setattr(batch_reading, "existing", slowly)
-    pieces = [unseal(memoryview(chunk)) for chunk in Reader(files, lambda most: 2, lambda: None).chunks()]
+    chunks = Reader(files, lambda most: 2, lambda: None).chunks()
+    pieces = [unseal(memoryview(bytes(contents) + tail)) for contents, tail in chunks]
     assert sorted(piece.number for chunk in pieces for piece in chunk) == list(range(40))
     assert 1 < len(at_once) <= READERS

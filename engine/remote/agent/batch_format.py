@@ -28,12 +28,18 @@ class Piece(NamedTuple):
     failure: Optional[Dict[str, Any]] = None
 
 
-def seal(payload: bytearray, pieces: List[Piece]) -> bytearray:
-    """Append what the contents in ``payload`` are; a trailer, so that files are read right where they are sent from."""
-    trailer = json.dumps(pieces, separators=(",", ":")).encode("ascii")
-    payload += trailer
-    payload += LENGTH.pack(len(trailer))
-    return payload
+def tail_of(pieces: List[Piece]) -> bytes:
+    """Return what follows the contents of a chunk and says what they are."""
+    told = json.dumps(pieces, separators=(",", ":")).encode("ascii")
+    return told + LENGTH.pack(len(told))
+
+
+def covered(kind: bytes, payload: memoryview) -> memoryview:
+    """Return what the checksum of a chunk covers: beside contents only their tail, for their SHA-256 proves them."""
+    if kind != FILES or len(payload) < LENGTH.size:
+        return payload
+    (length,) = LENGTH.unpack_from(payload, len(payload) - LENGTH.size)
+    return payload[max(0, len(payload) - LENGTH.size - length) :]
 
 
 def unseal(payload: memoryview) -> List[Piece]:

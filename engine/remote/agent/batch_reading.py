@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
 
-from engine.remote.agent.batch_format import CHUNK_BYTES, Piece, seal
+from engine.remote.agent.batch_format import CHUNK_BYTES, Piece, tail_of
 from engine.remote.agent.checks import check_file
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.growing import SETTLED_SECONDS
@@ -34,8 +34,18 @@ class Wanted(NamedTuple):
     growing: bool
 
 
+class _Chunk(NamedTuple):
+    """Part of a buffer, which is free again after its last chunk."""
+
+    buffer: bytearray
+    start: int
+    end: int
+    tail: bytes
+    last: bool
+
+
 class Reader:
-    """Yields sealed chunks of all files. A file's pieces come in order, files in any order."""
+    """Yields chunks of all files. A file's pieces come in order, files in any order."""
 
     def __init__(self, files: "list[Wanted]", chunk_bytes: Callable[[int], int], busy: Callable[[], None]) -> None:
         """``chunk_bytes`` shortens chunks for a slow link; ``busy`` is called while a type check goes on."""
@@ -45,9 +55,13 @@ class Reader:
         self._next = 0
         self._lock = threading.Lock()
         self._chunks: "queue.Queue[Any]" = queue.Queue(READ_AHEAD_CHUNKS)
+        self._free: "queue.SimpleQueue[bytearray]" = queue.SimpleQueue()
 
-    def chunks(self) -> Iterator[bytearray]:
-        """Yield every chunk; raises what a thread raised, which is a fault of ours."""
+    def chunks(self) -> Iterator[Tuple[memoryview, bytes]]:
+        """Yield every chunk, its contents and their tail, both of use until the next one is asked for.
+
+        Raises what a thread raised, which is a fault of ours.
+        """
         started, ended = 1, 0
         self._start_reader()
         while ended < started:
@@ -62,7 +76,10 @@ class Reader:
             elif isinstance(chunk, BaseException):
                 raise chunk
             else:
-                yield chunk
+                with memoryview(chunk.buffer) as whole, whole[chunk.start : chunk.end] as contents:
+                    yield contents, chunk.tail
+                if chunk.last:
+                    self._free.put(chunk.buffer)
 
     def _start_reader(self) -> None:
         threading.Thread(target=self._work, daemon=True).start()
@@ -94,20 +111,26 @@ class Reader:
                 self._next += 1
             return group
 
-    def _read(self, group: "list[int]") -> Iterator[bytearray]:
+    def _buffer(self, size: int) -> bytearray:
+        """Return memory for ``size`` bytes, used before where there is some: the system gives new memory slowly."""
+        try:
+            buffer = self._free.get_nowait()
+        except queue.Empty:
+            return bytearray(max(size, CHUNK_BYTES))
+        return buffer if len(buffer) >= size else bytearray(size)
+
+    def _read(self, group: "list[int]") -> Iterator[_Chunk]:
         if len(group) == 1 and self._files[group[0]].stat[0] > self._chunk_bytes(CHUNK_BYTES):
             yield from self._large(group[0])
             return
-        payload = bytearray(sum(self._files[index].stat[0] for index in group))
-        view = memoryview(payload)
+        buffer = self._buffer(sum(self._files[index].stat[0] for index in group))
         pieces, at = [], 0
-        for index in group:
-            piece = self._small(index, view[at : at + self._files[index].stat[0]])
-            pieces.append(piece)
-            at += piece.length
-        view.release()
-        del payload[at:]
-        yield seal(payload, pieces)
+        with memoryview(buffer) as view:
+            for index in group:
+                piece = self._small(index, view[at : at + self._files[index].stat[0]])
+                pieces.append(piece)
+                at += piece.length
+        yield _Chunk(buffer, 0, at, tail_of(pieces), True)
 
     def _small(self, index: int, room: memoryview) -> Piece:
         try:
@@ -118,23 +141,25 @@ class Reader:
         finally:
             room.release()
 
-    def _large(self, index: int) -> Iterator[bytearray]:
+    def _large(self, index: int) -> Iterator[_Chunk]:
         """Yield a file that needs several chunks; a batch's files are small enough to be read at once."""
-        content = bytearray(self._files[index].stat[0])
-        with memoryview(content) as view:
+        room = self._files[index].stat[0]
+        buffer = self._buffer(room)
+        with memoryview(buffer) as whole, whole[:room] as view:
             try:
                 size, lines = self._whole(self._files[index], view)
             except (Failure, OSError) as error:
-                yield seal(bytearray(), [_failed(index, error, self._files[index].path)])
+                yield _Chunk(buffer, 0, 0, tail_of([_failed(index, error, self._files[index].path)]), True)
                 return
-            sha256 = hashlib.sha256(view[:size]).hexdigest()
-            at = 0
-            while at < size:
-                count = min(self._chunk_bytes(CHUNK_BYTES), size - at)
-                last = at + count == size
-                piece = Piece(index, count, sha256, size, lines) if last else Piece(index, count)
-                yield seal(bytearray(view[at : at + count]), [piece])
-                at += count
+            with view[:size] as content:
+                sha256 = hashlib.sha256(content).hexdigest()
+        at = 0
+        while at < size:
+            end = min(size, at + self._chunk_bytes(CHUNK_BYTES))
+            last = end == size
+            piece = Piece(index, end - at, sha256, size, lines) if last else Piece(index, end - at)
+            yield _Chunk(buffer, at, end, tail_of([piece]), last)
+            at = end
 
     def _whole(self, file: Wanted, room: memoryview) -> Tuple[int, Optional[int]]:
         """Read a file into ``room``; return its bytes and, of a log, its lines. Raises Failure or OSError."""

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Dict, List, Optional
 
-from engine.remote.agent.batch_format import FILES, unseal
+from engine.remote.agent.batch_format import FILES, covered, unseal
 from engine.remote.agent.batch_writing import BatchWriter, Expected
 from engine.remote.agent.chunks import END, ChunkReader
 from engine.remote.agent.compression import widen_pipe
@@ -26,7 +26,7 @@ class Receiver:
     def __init__(self, job: Dict[str, Any], lines: LineWriter) -> None:
         roots = job["roots"]
         self._writer = BatchWriter([Expected(p, size, at, roots[number]) for p, size, at, number in job["files"]])
-        self._chunks = ChunkReader(0, job["encoding"])
+        self._chunks = ChunkReader(0, job["encoding"], covered=covered)
         self._lines = lines
         self._next_report = 0.0
         self._told = 0

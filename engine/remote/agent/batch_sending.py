@@ -47,8 +47,8 @@ def send(job: Dict[str, Any], pacer: Pacer, counts: Counts) -> int:
     writer = ChunkWriter(1, job["encoding"])
     counts.lines.write({"hello": 1})
     write_all(1, MARKER)
-    for chunk in Reader(files, pacer.chunk_bytes, counts.check).chunks():
-        count = writer.write(FILES, memoryview(chunk))
+    for contents, tail in Reader(files, pacer.chunk_bytes, counts.check).chunks():
+        count = writer.write(FILES, contents, tail)
         counts.wire += count
         pacer.pay(count)
         counts.tell()

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from engine.remote.agent.batch_flush import flush
 from engine.remote.agent.batch_format import Piece
+from engine.remote.agent.chunks import damaged
 from engine.remote.agent.durable import begin_sync
 from engine.remote.agent.failures import Failure, from_exception, from_os_error
 from engine.remote.agent.holes import remove_holes
@@ -41,9 +42,8 @@ class Folders:
     def __init__(self) -> None:
         self._open: "OrderedDict[str, int]" = OrderedDict()
 
-    def of(self, file: Expected) -> int:
+    def of(self, file: Expected, folder: str) -> int:
         """Return a descriptor of the file's folder, which is made where it is missing. Raises Failure or OSError."""
-        folder = os.path.dirname(file.path)
         fd = self._open.pop(folder, None)
         if fd is None:
             confined(file.path, file.root)
@@ -119,14 +119,15 @@ class BatchWriter:
             raise Failure("source-changed", "more bytes arrived than the file has", "the next scan sees it")
         self._write(arriving, content)
         if piece.sha256 is not None:
+            self._ensure_sent(piece, arriving, content)
             self._end(piece, arriving)
 
     def _create(self, file: Expected, comes_in_parts: bool) -> int:
         """Return the descriptor of a new file; locked where it stays open while others of the batch come."""
-        name = os.path.basename(file.path)
+        place, _, name = file.path.rpartition("/")
         if not is_temporary(name):
             raise Failure("bug", "%s is no temporary name of ours" % file.path, "report this with the log")
-        folder = self._folders.of(file)
+        folder = self._folders.of(file, place)
         self._reserve(file)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -168,12 +169,17 @@ class BatchWriter:
             arriving.digest.update(back)
             start += len(back)
 
+    def _ensure_sent(self, piece: Piece, arriving: _Arriving, content: memoryview) -> None:
+        """Raise where the file is not what was sent: the way's fault where it can be seen, else the disk's."""
+        if arriving.digest.hexdigest() == piece.sha256 and arriving.written == piece.size:
+            return
+        if len(content) == piece.size and hashlib.sha256(content).hexdigest() != piece.sha256:
+            raise damaged()
+        cause = "what was written at %s is not what was sent" % self._files[piece.number].path
+        raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
+
     def _end(self, piece: Piece, arriving: _Arriving) -> None:
         file = self._files[piece.number]
-        sha256 = arriving.digest.hexdigest()
-        if (sha256, arriving.written) != (piece.sha256, piece.size):
-            cause = "what was written at %s is not what was sent" % file.path
-            raise Failure("checksum-mismatch", cause, "it is sent again by itself; if it goes on, check that disk")
         os.utime(arriving.fd, ns=(file.mtime_ns, file.mtime_ns))
         if arriving.written >= BEGIN_SYNC_BYTES:
             begin_sync(arriving.fd)
@@ -182,7 +188,7 @@ class BatchWriter:
             os.fchmod(arriving.fd, PUBLISHED_MODE)
         os.close(self._arriving.pop(piece.number).fd)
         self._devices[file.path] = found.st_dev
-        self.whole[piece.number] = [sha256, arriving.written, pack_stat(found, None), piece.lines]
+        self.whole[piece.number] = [piece.sha256, arriving.written, pack_stat(found, None), piece.lines]
 
     def _fail(self, index: int, error: Exception) -> None:
         self._drop(index)

@@ -19,6 +19,14 @@ CHUNK_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 8 << 20
 
 
+Covered = Callable[[bytes, memoryview], memoryview]
+
+
+def everything(kind: bytes, payload: memoryview) -> memoryview:
+    """Return what the checksum of a chunk covers: all of it, where nothing else proves a part."""
+    return payload
+
+
 class ChunkWriter:
     """Writes chunks to a blocking descriptor."""
 
@@ -26,13 +34,13 @@ class ChunkWriter:
         self._fd = fd
         self._text = encoding == "base64"
 
-    def write(self, kind: bytes, payload: "memoryview | bytes") -> int:
-        """Write one chunk; return its bytes on the wire."""
-        header = HEADER.pack(kind, len(payload), zlib.crc32(payload))
+    def write(self, kind: bytes, payload: "memoryview | bytes", tail: bytes = b"") -> int:
+        """Write one chunk; return its bytes on the wire. Where a ``tail`` ends it, the checksum is of that alone."""
+        header = HEADER.pack(kind, len(payload) + len(tail), zlib.crc32(tail or payload))
         if self._text:
-            line = base64.b64encode(header + bytes(payload)) + b"\n"
+            line = base64.b64encode(header + bytes(payload) + tail) + b"\n"
             return self._write([memoryview(line)])
-        return self._write([memoryview(header), memoryview(payload)])
+        return self._write([memoryview(header), memoryview(payload), memoryview(tail)])
 
     def _write(self, views: "list[memoryview]") -> int:
         total = sum(len(view) for view in views)
@@ -48,12 +56,16 @@ class ChunkWriter:
 class ChunkReader:
     """Reads chunks from a blocking descriptor. A payload is only valid until the next read.
 
-    ``heard`` is called with the count of bytes that came, in however small parts.
+    ``heard`` is called with the count of bytes that came, in however small parts; ``covered`` returns what of a payload
+    the checksum is of.
     """
 
-    def __init__(self, fd: int, encoding: str, heard: Optional[Callable[[int], None]] = None) -> None:
+    def __init__(
+        self, fd: int, encoding: str, heard: Optional[Callable[[int], None]] = None, covered: Covered = everything
+    ) -> None:
         self._fd = fd
         self._heard = heard
+        self._covered = covered
         self._text = encoding == "base64"
         self._buffer = bytearray(CHUNK_BYTES + HEADER.size)
         self._rest = b""
@@ -106,7 +118,7 @@ class ChunkReader:
         return self._verified(kind, chunk[HEADER.size :], checksum)
 
     def _verified(self, kind: bytes, payload: memoryview, checksum: int) -> Tuple[bytes, memoryview]:
-        if zlib.crc32(payload) != checksum:
+        if zlib.crc32(self._covered(kind, payload)) != checksum:
             raise damaged()
         return kind, payload
 
