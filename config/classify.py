@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from config.presets.preset import FileKindName, Preset, ringrift
 from config.types import DataType
 
+REMEMBERED = 8_192
+"""Paths whose answer is kept: those of all transfers that may run at once, which are shown again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -102,6 +105,7 @@ def default_classifier() -> Classifier:
     return Classifier(ringrift())
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def classify(path: str) -> Classification:
     """Return what ``path`` names, by the shipped preset."""
     return default_classifier().classify(path)

@@ -133,7 +133,7 @@ class EntryKey:
     origin: str = ""
 
     def __str__(self) -> str:
-        return f"{self.data_type.value}:{self.path}" + (f"@{self.origin}" if self.origin else "")
+        return f"{self.data_type}:{self.path}" + (f"@{self.origin}" if self.origin else "")
 
 
 @dataclass(frozen=True, slots=True)

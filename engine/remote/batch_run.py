@@ -37,6 +37,8 @@ class BatchRun:
         self._progress = progress
         self._whole: dict[int, list[Any]] = {}
         self._failed: dict[int, dict[str, Any]] = {}
+        self._told: set[int] = set()
+        """Of which the progress was told before the flush."""
         self._counters: dict[str, int] = {}
         self._last_news = time.monotonic()
         self._stalled = False
@@ -86,10 +88,12 @@ class BatchRun:
 
     def _receiver_said(self, line: Line) -> None:
         for number in line.get("arrived", ()):
+            self._told.add(number)
             self._arrived(number, self._job.files[number].source_stat.size_bytes)
         for number, *found in line.get("whole", ()):
             self._whole[number] = found
-            self._arrived(number, found[1])
+            if number not in self._told or found[1] != self._job.files[number].source_stat.size_bytes:
+                self._arrived(number, found[1])
         for number, failure in line.get("failed", ()):
             self._failed[number] = failure
         self._note(line)
