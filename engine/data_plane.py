@@ -18,8 +18,8 @@ from engine.audit import sync_subject
 from engine.clock import Clock, SystemClock
 from engine.collecting import Collector
 from engine.errors import ErrorClass, SyncdeckError
-from engine.inventory.fleet import location_node
 from engine.inventory.scanner import ScanOutcome
+from engine.locations import node_of
 from engine.model import SyncPriority
 from engine.parts import Parts, assemble
 from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
@@ -232,7 +232,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
 
     async def _end_transfers_of_left_hosts(self, parts: Parts) -> None:
         running = await parts.queue.running()
-        ends = {t.id: {location_node(t.source), location_node(t.target)} for t in running}
+        ends = {t.id: {node_of(t.source), node_of(t.target)} for t in running}
         left = [number for number, nodes in ends.items() if any(not parts.fleet.uses(node) for node in nodes)]
         if not left:
             return

@@ -27,13 +27,14 @@ from engine.health.notify import FindingNotifier
 from engine.housekeeping import Housekeeping
 from engine.identity import own_node_id, user_name
 from engine.integrity.temporary import TemporaryNames
-from engine.inventory.fleet import Fleet, NodeStatus, location_node
+from engine.inventory.fleet import Fleet, NodeStatus
 from engine.inventory.hasher import Hasher
 from engine.inventory.keeper import InventoryKeeper, OnDown, OnScanned
 from engine.inventory.settler import Settler
 from engine.keeping.desk import KeepDesk
 from engine.keeping.parts import build_keeping
 from engine.limits import OperatorLimits
+from engine.locations import node_of
 from engine.model import NodeState
 from engine.pauses import EVERYWHERE, Pauses
 from engine.planning_loop import PlanningLoop
@@ -142,7 +143,7 @@ class Parts:
             node_id, status.state, status.reason, remedy=status.remedy, last_seen_at=status.last_seen_at
         )
         for location, held in list(self.fleet.locations.items()):
-            if location.split(":", 1)[0] == node_id:
+            if node_of(location) == node_id:
                 await self.catalog.save_location(location, held.state, held.path, self.clock.now())
         if status.state is NodeState.UP:
             came_up = node_id not in self._known_up
@@ -228,7 +229,7 @@ async def assemble(
         closed, stopped = fleet.closed_nodes(), 0
         held: dict[str, list[int]] = {}
         for transfer in await queue.running():
-            ends = (location_node(transfer.source), location_node(transfer.target))
+            ends = (node_of(transfer.source), node_of(transfer.target))
             node = next((end for end in ends if fleet.is_paused(end)), None)
             if node is not None:
                 held.setdefault(closed.get(node, f"{node} is paused"), []).append(transfer.id)

@@ -19,6 +19,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
+from engine.locations import node_of
 from engine.reconcile import Reconciler
 from engine.routing.explain import Standing, explain
 from engine.routing.simulate_touched import Touched
@@ -136,7 +137,7 @@ class RulesDesk:
         if entry is None:
             raise _unknown("find", key, "no entry has this key", "see the keys with `syncdeck catalog ls`")
         context = await self._reconciler.context()
-        if node.split(":", 1)[0] not in context.policy.nodes:
+        if node_of(node) not in context.policy.nodes:
             cause, remedy = f"it is no host of {context.policy.file}", "see the hosts with `syncdeck nodes ls`"
             raise _unknown("find node", node, cause, remedy)
         standing = await self._standing(node, str(entry.key))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from engine.locations import node_of
 from engine.model import TransferState
 from engine.queue.queue import TransferQueue
 from engine.routing.explain import Standing
-from engine.routing.holding import node_of
 from engine.transport.manager import TransportManager
 
 _LOOKED_AT = 500

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from config.archive_settings import ArchiveSettings
 from config.globs import glob_matches
 from config.types import Policy
+from engine.locations import node_of
 from engine.model import DataEntry, EntryKey, LocationView, Replica, ReplicaState
 from engine.routing.candidates import RoutingTable
 from engine.routing.matching import deciding_rule
@@ -61,7 +62,7 @@ def row_of(entry_id: int, entry: DataEntry, replica: Replica, sight: Sight) -> C
     return CandidateRow(
         key=str(entry.key),
         location=replica.location,
-        node=replica.location.split(":", 1)[0],
+        node=node_of(replica.location),
         path=replica.path,
         size_bytes=replica.stat.size_bytes + replica.stat.wal_size_bytes,
         age_seconds=max(0.0, sight.now - _written(replica)),

@@ -10,7 +10,7 @@ from config.types import Policy
 from engine.archive.values import ArchiveError, ArchiveRecord
 from engine.catalog.roots import LocationRoot, must_be_mounted, roots_of
 from engine.errors import ErrorClass
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import EntryKey, LocationState
 from engine.remote.types import NodeAgent, RootStatus, ScanRoot
 
@@ -65,7 +65,7 @@ async def available(agent: NodeAgent, root: ScanRoot) -> RootStatus:
             "archive at",
             root.location,
             f"the cold storage is {found.state.value}: {found.detail}",
-            f"make {found.path} available on {location_node(root.location)}; originals stay as they are",
+            f"make {found.path} available on {node_of(root.location)}; originals stay as they are",
             ErrorClass.NOT_FOUND,
         )
     return found
@@ -83,7 +83,7 @@ def cold_storage(policy: Policy, location: str | None = None) -> NodeColdStorage
             "write data_plane.archive.location, such as nas-1 or mac-studio:/Volumes/Drive",
             ErrorClass.CONFIG,
         )
-    node = location_node(wanted)
+    node = node_of(wanted)
     roots = [root for root in roots_of(policy, node) if root.location == wanted]
     if not roots or not policy.nodes[node].ready:
         raise ArchiveError(

@@ -20,7 +20,7 @@ from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.execution.places import configured_root, replica_at
 from engine.integrity.kept import kept_from, kept_path
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, FileKind, LocationState, LocationView, NodeState, Replica, ReplicaState
 from engine.remote.archive_types import Deleted, Deletion
 from engine.shielded import finish_anyway
@@ -112,7 +112,7 @@ class Deleter:
                 sha256s=(archive.sha256 or "",),
                 fingerprints=(archive.fingerprint,) if archive.fingerprint else (),
             )
-            deleted = await (await self.agent_for(location_node(replica.location))).delete_proven(deletion)
+            deleted = await (await self.agent_for(node_of(replica.location))).delete_proven(deletion)
         except NodeUnreachable:
             # It may or may not have happened: the proof stays, and the next start or try asks the node.
             raise
@@ -138,7 +138,7 @@ class Deleter:
                 continue
             subject = f"{archive.key} at {proof.location}"
             try:
-                there = await (await self.agent_for(location_node(proof.location))).stat(proof.path)
+                there = await (await self.agent_for(node_of(proof.location))).stat(proof.path)
             except SyncdeckError:
                 continue  # It stays DELETING, which counts for nothing, until its node answers.
             if there is None:
@@ -164,7 +164,7 @@ class Deleter:
         """Raise ArchiveError unless every witness still looks as it did when it was read in full."""
         for witness in proof.witnesses:
             try:
-                found = await (await self.agent_for(location_node(witness.location))).stat(witness.path)
+                found = await (await self.agent_for(node_of(witness.location))).stat(witness.path)
             except SyncdeckError as error:
                 # Nothing was asked of the file's own node yet: the proof ends, and the copy is what it was.
                 cause = f"its witness {witness.path} at {witness.location} cannot be asked: {error.cause}"

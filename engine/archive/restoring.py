@@ -16,7 +16,8 @@ from engine.catalog.roots import roots_of
 from engine.clock import Clock
 from engine.errors import ErrorClass
 from engine.execution.places import Packed
-from engine.inventory.fleet import Fleet, location_node
+from engine.inventory.fleet import Fleet
+from engine.locations import node_of
 from engine.model import LIVE_STATES, SyncPriority, TransferState
 from engine.queue.claims import RESTORE
 from engine.queue.entrance import enqueue
@@ -157,7 +158,7 @@ class Restoring:
 
     def scratch(self, location: str) -> tuple[str, str]:
         """Return a folder of a location that every scan looks at, and its root: what a kill leaves there is swept."""
-        roots = [r for r in roots_of(self._policy(), location_node(location)) if r.location == location]
+        roots = [r for r in roots_of(self._policy(), node_of(location)) if r.location == location]
         seen = self._fleet.locations.get(location)
         known = seen.path if seen is not None and seen.path else None
         path = self._fleet.root_paths.get((location, roots[0].root), known) if roots else None
@@ -171,7 +172,7 @@ class Restoring:
         if archive.state is not ArchiveState.VERIFIED:
             cause, remedy = f"the archive is {archive.state.value}", "`syncdeck archive list` says why"
             raise ArchiveError("restore", f"archive {archive.id}", cause, remedy, ErrorClass.CONFIG)
-        node = location_node(target)
+        node = node_of(target)
         known = {root.location for root in roots_of(self._policy(), node)}
         if target not in known or not self._policy().nodes[node].ready:
             cause, remedy = "it is no location of a host in use", "name another with --location"

@@ -9,7 +9,8 @@ from engine.archive.cold import cold_storage
 from engine.archive.values import ArchiveError
 from engine.clock import Clock
 from engine.errors import ErrorClass
-from engine.inventory.fleet import Fleet, location_node
+from engine.inventory.fleet import Fleet
+from engine.locations import node_of
 from engine.transport.types import AgentFor
 from engine.views_archive import UsageRow, UsageView
 
@@ -46,12 +47,12 @@ class DriveUsage:
         return UsageView(tree.at, location, path.strip("/"), rows)
 
     async def _look(self, location: str) -> _Tree:
-        roots = [root for root in self._fleet.roots(location_node(location)) if root.location == location]
+        roots = [root for root in self._fleet.roots(node_of(location)) if root.location == location]
         if not roots:
             cause, remedy = "it is no location of a host in use", "see `syncdeck status`"
             raise ArchiveError("look into", location, cause, remedy, ErrorClass.CONFIG)
         root = self._fleet.root_paths.get((location, roots[0].root), roots[0].root)
-        agent = await self._agent_for(location_node(location))
+        agent = await self._agent_for(node_of(location))
         rows = await agent.usage_tree(location, root, self._archives(location), MOST_FOLDERS)
         tree = _Tree(self._clock.now(), _by_folder(rows))
         while len(self._kept) >= KEPT_DRIVES:

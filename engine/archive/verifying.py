@@ -14,7 +14,7 @@ from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.archived import as_unpacked
 from engine.execution.tools import Tools
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import FileKind, LocationView
 from engine.planner.obstacles import obstacle
 from engine.store.store import Store
@@ -62,7 +62,7 @@ class Verifier:
         """Read one archive in full and record what it is worth. Raises SyncdeckError when its node cannot be asked."""
         if record.state not in (ArchiveState.VERIFIED, ArchiveState.FAILED):
             return False
-        agent = await self._tools.agent_for(location_node(record.location))
+        agent = await self._tools.agent_for(node_of(record.location))
         try:
             read = await agent.verify_archive(record.path, record.root, record.codec, lambda _: None)
         except SyncdeckError as error:
@@ -87,14 +87,14 @@ class Verifier:
         if error.error_class not in DAMAGE:
             raise error
         if error.error_class is ErrorClass.NOT_FOUND:
-            agent = await self._tools.agent_for(location_node(record.location))
+            agent = await self._tools.agent_for(node_of(record.location))
             await available(agent, root_of(record))
         await self.fail(record, error.cause)
 
     async def fail(self, record: ArchiveRecord, cause: str) -> None:
         """Record that an archive is damaged: it counts for nothing from now on, and is moved aside for inspection."""
         await self._records.settle(record.id, state=ArchiveState.FAILED.value, reason=cause)
-        agent = await self._tools.agent_for(location_node(record.location))
+        agent = await self._tools.agent_for(node_of(record.location))
         if not record.path.endswith(f".failed-{record.id}") and await agent.stat(record.path) is not None:
             aside = f"{record.path}.failed-{record.id}"
             await agent.quarantine(record.path, aside)
@@ -138,7 +138,7 @@ class Verifier:
 
     async def _rehearse(self, record: ArchiveRecord) -> None:
         packed = await self._restoring.packed_of(record)
-        agent = await self._tools.agent_for(location_node(record.location))
+        agent = await self._tools.agent_for(node_of(record.location))
         kind = FileKind(classify(record.key.path).kind)
         async with as_unpacked(self._tools, agent, 0, record.key, packed, kind):
             return

@@ -13,7 +13,7 @@ from engine.archive.proofs import Proofs
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, FileKind, LocationState, LocationView, NodeState, Replica
 from engine.transport.types import AgentFor
 
@@ -42,7 +42,7 @@ class Vouching:
             return
         kind = FileKind(classify(replica.path).kind)
         try:
-            agent = await self.agent_for(location_node(replica.location))
+            agent = await self.agent_for(node_of(replica.location))
             sha256, stat = await agent.read_fresh(replica.path, kind)
         except SyncdeckError as error:
             if error.error_class is ErrorClass.BUG:
@@ -60,7 +60,7 @@ class Vouching:
 def _may_vouch(entry: DataEntry, replica: Replica, target: Replica, views: dict[str, LocationView]) -> bool:
     """Return whether a copy can be a witness once it is read: what its origin may write to at any time cannot."""
     view = views.get(replica.location)
-    if view is None or replica.location == target.location or entry.key.origin == location_node(replica.location):
+    if view is None or replica.location == target.location or entry.key.origin == node_of(replica.location):
         return False
     there = view.node_state is NodeState.UP and view.state is LocationState.AVAILABLE
     same = replica.state is target.state and replica.sha256 is not None and replica.sha256 == target.sha256

@@ -11,7 +11,7 @@ from engine.archive.values import ArchiveError, ArchiveRecord
 from engine.archive.verifying import Verifier
 from engine.errors import NodeUnreachable
 from engine.execution.tools import Tools
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class ArchiveWatch:
 
     async def _look_at(self, records: Sequence[ArchiveRecord]) -> list[ArchiveRecord]:
         """Return the damaged ones of one tree. Raises SyncdeckError when it cannot be looked at."""
-        agent = await self._tools.agent_for(location_node(records[0].location))
+        agent = await self._tools.agent_for(node_of(records[0].location))
         await available(agent, root_of(records[0]))
         damaged = []
         for start in range(0, len(records), ASKED_AT_ONCE):

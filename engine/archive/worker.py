@@ -16,7 +16,7 @@ from engine.archive.restoring import Restoring
 from engine.archive.values import UNFINISHED, ArchiveRecord, ArchiveState, Original
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.remote.types import NodeAgent
 from engine.transport.types import AgentFor
 
@@ -129,11 +129,11 @@ class ArchiveWorker:
     async def _next(self) -> ArchiveRecord | None:
         now = self._clock.now()
         for record in await self._records.in_state(UNFINISHED):
-            nodes = (location_node(record.location), location_node(record.original_location))
+            nodes = (node_of(record.location), node_of(record.original_location))
             if self._later.get(record.id, 0.0) <= now and not any(map(self._held_back, nodes)):
                 return record
         for record in await self._records.in_state((ArchiveState.VERIFIED,)):
-            if record.reason == AWAITS_DELETION and not self._held_back(location_node(record.original_location)):
+            if record.reason == AWAITS_DELETION and not self._held_back(node_of(record.original_location)):
                 return record
         return None
 

@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.catalog import rows
 from engine.catalog.evidence import REPLICA_IS, SPOILT, mark_one, no_version, record_one, replica_row
 from engine.catalog.part import CatalogPart, location_id, next_sequence
-from engine.catalog.values import CatalogError, Found, Placed, node_of
+from engine.catalog.values import CatalogError, Found, Placed
 from engine.catalog.versions import version_row
+from engine.locations import node_of
 from engine.model import DataEntry, EntryKey, ReplicaState
 from engine.store.dialect import upsert
 from engine.store.many import ManyRows

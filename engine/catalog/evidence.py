@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.catalog.part import CatalogPart, find_entry, location_id, touch
 from engine.catalog.standing_in import stand_in
-from engine.catalog.values import CatalogError, Found, Placed, node_of
+from engine.catalog.values import CatalogError, Found, Placed
 from engine.catalog.verdict import Evidence, judge, state_of
 from engine.catalog.versions import fall_back, match_version, settle, version_id_of
 from engine.errors import ErrorClass
+from engine.locations import node_of
 from engine.model import EntryKey, FileStat, ReplicaState, Version
 from engine.store.dialect import upsert
 from engine.store.schema import entries, replicas, versions

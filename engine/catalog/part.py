@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.catalog.values import node_of
 from engine.clock import Clock
+from engine.locations import node_of
 from engine.model import EntryKey
 from engine.store.schema import counters, entries, locations
 from engine.store.store import Store

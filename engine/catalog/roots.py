@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from config.landing import DEFAULT_LANDING
 from config.places import decision_at
 from config.types import DataType, DriveSpec, NodeSpec, Policy
+from engine.locations import node_of
 
 MAIN_TAG = "root"
 MAIN_FOLDERS: Mapping[DataType, str] = {
@@ -96,7 +97,7 @@ def roots_of(policy: Policy, node_id: str) -> tuple[LocationRoot, ...]:
 
 def landing_root(policy: Policy, location: str, data_type: DataType) -> LocationRoot | None:
     """Return the root of a location under which copies of a type land, or None where there is none."""
-    node_id = location.split(":", 1)[0]
+    node_id = node_of(location)
     for root in roots_of(policy, node_id):
         if root.location == location and data_type in root.landing:
             return root

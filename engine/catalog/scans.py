@@ -14,7 +14,8 @@ from engine.catalog import merging, staging
 from engine.catalog.part import CatalogPart, current_sequence, location_id, next_sequence
 from engine.catalog.staging import open_scans, scan_prefixes, scan_seen
 from engine.catalog.standing_in import stand_in
-from engine.catalog.values import Met, ScannedRecord, node_of
+from engine.catalog.values import Met, ScannedRecord
+from engine.locations import node_of
 from engine.model import ReplicaState
 from engine.store.schema import entries, replicas
 
@@ -107,9 +108,7 @@ class Scans(CatalogPart):
             await merging.update_entries(connection, node, sequence, at)
         return Met(touched, outrun)
 
-    async def finish_scan(
-        self, location: str, scan_id: int, unreadable_prefixes: Sequence[str], root_path: str
-    ) -> int:
+    async def finish_scan(self, location: str, scan_id: int, unreadable_prefixes: Sequence[str], root_path: str) -> int:
         """End a scan that read a whole available root; return how many copies were removed from the catalog.
 
         Copies below ``root_path`` that were not met are gone, except below folders that could not be read

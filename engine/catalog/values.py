@@ -194,8 +194,3 @@ class AuditRecord:
     action: str
     subject: str
     detail: str
-
-
-def node_of(location: str) -> str:
-    """Return the node that a location belongs to (``node`` or ``node:/path/of/the/drive``)."""
-    return location.split(":", 1)[0]

@@ -14,7 +14,7 @@ from engine.execution.places import Packed, Source, replica_at
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Refused
 from engine.integrity.guard import Decision, Verdict
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import EntryKey, FileKind, FileStat, Replica, ReplicaState, Version
 from engine.remote.archive_types import RestoreJob
 from engine.remote.types import NodeAgent
@@ -26,7 +26,7 @@ def packed_source(packed: Packed, key: EntryKey) -> Source:
     stat = FileStat(packed.size_bytes, packed.mtime_ns)
     replica = Replica(packed.location, f"{packed.scratch}/{key.path}", ReplicaState.ARCHIVED, stat, packed.sha256)
     kind = FileKind(classify(key.path).kind)
-    return Source(location_node(packed.location), packed.location, replica, kind, False, packed)
+    return Source(node_of(packed.location), packed.location, replica, kind, False, packed)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from engine.execution.tools import Tools
 from engine.execution.verdicts import Superseded
 from engine.integrity.guard import Decision, decide
 from engine.integrity.temporary import content_id
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, EntryKey, FileStat, Replica, ReplicaState, Transfer, Version
 from engine.remote.agent.growing import is_growing
 from engine.remote.types import NodeAgent, PublishRequest, RootStatus, StreamOutcome
@@ -197,4 +197,4 @@ async def refreshed(items: Sequence[Item], entries: dict[EntryKey, DataEntry]) -
 
 def ends(transfer: Transfer) -> tuple[str, str]:
     """Return the nodes of a transfer."""
-    return location_node(transfer.source), location_node(transfer.target)
+    return node_of(transfer.source), node_of(transfer.target)

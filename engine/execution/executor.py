@@ -17,7 +17,7 @@ from engine.execution.places import Source, Target, find_source, find_target
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Superseded
 from engine.integrity.guard import Decision, Verdict
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
 from engine.shielded import finish_anyway
@@ -106,7 +106,7 @@ class Executor:
         """Remove the partial file of a transfer that will not be retried. Raises SyncdeckError."""
         paths = self._kept.pop(transfer.id, None)
         if paths:
-            agent = await self._tools.agent_for(location_node(transfer.target))
+            agent = await self._tools.agent_for(node_of(transfer.target))
             await agent.discard(sorted(paths))
 
     async def _fail(self, transfer: Transfer, work: Work | None, error: SyncdeckError) -> None:
@@ -124,7 +124,7 @@ class Executor:
     async def _prepare(self, transfer: Transfer) -> Work:
         tools = self._tools
         known = tools.policy().nodes
-        gone = [n for n in (location_node(transfer.source), location_node(transfer.target)) if n not in known]
+        gone = [n for n in (node_of(transfer.source), node_of(transfer.target)) if n not in known]
         if gone:
             cause = f"{gone[0]} is not in the configuration any more"
             raise Superseded("find", str(transfer.key), cause, "it is planned anew")
@@ -135,7 +135,7 @@ class Executor:
         else:
             source = packed_source(packed, transfer.key)
         source_agent, target_agent = await asyncio.gather(
-            tools.agent_for(source.node_id), tools.agent_for(location_node(transfer.target))
+            tools.agent_for(source.node_id), tools.agent_for(node_of(transfer.target))
         )
         target = await find_target(tools.policy(), target_agent, transfer.key, transfer.target, packed is not None)
         return Work(transfer, entry, source, target, source_agent, target_agent)

@@ -6,7 +6,7 @@ from engine.execution.content import Content
 from engine.execution.places import Source, Target, configured_root, source_root
 from engine.execution.tools import Tools
 from engine.integrity.guard import Decision
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, FileKind, ReplicaState
 from engine.remote.types import NodeAgent
 from engine.transport.rates import RateCap
@@ -67,7 +67,7 @@ def _holders(
     known = tools.policy().nodes
     return tuple(
         Holder(
-            tools.endpoint_for(location_node(replica.location)),
+            tools.endpoint_for(node_of(replica.location)),
             replica.path,
             replica.stat,
             configured_root(tools.policy(), replica.location, replica.path),
@@ -77,5 +77,5 @@ def _holders(
         and replica.state is ReplicaState.CURRENT
         and not replica.changed
         and replica.location not in (source.location, target.location)
-        and location_node(replica.location) in known
+        and node_of(replica.location) in known
     )[:MOST_HOLDERS]

@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.errors import ErrorClass, TransferError
 from engine.execution.places import configured_root
 from engine.integrity.kept import kept_path
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, FileKind, FileStat, Replica, Version
 from engine.remote.archive_types import Keeping
 from engine.shielded import finish_anyway
@@ -46,7 +46,7 @@ class CopyKeeper:
             kind=FileKind(classify(there.path).kind),
             sha256=there.sha256,
         )
-        kept = await (await self.agent_for(location_node(there.location))).keep_beside(keeping)
+        kept = await (await self.agent_for(node_of(there.location))).keep_beside(keeping)
         await finish_anyway(self._remember(entry, there, kept.stat, kept.fingerprint))
 
     async def _remember(self, entry: DataEntry, there: Replica, stat: FileStat, fingerprint: str | None) -> None:

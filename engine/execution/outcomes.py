@@ -10,7 +10,7 @@ from typing import Unpack
 from engine.errors import SyncdeckError
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Verdict, judge
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import Attempt, Transfer, TransferState, Transport
 from engine.queue.values import NewEdge, TransferFields
 from engine.transport.errors import BadSource
@@ -192,4 +192,4 @@ def _end_of(sha256: str, size_bytes: int, outcome: str, delivery: Delivery | Non
 
 
 def _ends(transfer: Transfer) -> set[str]:
-    return {location_node(transfer.source), location_node(transfer.target)}
+    return {node_of(transfer.source), node_of(transfer.target)}

@@ -10,7 +10,7 @@ from engine.catalog.keys import KeyMapError, place
 from engine.catalog.roots import LocationRoot, landing_root, roots_of
 from engine.errors import ErrorClass, TransferError
 from engine.execution.verdicts import Superseded
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, EntryKey, FileKind, LocationState, Replica, ReplicaState
 from engine.remote.agent.growing import is_growing
 from engine.remote.types import NodeAgent, RootStatus, ScanRoot
@@ -68,7 +68,7 @@ def find_source(entry: DataEntry | None, key: EntryKey, location: str) -> Source
         raise Superseded("find", str(key), cause, "it is planned anew from what is there")
     if replica.state in UNFIT:
         raise Superseded("find", str(key), f"the copy at {location} is {replica.state.value}", "it is planned anew")
-    node_id = location_node(location)
+    node_id = node_of(location)
     kind = FileKind(classify(replica.path).kind)
     written_here = key.origin == node_id
     live = (kind is FileKind.SQLITE and (written_here or replica.stat.wal_size_bytes > 0)) or (
@@ -84,9 +84,7 @@ def replica_at(entry: DataEntry | None, location: str) -> Replica | None:
     return next((replica for replica in entry.replicas if replica.location == location), None)
 
 
-async def find_target(
-    policy: Policy, agent: NodeAgent, key: EntryKey, location: str, back: bool = False
-) -> Target:
+async def find_target(policy: Policy, agent: NodeAgent, key: EntryKey, location: str, back: bool = False) -> Target:
     """Return where a key lands at a location; asks the node for the root's real path, mount and space.
 
     Raises Superseded when the location may not or cannot receive it now: the next plan says so, visibly.
@@ -99,7 +97,7 @@ async def find_target(
 
 def _root_of(policy: Policy, location: str, key: EntryKey) -> LocationRoot | None:
     """Return the root of a location that has a place for a key: its own, else where copies of its type land."""
-    for root in roots_of(policy, location_node(location)):
+    for root in roots_of(policy, node_of(location)):
         if root.location == location:
             try:
                 place(key, root)
@@ -121,7 +119,7 @@ def ensure_receives(
 
     ``back``: an operator has it restored there, which takes no rule.
     """
-    decision = policy.receives(location_node(location), key.data_type)
+    decision = policy.receives(node_of(location), key.data_type)
     if root is None or status is None or not (decision.receives or back):
         because = decision.because if not decision.receives else "the location is not configured"
         cause = f"{location} does not receive {key.data_type.value} any more: {because}"
@@ -151,7 +149,7 @@ async def source_root(policy: Policy, agent: NodeAgent, source: Source) -> RootS
 def configured_root(policy: Policy, location: str, path: str) -> str:
     """Return the root of a location that a file seems to lie in, as it is written: its node resolves it. "" where the
     configuration has none."""
-    roots = [root.root for root in roots_of(policy, location_node(location)) if root.location == location]
+    roots = [root.root for root in roots_of(policy, node_of(location)) if root.location == location]
     holding = [root for root in roots if path.startswith(root.rstrip("/") + "/")]
     return max(holding, key=len) if holding else next((root for root in roots if root.startswith("~")), "")
 

@@ -16,7 +16,7 @@ from engine.execution.sweeping import left_over
 from engine.execution.tools import Tools
 from engine.integrity.guard import Verdict
 from engine.integrity.leftovers import Leftovers, left_by_others
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import Transfer, TransferState, Version
 from engine.queue.claims import RESTORE
 from engine.remote.scan_types import FoundTemporary
@@ -84,7 +84,7 @@ class Recovery:
         """
         tools = self._tools
         back = intent.rule == RESTORE
-        agent = await tools.agent_for(location_node(intent.target))
+        agent = await tools.agent_for(node_of(intent.target))
         target = await find_target(tools.policy(), agent, intent.key, intent.target, back)
         version = await self._intended(intent)
         assert intent.temp_path is not None

@@ -16,7 +16,7 @@ from engine.execution.progress import LiveProgress
 from engine.execution.resting import RestingNodes
 from engine.execution.space_watch import SpaceWatch
 from engine.execution.tools import Tools
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import RUNNING_STATES, Transfer, TransferState, Transport
 from engine.queue.fans import Fans
 from engine.queue.queue import LEASE_SECONDS
@@ -46,7 +46,7 @@ class _Running:
     @property
     def nodes(self) -> set[str]:
         """The nodes that take part."""
-        return {location_node(self.transfers[0].source), location_node(self.transfers[0].target)}
+        return {node_of(self.transfers[0].source), node_of(self.transfers[0].target)}
 
 
 @dataclass
@@ -178,8 +178,7 @@ class Runner:
         ids = [
             transfer.id
             for transfer in await self._tools.queue.in_state(TransferState.BLOCKED)
-            if transfer.error_class in refused
-            and node_id in (location_node(transfer.source), location_node(transfer.target))
+            if transfer.error_class in refused and node_id in (node_of(transfer.source), node_of(transfer.target))
         ]
         released = await self._tools.queue.release(ids, f"{node_id} answers again") if ids else 0
         self._wake.set()
@@ -232,7 +231,7 @@ class Runner:
     def _narrow(self, tasks: Collection[_Running]) -> Narrow:
         """Return where less may be claimed than a node allows: links that fail, nodes that are being probed."""
         ends = ((one.transfers[0].source, one.transfers[0].target) for one in tasks)
-        running = Counter((location_node(source), location_node(target)) for source, target in ends)
+        running = Counter((node_of(source), node_of(target)) for source, target in ends)
         transports = self._tools.transports
         return Narrow(transports.links.limited(), running, transports.breakers.probing_nodes())
 
@@ -297,7 +296,7 @@ class Runner:
         """Explain the most urgent transfers of a state; return how many wait now."""
         explained = 0
         for transfer in await self._tools.queue.in_state(state, EXPLAINED_AT_ONCE):
-            ends = (location_node(transfer.source), location_node(transfer.target))
+            ends = (node_of(transfer.source), node_of(transfer.target))
             reason = next((closed[node] for node in ends if node in closed), None)
             if reason is not None:
                 await self._tools.queue.wait(transfer.id, reason)

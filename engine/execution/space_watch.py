@@ -6,7 +6,7 @@ from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.places import find_source, find_target, source_root
 from engine.execution.space import SNAPSHOT_MARGIN_BYTES, SpaceLedger
 from engine.execution.tools import Tools
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import Transfer, TransferState
 
 LOOKED_AT_ONCE = 500
@@ -40,7 +40,7 @@ class SpaceWatch:
     async def _fits(self, transfer: Transfer, planned: SpaceLedger) -> bool:
         tools = self._tools
         policy = tools.policy()
-        node_id = location_node(transfer.target)
+        node_id = node_of(transfer.target)
         try:
             agent = await tools.agent_for(node_id)
             target = await find_target(policy, agent, transfer.key, transfer.target)

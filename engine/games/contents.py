@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from engine.catalog.rows import sequence_in
-from engine.catalog.values import Places, node_of
+from engine.catalog.values import Places
 from engine.games.values import LIVE, Content, ContentName, Copy
+from engine.locations import node_of
 from engine.model import DataType, FileStat, ReplicaState
 from engine.store.schema import entries, locations, replicas, versions
 

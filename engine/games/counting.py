@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.catalog.values import node_of
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.games.values import Content, ContentName, Copy, CountedSet
+from engine.locations import node_of
 from engine.remote.types import NodeAgent
 
 if TYPE_CHECKING:

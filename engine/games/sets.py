@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.catalog.keys import parse_key
 from engine.catalog.rows import sequence_in
-from engine.catalog.values import Places, node_of
+from engine.catalog.values import Places
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.games.contents import look
 from engine.games.counting import AgentFor, choose, count
 from engine.games.values import Content, Copy
+from engine.locations import node_of
 from engine.model import EntryKey
 from engine.store.store import Store
 from engine.views_archive import GamesView

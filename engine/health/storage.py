@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from config.types import Thresholds
 from engine.health.inputs import HealthInputs
 from engine.health.levels import CRITICAL, EMERGENCY, NOTE, RESCAN, SEE_ARCHIVE, WARNING
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import LocationState
 from engine.planner.obstacles import location_remedy
 from engine.views import FindingView, StorageView
@@ -51,7 +51,7 @@ def leftover_findings(inputs: HealthInputs) -> Iterator[FindingView]:
     """Yield where another engine left temporary files; whether it is gone for good, only the operator can tell."""
     for left in inputs.leftovers:
         age = span_text(inputs.now - left.oldest_mtime)
-        node = location_node(left.location)
+        node = node_of(left.location)
         yield FindingView(
             id=f"leftovers:{left.location}",
             severity=NOTE,

@@ -9,6 +9,7 @@ from config.types import Policy
 from engine.catalog.roots import LocationRoot, roots_of
 from engine.errors import ErrorClass, NodeUnreachable
 from engine.integrity.leftovers import Leftovers
+from engine.locations import node_of
 from engine.model import LocationState, LocationView, NodeState, StorageSample
 from engine.planner.draining import policy_without
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
@@ -103,8 +104,7 @@ class Fleet:
     def scan_roots(self, node_id: str) -> tuple[ScanRoot, ...]:
         """Return what the node's agent is asked to scan."""
         return tuple(
-            ScanRoot(root.location, root.root, root.scan_folders, root.must_be_mounted)
-            for root in self.roots(node_id)
+            ScanRoot(root.location, root.root, root.scan_folders, root.must_be_mounted) for root in self.roots(node_id)
         )
 
     def status(self, node_id: str) -> NodeStatus:
@@ -123,7 +123,7 @@ class Fleet:
         since = before.down_since if before.down_since is not None else now
         self.nodes[node_id] = replace(before, state=state, reason=reason, remedy=remedy, down_since=since)
         for location, held in self.locations.items():
-            if location_node(location) == node_id:
+            if node_of(location) == node_id:
                 self.locations[location] = replace(held, state=LocationState.UNKNOWN)
 
     def root_seen(self, status: RootStatus, now: float) -> None:
@@ -233,8 +233,3 @@ class Fleet:
                 NodeState.UNUSED.value,
             )
         return Endpoint(node_id, False, node.addresses, node.user, node.identity_file)
-
-
-def location_node(location: str) -> str:
-    """Return the node of a location id (``node`` or ``node:/path``)."""
-    return location.split(":", 1)[0]

@@ -13,7 +13,7 @@ from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.integrity.temporary import TemporaryNames
 from engine.inventory.coalescing import Coalescer
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, FileKind, Replica, ReplicaState, Version
 from engine.remote.types import ContentInfo, NodeAgent
 
@@ -38,7 +38,7 @@ def replicas_to_hash(entry: DataEntry) -> tuple[Replica, ...]:
 def _is_small(entry: DataEntry, replica: Replica) -> bool:
     """Return whether a copy can be hashed together with others: quiet, and soon read."""
     database = replica.path.lower().endswith(".db")
-    live = database and (entry.key.origin == location_node(replica.location) or replica.stat.wal_size_bytes > 0)
+    live = database and (entry.key.origin == node_of(replica.location) or replica.stat.wal_size_bytes > 0)
     return not live and replica.stat.size_bytes <= SMALL_BYTES
 
 
@@ -61,7 +61,7 @@ class Hasher:
         """
         failures: list[SyncdeckError] = []
         for replica in sorted(replicas_to_hash(entry), key=lambda r: -r.stat.mtime_ns):
-            node = location_node(replica.location)
+            node = node_of(replica.location)
             try:
                 if _is_small(entry, replica):
                     await self._hash_small(entry, replica)
@@ -80,7 +80,7 @@ class Hasher:
 
     async def _hash_small(self, entry: DataEntry, replica: Replica) -> None:
         """Hash a small quiet file, together with whatever else of its node is waiting."""
-        node = location_node(replica.location)
+        node = node_of(replica.location)
         if node not in self._small:
             self._small[node] = Coalescer(partial(self._hash_all, node), TOGETHER)
         content = await self._small[node].do((replica.path, FileKind(classify(replica.path).kind)))
@@ -96,7 +96,7 @@ class Hasher:
         return await self._catalog.record_contents(found, self._clock.now())
 
     async def _hash(self, entry: DataEntry, replica: Replica) -> None:
-        node = location_node(replica.location)
+        node = node_of(replica.location)
         agent = await self._agent_for(node)
         kind = FileKind(classify(replica.path).kind)
         live = kind is FileKind.SQLITE and entry.key.origin == node

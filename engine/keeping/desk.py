@@ -12,8 +12,9 @@ from engine.catalog.keys import parse_key
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.keeping import CopyKeeper
 from engine.integrity.guard import code_of
-from engine.inventory.fleet import Fleet, location_node
+from engine.inventory.fleet import Fleet
 from engine.keeping.finding import Finder, Place, asked_for
+from engine.locations import node_of
 from engine.model import DataEntry, LocationState, LocationView, NodeState, Transfer, TransferState
 from engine.planner.keeping import NOTHING, Aside, aside
 from engine.planner.obstacles import Obstacle, location_remedy, node_remedy
@@ -88,7 +89,7 @@ class KeepDesk:
             looked = await self._look(request)
             by_node: dict[str, list[_Chosen]] = {}
             for one in looked.chosen:
-                by_node.setdefault(location_node(one.found.replica.location), []).append(one)
+                by_node.setdefault(node_of(one.found.replica.location), []).append(one)
             done = await asyncio.gather(*(self._keep_at(node, chosen) for node, chosen in sorted(by_node.items())))
         kept = tuple(step for steps, _, _ in done for step in steps)
         refused = (*looked.refused, *(one for _, failures, _ in done for one in failures))
@@ -141,7 +142,7 @@ class KeepDesk:
             if isinstance(found, Aside) and entry is not None:
                 looked.chosen.append(_Chosen(entry, found, len(await self._blocked(*place))))
             elif isinstance(found, Obstacle) and (asked.by_name or found.code != NOTHING):
-                looked.refused.append(_refusal(place[0], location_node(place[1]), found))
+                looked.refused.append(_refusal(place[0], node_of(place[1]), found))
         named = asked.keys | {key for key, _ in asked.places}
         for key in sorted(named - met) if not looked.more else ():
             looked.refused.append(_refusal(key, "", _CALM))
@@ -165,7 +166,7 @@ class KeepDesk:
 
     def _check(self, request: KeepRequest) -> None:
         for node in request.nodes:
-            if location_node(node) not in self.fleet.policy.nodes:
+            if node_of(node) not in self.fleet.policy.nodes:
                 cause = "no host of that name in the configuration"
                 remedy = f"use one of: {', '.join(sorted(self.fleet.policy.nodes))}"
                 raise SyncdeckError(ACT, node, cause, remedy, ErrorClass.CONFIG)
@@ -180,7 +181,7 @@ def step_of(one: _Chosen) -> KeepStep:
     return KeepStep(
         key=str(one.entry.key),
         code=found.code,
-        node=location_node(there.location),
+        node=node_of(there.location),
         location=there.location,
         path=there.path,
         kept_key=str(found.key),

@@ -9,7 +9,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.catalog.values import EntryFilter
 from engine.integrity.guard import DIVERGED, IN_THE_WAY, code_of
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, Refusal, ReplicaState, TransferState
 from engine.queue.queue import TransferQueue
 from engine.views_keeping import KeepRequest
@@ -85,7 +85,7 @@ class Asked:
     def covers(self, place: Place) -> bool:
         """Return whether a copy is asked for: a place may be named by its location, or by its node."""
         key, location = place
-        names = {location, location_node(location)}
+        names = {location, node_of(location)}
         return (
             (not self.keys or key in self.keys)
             and (not self.nodes or bool(names & self.nodes))

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
 from config.types import DataType, NodeSpec, RuleSpec
+from engine.locations import node_of
 from engine.model import DataEntry, SyncPriority
 from engine.planner.context import PlanContext
 from engine.planner.moves import Demand, Why, deadline_of
 from engine.planner.obstacles import obstacle
 from engine.planner.sources import snapshot_due
-from engine.routing.holding import holding, node_of, replica_at, unsaved_replica
+from engine.routing.holding import holding, replica_at, unsaved_replica
 from engine.routing.matching import newest_mtime
 from engine.routing.placement import Placement, Slot
 from engine.words import counted

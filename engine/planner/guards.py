@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.integrity.guard import DIVERGED, SMALLER, keep_both
+from engine.locations import node_of
 from engine.model import DataEntry, ReplicaState
 from engine.planner.obstacles import Obstacle
 from engine.routing.holding import OBSTRUCTING, is_old_archive, replica_at
@@ -30,7 +31,7 @@ def guard(entry: DataEntry, target: str, size_bytes: int) -> Obstacle | None:
     there = replica_at(entry, target)
     if there is None or there.state is ReplicaState.QUARANTINED or is_old_archive(entry, there):
         return None
-    node = target.split(":", 1)[0]
+    node = node_of(target)
     if there.state in OBSTRUCTING:
         reason, remedy = _REASONS[there.state]
         return Obstacle(there.state.value, reason, remedy.format(path=there.path, node=node))

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from engine.integrity.guard import IN_THE_WAY, SMALLER
 from engine.integrity.kept import kept_path
+from engine.locations import node_of
 from engine.model import DataEntry, EntryKey, Replica, ReplicaState
 from engine.planner.guards import guard
 from engine.planner.obstacles import Obstacle
-from engine.routing.holding import node_of, replica_at, unsaved_replica, written_by_origin
+from engine.routing.holding import replica_at, unsaved_replica, written_by_origin
 
 NOTHING = "nothing"
 """The code of a copy that is in nobody's way."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from engine.locations import node_of
 from engine.model import DataEntry, LocationView, ReplicaState, SyncPriority
 from engine.planner.context import PlanContext
 from engine.planner.moves import Demand, Why
 from engine.planner.obstacles import obstacle
 from engine.routing.candidates import Candidate, RoutingTable
 from engine.routing.choosing import Option, choose
-from engine.routing.holding import holding, node_of, obstructed, unsaved_replica
+from engine.routing.holding import holding, obstructed, unsaved_replica
 from engine.routing.placement import Placement
 from engine.routing.space import limit_percent, room_bytes
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.locations import node_of
 from engine.model import DataEntry, Replica, ReplicaState
 from engine.planner.context import PlanContext
 from engine.planner.obstacles import Obstacle, obstacle
-from engine.routing.holding import newest_unhashed, node_of, origin_replica, unsaved_replica
+from engine.routing.holding import newest_unhashed, origin_replica, unsaved_replica
 from engine.words import span_text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import DataEntry, LocationView, Replica
 from engine.planner.obstacles import obstacle
 from engine.routing.placement import Placement
@@ -48,7 +48,7 @@ def _blocked(location: str, locations: Mapping[str, LocationView], refusals: Map
 def _replica(replica: Replica, locations: Mapping[str, LocationView]) -> ReplicaView:
     place = locations.get(replica.location)
     return ReplicaView(
-        node=location_node(replica.location),
+        node=node_of(replica.location),
         location=replica.location,
         path=replica.path,
         state=replica.state.value,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from config.types import DataType, Policy
-from engine.catalog.values import FreshnessRow, HeldRow, Places, node_of
+from engine.catalog.values import FreshnessRow, HeldRow, Places
+from engine.locations import node_of
 from engine.views import FreshnessView, TrainerFreshness
 
 TRAINING_TYPES = frozenset({DataType.NPZ, DataType.MODELS})
@@ -44,9 +45,7 @@ def _view(
     )
 
 
-def _trainers(
-    row: FreshnessRow, held: Sequence[HeldRow], policy: Policy, now: float
-) -> tuple[TrainerFreshness, ...]:
+def _trainers(row: FreshnessRow, held: Sequence[HeldRow], policy: Policy, now: float) -> tuple[TrainerFreshness, ...]:
     there: Mapping[str, HeldRow] = {node_of(h.location): h for h in held}
     views = []
     for node in policy.nodes.values():

@@ -6,20 +6,18 @@ from collections.abc import Iterable
 
 from config.classify import classify
 from engine.execution.progress import LiveProgress
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import PlanResult, Refusal, SyncPlan, Transfer, TransferState
 from engine.views import PlanItem, PlanView, RefusalView, TransferView
 
 
 def shown_node(location: str, other: str = "") -> str:
     """Return the host name of a location, or the whole location id when the other end is the same host."""
-    node = location_node(location)
-    return location if other and location_node(other) == node and location != other else node
+    node = node_of(location)
+    return location if other and node_of(other) == node and location != other else node
 
 
-def transfer_view(
-    transfer: Transfer, progress: LiveProgress | None = None
-) -> TransferView:
+def transfer_view(transfer: Transfer, progress: LiveProgress | None = None) -> TransferView:
     """Return a transfer as shown, with its live progress if it runs."""
     done, wire, rate = transfer.bytes_done, transfer.bytes_on_wire, transfer.bytes_per_second
     if progress is not None:
@@ -60,7 +58,7 @@ def transfer_view(
 def plan_item(plan: SyncPlan) -> PlanItem:
     """Return one plan as shown."""
     return PlanItem(
-        source=location_node(plan.source),
+        source=node_of(plan.source),
         targets=tuple(shown_node(target, plan.source) for target in plan.targets),
         entries=tuple(str(key) for key in plan.entries),
         priority=int(plan.priority),
@@ -77,7 +75,7 @@ def refusal_view(refusal: Refusal) -> RefusalView:
     """Return one refusal as shown."""
     return RefusalView(
         key=str(refusal.key),
-        node=location_node(refusal.location),
+        node=node_of(refusal.location),
         reason=refusal.reason,
         remedy=refusal.remedy,
         rule=refusal.rule,

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from engine.catalog.roots import LocationRoot
 from engine.health.forecast import full_in_seconds
-from engine.inventory.fleet import Fleet, LocationStatus, location_node
+from engine.inventory.fleet import Fleet, LocationStatus
+from engine.locations import node_of
 from engine.model import LocationState, NodeState, StorageSample
 from engine.transport_views import BreakerView
 from engine.views import NodeView, StorageView
@@ -67,7 +68,7 @@ def _storage(fleet: Fleet, root: LocationRoot, samples: Sequence[StorageSample])
         percent = 100.0 * held.used_bytes / held.total_bytes
     label = f"{root.node_id}:{root.tag}" if root.is_drive else root.node_id
     return StorageView(
-        node=location_node(root.location),
+        node=node_of(root.location),
         root=held.path or root.root,
         location=root.location,
         label=label,
@@ -86,9 +87,7 @@ def _storage(fleet: Fleet, root: LocationRoot, samples: Sequence[StorageSample])
     )
 
 
-def _storage_state(
-    state: LocationState, node: NodeState, percent: float | None, maximum: float, target: float
-) -> str:
+def _storage_state(state: LocationState, node: NodeState, percent: float | None, maximum: float, target: float) -> str:
     if node is not NodeState.UP and node is not NodeState.UNKNOWN:
         return "unreachable"
     if state is not LocationState.AVAILABLE:

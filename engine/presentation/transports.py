@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import Attempt, Transport, TransportFailure
 from engine.queue.transport_history import FailureAtNode, NodeTransport, TransportTally
 from engine.transport.breaker_board import Breakers
@@ -69,7 +69,7 @@ def link_views(
     now = {(standing.source, standing.target): standing for standing in standings}
     measured: dict[tuple[str, str], float] = {}
     for (source, target), rate in rates.items():
-        ends = location_node(source), location_node(target)
+        ends = node_of(source), node_of(target)
         measured[ends] = max(rate, measured.get(ends, 0.0))
     return tuple(
         _link(ends, now.get(ends), measured.get(ends), decisions.get(ends, ()), most)

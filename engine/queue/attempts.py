@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.catalog.values import node_of
 from engine.errors import ErrorClass
+from engine.locations import node_of
 from engine.model import Attempt, Transport, TransportFailure
 from engine.store.dialect import greatest, upsert
 from engine.store.many import ManyRows

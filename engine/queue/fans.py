@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from engine.catalog.values import node_of
+from engine.locations import node_of
 from engine.model import EntryKey, Transfer, Transport
 
 MOST_FANNED = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.catalog.values import node_of
 from engine.errors import ErrorClass
+from engine.locations import node_of
 from engine.model import DataType, EntryKey, SyncPriority, Transfer, TransferState, Transport
 from engine.queue.values import Edge, NewTransfer, TransferFields
 

@@ -9,6 +9,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.exposure import ExposedEntry
 from engine.clock import Clock
 from engine.inventory.fleet import Fleet
+from engine.locations import node_of
 from engine.model import DataEntry, PlanResult
 from engine.planner.draining import policy_without, views_without
 from engine.planner.planner import PlanContext, SyncPlanner
@@ -18,7 +19,7 @@ from engine.rescue.exposed import Exposed
 from engine.rescue.records import Rescue, RescueKind, RescueRecords
 from engine.rescue.rescues import Rescues, unknown_node
 from engine.rescue.sentences import sentence_of
-from engine.routing.holding import holding, node_of
+from engine.routing.holding import holding
 from engine.views import ActionResult, SyncPreview, SyncRequest
 from engine.views_nodes import AtRiskEntry, AtRiskPage, AtRiskRow, HoldingRow, NodeDetail, RescueView
 

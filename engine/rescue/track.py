@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.exposure import ExposedEntry
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import Replica, ReplicaState
 from engine.rescue.records import Fate, Rescue, RescueKind, RescueRecords
 from engine.rescue.sentences import Standing
@@ -121,5 +121,5 @@ class Tracker:
         return fates
 
     def _is_safe(self, replica: Replica, nodes: Collection[str]) -> bool:
-        elsewhere = location_node(replica.location) not in {*nodes, *self._transfers.endangered()}
+        elsewhere = node_of(replica.location) not in {*nodes, *self._transfers.endangered()}
         return elsewhere and replica.state in (ReplicaState.CURRENT, ReplicaState.ARCHIVED) and not replica.changed

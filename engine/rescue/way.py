@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import SyncPriority, Transfer, TransferState
 
 Group = tuple[Transfer, ...]
@@ -53,4 +53,4 @@ def _rank(group: Group) -> tuple[int, float, int]:
 
 def nodes_of(group: Group) -> set[str]:
     """Return the nodes that take part in a group."""
-    return {location_node(group[0].source), location_node(group[0].target)}
+    return {node_of(group[0].source), node_of(group[0].target)}

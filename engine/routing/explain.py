@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from config.selector import Selector, SelectorError, attributes_of
 from config.types import RuleSpec
 from engine.catalog.roots import landing_locations
+from engine.locations import node_of
 from engine.model import DataEntry
 from engine.planner.context import PlanContext
 from engine.planner.planner import SyncPlanner
 from engine.routing.candidates import RoutingTable
-from engine.routing.holding import holding, node_of, replica_at
+from engine.routing.holding import holding, replica_at
 from engine.routing.matching import deciding_rule, matches
 from engine.routing.placement import Placement, Slot
 from engine.routing.router import Router

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from engine.locations import node_of
 from engine.model import DataEntry, EntryKey, Replica, ReplicaState
 
 OBSTRUCTING = frozenset(
     {ReplicaState.DIVERGED, ReplicaState.BAD, ReplicaState.DELETING, ReplicaState.ARCHIVED, ReplicaState.UNHASHED}
 )
 """States of a file that must not be overwritten as it is."""
-
-
-def node_of(location: str) -> str:
-    """Return the node of a location id."""
-    return location.split(":", 1)[0]
 
 
 def holding(entry: DataEntry) -> frozenset[str]:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from config.globs import glob_matches
 from config.types import NodeSpec, Policy, RuleMatch, RuleSpec
+from engine.locations import node_of
 from engine.model import DataEntry
 
 
@@ -47,5 +48,5 @@ def _between(value: float, least: float | None, most: float | None) -> bool:
 
 def _regions(entry: DataEntry, nodes: Mapping[str, NodeSpec]) -> set[str]:
     """Return the origin's region; where a name has no origin, those of the nodes that hold it."""
-    ids = {entry.key.origin} if entry.key.origin else {replica.location.split(":", 1)[0] for replica in entry.replicas}
+    ids = {entry.key.origin} if entry.key.origin else {node_of(replica.location) for replica in entry.replicas}
     return {spec.region for spec in (nodes.get(node_id) for node_id in ids) if spec is not None and spec.region}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import ReplicaState
 from engine.views import SyncRequest
 from engine.views_rules import RuleDraft
@@ -96,7 +96,7 @@ async def believe_superseded(stage: Stage, picks: Sequence[int]) -> None:
         return
     entry = chosen[picks[0] % len(chosen)]
     for replica in entry.replicas:
-        node = stage.world.fleet.nodes[location_node(replica.location)]
+        node = stage.world.fleet.nodes[node_of(replica.location)]
         # An archive that somebody takes away is not missed before it is read again.
         if replica.state is not ReplicaState.ARCHIVED and node.up and node.find(replica.path) is not None:
             stage.removed(node, replica.path)

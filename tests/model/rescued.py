@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.views_nodes import RescueView
 from tests.model.truth import Broken, Truth, holdings, holds
 
@@ -37,12 +37,12 @@ class RescueTruth:
 
     def _on(self, nodes: Collection[str]) -> set[bytes]:
         """Return the versions that nodes hold, each as far as it is held."""
-        held = [data for place, _, data in holdings(self.truth.fleet) if location_node(place) in nodes]
+        held = [data for place, _, data in holdings(self.truth.fleet) if node_of(place) in nodes]
         return {version for version in self.truth.versions if any(holds(data, version) for data in held)}
 
     def _ensure_safe(self, versions: AbstractSet[bytes], view: RescueView) -> None:
         believed = [*holdings(self.truth.fleet), *self.truth.believed()]
-        safe = [data for place, durable, data in believed if durable and location_node(place) not in view.nodes]
+        safe = [data for place, durable, data in believed if durable and node_of(place) not in view.nodes]
         anywhere = [data for _, _, data in believed]
         self.ended += bool(versions)
         for version in versions & self.truth.versions:

@@ -12,7 +12,7 @@ from config.classify import classify
 from engine.archive.worker import AWAITS_DELETION
 from engine.integrity.kept import kept_path
 from engine.integrity.temporary import parse_temporary
-from engine.inventory.fleet import location_node
+from engine.locations import node_of
 from engine.model import Replica, ReplicaState
 from tests.model.agent import unpacked
 from tests.model.disk import ModelFleet, ModelNode, digest
@@ -107,7 +107,7 @@ class Truth:
         for row in self._rows(again) if self.went else ():
             pair = (row["original_location"], row["original_path"]), (row["name"], row["path"])
             data = self._original_of(*pair)
-            if pair not in self.went or data is None or not self.fleet.nodes[location_node(pair[0][0])].durable:
+            if pair not in self.went or data is None or not self.fleet.nodes[node_of(pair[0][0])].durable:
                 continue
             if sum(place == pair[0][0] and data == file for place, _, file in holdings(self.fleet)) == 1:
                 found.add(pair[1])
@@ -119,7 +119,7 @@ class Truth:
 
     def _original_of(self, original: tuple[str, str], archive: tuple[str, str]) -> bytes | None:
         """Return what the original's place holds if that is what the archive holds, both as (location, path)."""
-        file, packed = (self.fleet.nodes[location_node(place)].files.get(path) for place, path in (original, archive))
+        file, packed = (self.fleet.nodes[node_of(place)].files.get(path) for place, path in (original, archive))
         return file.data if file is not None and packed is not None and unpacked(packed.data) == file.data else None
 
     def check_kept(self, before: Snapshot) -> None:
@@ -173,7 +173,7 @@ class Truth:
         page = await self.world.engine.tools.catalog.iter_entries(0, 500)
         for _, entry in page:
             for replica in entry.replicas:
-                node = self.fleet.nodes[replica.location.split(":", 1)[0]]
+                node = self.fleet.nodes[node_of(replica.location)]
                 file = node.find(replica.path)
                 if file is None or not node.up or replica.sha256 is None or replica.changed:
                     continue
@@ -315,7 +315,7 @@ class Truth:
 
     def _content(self, replica: Replica) -> bytes | None:
         """Return what a copy of a current version holds on its disk, as bytes."""
-        file = self.fleet.nodes[location_node(replica.location)].files.get(replica.path)
+        file = self.fleet.nodes[node_of(replica.location)].files.get(replica.path)
         if file is None or replica.changed or not replica.stat.same_content_as(file.stat):
             return None
         if replica.state not in (ReplicaState.CURRENT, ReplicaState.ARCHIVED):
