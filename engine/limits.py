@@ -9,6 +9,7 @@ from config.units import rate_text
 from engine.audit import Audit
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
+from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.presentation.bandwidth import bandwidth_view
 from engine.store.store import Store
@@ -78,14 +79,7 @@ class OperatorLimits:
         return {name: limit for name, limit in limits.items() if limit.holds(now)}
 
     def _check(self, change: BandwidthChange) -> None:
-        if change.node is not None and change.node not in self._fleet.policy.nodes:
-            raise SyncdeckError(
-                "limit",
-                change.node,
-                "no host of that name in the configuration",
-                "see the hosts with `syncdeck nodes ls`",
-                ErrorClass.CONFIG,
-            )
+        check_hosts("limit", [] if change.node is None else [change.node], self._fleet.policy)
         limit, seconds = change.limit_bytes_per_second, change.seconds
         if (limit is not None and limit <= 0) or (seconds is not None and seconds <= 0):
             cause = "a limit and its time are larger than nothing"

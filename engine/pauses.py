@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from engine.audit import Audit
-from engine.errors import ErrorClass, SyncdeckError
+from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.store.store import Store
 from engine.views import ActionResult
@@ -56,15 +56,7 @@ class Pauses:
         return ActionResult(len(chosen), f"resumed {_named(nodes)}")
 
     def _chosen(self, nodes: tuple[str, ...]) -> set[str]:
-        for node in nodes:
-            if node not in self._fleet.policy.nodes:
-                raise SyncdeckError(
-                    "pause or resume",
-                    node,
-                    "no host of that name in the configuration",
-                    "see the hosts with `syncdeck nodes ls`",
-                    ErrorClass.CONFIG,
-                )
+        check_hosts("pause or resume", nodes, self._fleet.policy)
         return set(nodes) or {EVERYWHERE}
 
     async def _keep(self, paused: set[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from engine.errors import ErrorClass, SyncdeckError
+from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.model import DataEntry, PlanResult
 from engine.planner.planner import PlanContext, SyncPlanner
@@ -66,15 +66,7 @@ class Requests:
         return plan_view([result async for result in self._reconciler.outlook()], at)
 
     def _check(self, request: SyncRequest) -> None:
-        for node in (*request.targets, *request.nodes):
-            if node not in self._fleet.policy.nodes:
-                raise SyncdeckError(
-                    "sync",
-                    node,
-                    "no host of that name in the configuration",
-                    f"use one of: {', '.join(sorted(self._fleet.policy.nodes))}",
-                    ErrorClass.CONFIG,
-                )
+        check_hosts("sync", (*request.targets, *request.nodes), self._fleet.policy)
 
 
 async def preview_of(

@@ -19,6 +19,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
+from engine.hosts import check_hosts
 from engine.locations import node_of
 from engine.reconcile import Reconciler
 from engine.routing.explain import Standing, explain
@@ -137,9 +138,7 @@ class RulesDesk:
         if entry is None:
             raise _unknown("find", key, "no entry has this key", "see the keys with `syncdeck catalog ls`")
         context = await self._reconciler.context()
-        if node_of(node) not in context.policy.nodes:
-            cause, remedy = f"it is no host of {context.policy.file}", "see the hosts with `syncdeck nodes ls`"
-            raise _unknown("find node", node, cause, remedy)
+        check_hosts("find node", [node_of(node)], context.policy)
         standing = await self._standing(node, str(entry.key))
         return await asyncio.to_thread(explain, entry, node, context, standing)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.audit import Audit
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
-from engine.errors import ErrorClass, SyncdeckError
+from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.presentation.transports import attempt_view, breaker_view, link_views, node_transport_views
 from engine.queue.queue import TransferQueue
@@ -69,10 +69,7 @@ class TransportDesk:
 
     async def reset(self, nodes: tuple[str, ...]) -> ActionResult:
         """Close the breakers of these nodes, or of all; raises SyncdeckError for a name that is no host."""
-        unknown = [node for node in nodes if node not in self._fleet.policy.nodes]
-        if unknown:
-            cause, remedy = "no host of that name in the configuration", "see the hosts with `syncdeck nodes ls`"
-            raise SyncdeckError("reset the transports of", unknown[0], cause, remedy, ErrorClass.CONFIG)
+        check_hosts("reset the transports of", nodes, self._fleet.policy)
         count = sum(self._manager.breakers.reset(node) for node in nodes or tuple(self._fleet.policy.nodes))
         where = ", ".join(nodes) or "all nodes"
         await self._audit("transports reset", where, f"{count} breakers")

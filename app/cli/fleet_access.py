@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.cli.options import Settings
 from config.types import Policy
 from engine.api.paths import control_folder, prepare_state_dir
-from engine.errors import ErrorClass, SyncdeckError
+from engine.hosts import check_hosts
 
 if TYPE_CHECKING:
     from engine.inventory.fleet import Fleet
@@ -28,15 +28,7 @@ class FleetAccess:
 
     def chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the named hosts, or every host that the engine uses; raises SyncdeckError for an unknown one."""
-        for name in names:
-            if name not in self.policy.nodes:
-                raise SyncdeckError(
-                    "find node",
-                    name,
-                    f"it is no host of {self.policy.file}",
-                    "see the hosts with `syncdeck nodes ls`",
-                    ErrorClass.CONFIG,
-                )
+        check_hosts("find node", names, self.policy)
         return names or tuple(name for name in self.policy.nodes if self.fleet.uses(name))
 
 

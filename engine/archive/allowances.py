@@ -8,6 +8,7 @@ from engine.archive.values import ArchiveError
 from engine.audit import Audit
 from engine.clock import Clock
 from engine.errors import ErrorClass
+from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.store.store import Store
 from engine.views import ActionResult
@@ -41,10 +42,8 @@ class DiskAllowances:
         return tuple((node, *held) for node, held in sorted(self._held.items()) if held[1] > now)
 
     async def allow(self, node: str, percent: float, seconds: float) -> ActionResult:
-        """Raise a node's limit for a time; 0 seconds take it back. Raises ArchiveError for what cannot be meant."""
-        if node not in self._fleet.policy.nodes:
-            cause, remedy = "no host of that name in the configuration", "see the hosts with `syncdeck nodes ls`"
-            raise ArchiveError("allow", node, cause, remedy, ErrorClass.CONFIG)
+        """Raise a node's limit for a time; 0 seconds take it back. Raises SyncdeckError for what cannot be meant."""
+        check_hosts("allow", [node], self._fleet.policy)
         if seconds < 0 or not 0 < percent < 100:
             cause, remedy = "a limit lies between 0 and 100 %, for a time", "write it like 90% --for 6h"
             raise ArchiveError("allow", node, cause, remedy, ErrorClass.CONFIG)

@@ -11,6 +11,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.keeping import CopyKeeper
+from engine.hosts import check_hosts
 from engine.integrity.guard import code_of
 from engine.inventory.fleet import Fleet
 from engine.keeping.finding import Finder, Place, asked_for
@@ -165,11 +166,7 @@ class KeepDesk:
         return found
 
     def _check(self, request: KeepRequest) -> None:
-        for node in request.nodes:
-            if node_of(node) not in self.fleet.policy.nodes:
-                cause = "no host of that name in the configuration"
-                remedy = f"use one of: {', '.join(sorted(self.fleet.policy.nodes))}"
-                raise SyncdeckError(ACT, node, cause, remedy, ErrorClass.CONFIG)
+        check_hosts(ACT, map(node_of, request.nodes), self.fleet.policy)
 
 
 _CALM = Obstacle(NOTHING, "no copy of it stands in the way of a new version", "see `syncdeck catalog where`")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.exposure import ExposedEntry
 from engine.clock import Clock
+from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.locations import node_of
 from engine.model import DataEntry, PlanResult
@@ -17,7 +18,7 @@ from engine.reconcile import Reconciler
 from engine.requests import preview_of
 from engine.rescue.exposed import Exposed
 from engine.rescue.records import Rescue, RescueKind, RescueRecords
-from engine.rescue.rescues import Rescues, unknown_node
+from engine.rescue.rescues import Rescues
 from engine.rescue.sentences import sentence_of
 from engine.routing.holding import holding
 from engine.views import ActionResult, SyncPreview, SyncRequest
@@ -165,9 +166,7 @@ class NodesDesk:
         return (*views, *(_view(rescue, None) for rescue in ended if rescue.closed))
 
     def _check(self, operation: str, nodes: Collection[str]) -> None:
-        for node in nodes:
-            if node not in self.fleet.policy.nodes:
-                raise unknown_node(operation, node)
+        check_hosts(operation, nodes, self.fleet.policy)
 
 
 def _view(rescue: Rescue, seconds_left: float | None) -> RescueView:

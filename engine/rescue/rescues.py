@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from engine.audit import Audit
 from engine.catalog.catalog import DataCatalog
 from engine.clock import Clock
-from engine.errors import ErrorClass, SyncdeckError
+from engine.errors import SyncdeckError
 from engine.execution.progress import ProgressBoard
 from engine.execution.runner import Runner
 from engine.inventory.fleet import Fleet
@@ -313,9 +313,3 @@ class Rescues:
         victims = making_way(urgent, tools.runner.busy(), most, NODE_LIMIT)
         ids = [transfer.id for group in victims for transfer in group]
         return await tools.runner.hold(ids, WAY) if ids else 0
-
-
-def unknown_node(operation: str, node: str) -> SyncdeckError:
-    """Return the error for a host that is not in the configuration."""
-    cause, remedy = "no host of that name in the configuration", "see the hosts with `syncdeck nodes ls`"
-    return SyncdeckError(operation, node, cause, remedy, ErrorClass.CONFIG)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.archive.allowances import DiskAllowances
-from engine.archive.values import ArchiveError
 from engine.clock import ManualClock
+from engine.errors import SyncdeckError
 from engine.inventory.fleet import Fleet, LocationStatus
 from engine.model import LocationState
 from engine.planner.planner import PlanContext, SyncPlanner
@@ -97,6 +97,6 @@ async def test_it_is_kept_over_a_restart_taken_back_and_written_down(setting: Se
 
 @pytest.mark.parametrize(("name", "percent", "seconds"), [("nobody", 90, 1), ("b-1", 100, 1), ("b-1", 0, 1)])
 async def test_what_cannot_be_meant_is_refused(setting: Setting, name: str, percent: float, seconds: float) -> None:
-    with pytest.raises(ArchiveError):
+    with pytest.raises(SyncdeckError):
         await setting.allowances().allow(name, percent, seconds)
     assert setting.audit == []
