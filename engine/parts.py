@@ -47,10 +47,10 @@ from engine.requests import Requests
 from engine.rescue.assembling import assemble_nodes
 from engine.rescue.desk import NodesDesk
 from engine.rescue.rescues import Rescues
-from engine.rules_desk import RulesDesk
-from engine.rules_desk_saving import Saver
-from engine.rules_desk_standing import StandingOf
-from engine.rules_desk_trial import Trials
+from engine.rules.desk import RulesDesk
+from engine.rules.saving import Saver
+from engine.rules.standing import StandingOf
+from engine.rules.trial import Trials
 from engine.shelf import Shelf
 from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.peek import ENGINE_ID, STORE_NAME

@@ -25,7 +25,7 @@ from engine.routing.candidates import RoutingTable
 from engine.routing.simulate import Simulation
 from engine.routing.simulate_image import CatalogImage
 from engine.routing.simulate_memory import Remembered
-from engine.rules_desk_trial import PAGE_ROWS
+from engine.rules.trial import PAGE_ROWS
 from engine.turns import Breather, let_threads_switch_soon
 from tests.bench.engine_child import LagMeter
 from tests.bench.memory import PeakMemory

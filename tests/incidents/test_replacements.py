@@ -46,8 +46,8 @@ MAY_REPLACE = {
         "simulate_filling._BUCKET": SMALLER,
         "simulate_choosing._PAUSE_EVERY": SMALLER,
     },
-    "tests/rules/test_rules_desk.py": {
-        "rules_desk_trial.TELL_SECONDS": SOONER,
+    "tests/rules/test_desk.py": {
+        "trial.TELL_SECONDS": SOONER,
         "desk._trials.tell": "what is told on the way, which a test must collect",
         "Simulation.groups": "a trial that never ends by itself, to be cancelled",
     },

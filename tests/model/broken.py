@@ -28,7 +28,7 @@ from engine.planner.guards import guard
 from engine.planner.obstacles import Obstacle
 from engine.remote.agent import gameids
 from engine.rescue.exposed import Exposed
-from engine.rules_desk_texts import Planned
+from engine.rules.texts import Planned
 from engine.store.schema import holds
 from tests.model.agent import ModelAgent
 

@@ -31,10 +31,10 @@ from engine.remote.types import NodeAgent
 from engine.requests import Requests
 from engine.rescue.assembling import assemble_nodes
 from engine.rescue.desk import NodesDesk
-from engine.rules_desk import RulesDesk
-from engine.rules_desk_saving import Saver
-from engine.rules_desk_standing import StandingOf
-from engine.rules_desk_trial import Trials
+from engine.rules.desk import RulesDesk
+from engine.rules.saving import Saver
+from engine.rules.standing import StandingOf
+from engine.rules.trial import Trials
 from engine.store.store import Store
 from engine.transport.bandwidth.allocator import BandwidthAllocator
 from engine.transport.manager import TransportManager

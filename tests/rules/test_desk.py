@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from config.editing.rules import rule_names
-from engine import rules_desk_trial
 from engine.data_plane import UnifiedDataPlane
 from engine.errors import SyncdeckError
 from engine.routing.simulate import Simulation
+from engine.rules import trial
 from engine.views_rules import RuleDraft, TrialView
 from tests.rules.conftest import FLEET, receivers
 
@@ -195,7 +195,7 @@ async def test_a_newer_draft_takes_the_place_of_an_older_one(engine: UnifiedData
 async def test_a_long_trial_tells_what_it_comes_to_so_far(
     engine: UnifiedDataPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules_desk_trial, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(trial, "TELL_SECONDS", 0.0)
     desk, policy = engine._need().rules, engine._need().fleet.policy
     told: list[TrialView | None] = []
     monkeypatch.setattr(desk._trials, "tell", told.append)

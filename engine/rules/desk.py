@@ -24,10 +24,10 @@ from engine.locations import node_of
 from engine.reconcile import Reconciler
 from engine.routing.explain import Standing, explain
 from engine.routing.simulate_touched import Touched
-from engine.rules_desk_drafts import all_notes, form_notes, lint_notes, refused_note
-from engine.rules_desk_saving import Saver, Vanished
-from engine.rules_desk_texts import RuleTexts, diff_of, planned, read_texts
-from engine.rules_desk_trial import Trials
+from engine.rules.drafts import all_notes, form_notes, lint_notes, refused_note
+from engine.rules.saving import Saver, Vanished
+from engine.rules.texts import RuleTexts, diff_of, planned, read_texts
+from engine.rules.trial import Trials
 from engine.views_rules import (
     DraftCheck,
     ExplainView,

@@ -16,8 +16,8 @@ from config.editing.saving import rewrite
 from config.errors import ConfigError
 from config.load import LoadedConfig
 from config.rules_file import EMPTY
-from engine.rules_desk_drafts import new_errors
-from engine.rules_desk_texts import Planned, RuleTexts, planned, read_texts
+from engine.rules.drafts import new_errors
+from engine.rules.texts import Planned, RuleTexts, planned, read_texts
 from engine.views_rules import RuleDraft, SaveResult
 
 

@@ -11,7 +11,7 @@ from config.load import LoadedConfig
 from config.schema.rule import Rule
 from config.types import LintFinding, Severity
 from config.validate import validate_section
-from engine.rules_desk_texts import Planned, RuleTexts
+from engine.rules.texts import Planned, RuleTexts
 from engine.views_rules import RuleNote
 
 _SEVERITIES = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}

@@ -1,0 +1,1 @@
+"""Rules as an operator edits them: checked, tried, saved, merged, taken back."""
