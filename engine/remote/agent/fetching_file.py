@@ -27,6 +27,7 @@ class FetchedFile(PartialFile):
         self._noted_spans: Spans = []
         self._spoilt = False
         self._hashed_before = 0
+        self._removed = False
         self._marking = threading.Lock()
         super().__init__(path, size, root)
         self.resumed = self.held_bytes
@@ -88,14 +89,17 @@ class FetchedFile(PartialFile):
         if self._spoilt:
             self._hash_anew(waiting)
         done = super().finish(waiting)
-        remove_holes(self.path)
-        self._noted = False
+        with self._marking:
+            remove_holes(self.path)
+            self._noted = False
         return done
 
     def remove(self) -> None:
         """Remove the file and what is known of it."""
-        super().remove()
-        remove_holes(self.path)
+        with self._marking:
+            self._removed = True
+            super().remove()
+            remove_holes(self.path)
 
     def _take_up(self) -> int:
         """Keep what is known to be verified, wherever it lies; return how much there is from the start."""
@@ -127,6 +131,8 @@ class FetchedFile(PartialFile):
         return min(whole * self.chunk_bytes, self.size)
 
     def _note(self, spans: Spans) -> None:
+        if self._removed:
+            return
         write_holes(self.path, Holes(self._content, self.chunk_bytes, spans))
         self._noted = True
         self._noted_spans = spans
