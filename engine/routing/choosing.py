@@ -101,6 +101,8 @@ class Field:
 class Choice:
     """One choice that many keys have before them. Scores are worked out only where nothing else decides."""
 
+    __slots__ = ("_best", "_seen", "_tiers", "count", "field", "options")
+
     def __init__(self, options: Iterable[Option], count: int, providers: Set[str]) -> None:
         field, settled, usable, known = Field(), 0, 0, 0
         for number, option in enumerate(options):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAGE_ROWS = 2_000
+PAGE_ROWS = 5_000
 """So few that freeing them is no step to speak of."""
 PAGE_ODD = 500
 TELL_SECONDS = 0.5
