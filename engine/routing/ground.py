@@ -126,10 +126,11 @@ class Ground:
         self._seats: dict[tuple[int, DataType], Seat] = {}
         self._choices: OrderedDict[tuple[int, int, tuple[int, int, int], int], Choice] = OrderedDict()
         self._besides: dict[int, int] = {}
-        self._field = Field()
+        self.field = Field()
+        """The locations as choices see them."""
         for c in sorted(table.everywhere, key=lambda candidate: candidate.location):
             option = Option(c.location, c.provider, False, c.priority, self._rooms.get(c.location))
-            self._field.add(option, self.bits.of(c.location))
+            self.field.add(option, self.bits.of(c.location))
         views = locations.values()
         self.durable = self.bits.all_of(v.location for v in views if v.durable and not v.draining)
         self.leaving = self.bits.all_of(v.location for v in views if v.draining)
@@ -187,23 +188,18 @@ class Ground:
         count = place.copies - counted.bit_count()
         if count <= 0:
             return stays, None
-        tiers = settled, free, options & standing.known
-        return stays, self.choice(options, count, tiers, options & self._beside(counted))
-
-    def choice(self, options: int, count: int, tiers: tuple[int, int, int], seen: int) -> Choice:
-        """Return the choice of ``count`` places between some: see Choice.on."""
-        slot = (options, count, tiers, seen)
+        slot = (options, count, (settled, free, options & standing.known), options & self._beside(counted))
         choice = self._choices.get(slot)
         if choice is None:
             if len(self._choices) >= _MOST_CHOICES:
                 self._choices.popitem(last=False)
-            choice = self._choices[slot] = Choice.on(self._field, options, count, tiers, seen)
-        return choice
+            choice = self._choices[slot] = Choice.on(self.field, *slot)
+        return stays, choice
 
     @property
     def told(self) -> Hashable:
         """What, with a key and the bits of a choice, decides its outcome: it holds while the fleet does not change."""
-        return self._field.told(self._field.everything)
+        return self.field.told(self.field.everything)
 
     @property
     def providers(self) -> list[tuple[int, int]]:
@@ -213,7 +209,7 @@ class Ground:
             by_provider[view.provider] = by_provider.get(view.provider, 0) | self.bits.of(name)
         unknown = ~self.bits.all_of(name for name, view in self._locations.items() if view.provider)
         by_provider[""] = unknown
-        return [(bits, self._field.of_providers((provider,))) for provider, bits in by_provider.items()]
+        return [(bits, self.field.of_providers((provider,))) for provider, bits in by_provider.items()]
 
     def forget(self, pause: Callable[[], None]) -> None:
         """Free what was kept a little at a time: at once it would hold others up."""
@@ -234,7 +230,7 @@ class Ground:
         found = self._besides.get(counted)
         if found is None:
             providers = {self._provider(name) for name in self.bits.names(counted)}
-            found = self._besides[counted] = self._field.of_providers(providers)
+            found = self._besides[counted] = self.field.of_providers(providers)
         return found
 
     def _provider(self, location: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.routing.choosing import Choice
 from engine.routing.ground import Ground
 from engine.routing.simulate_columns import Columns, Numbers, column, counts, empty, in_order, sets, some
 from engine.routing.simulate_image import CatalogImage, Pause
@@ -67,7 +68,8 @@ class Choosing:
 
     def _make(self, kept: Turn, number: int, slot: tuple[int, ...], row_ids: list[int]) -> None:
         count, options, settled, free, seen = slot
-        choice, keys = self._ground.choice(options, count, (settled, free, 0), seen), self._image.keys
+        # Not kept: many are met once, and what is kept is walked by the collector.
+        choice, keys = Choice.on(self._ground.field, options, count, (settled, free, 0), seen), self._image.keys
         for start in range(0, len(row_ids), _PAUSE_EVERY):
             self._pause()
             block = row_ids[start : start + _PAUSE_EVERY]
