@@ -23,7 +23,7 @@ from engine.hosts import check_hosts
 from engine.locations import node_of
 from engine.reconcile import Reconciler
 from engine.routing.explain import Standing, explain
-from engine.routing.simulate_touched import Touched
+from engine.routing.simulation.touched import Touched
 from engine.rules.drafts import all_notes, form_notes, lint_notes, refused_note
 from engine.rules.saving import Saver, Vanished
 from engine.rules.texts import RuleTexts, diff_of, planned, read_texts

@@ -19,14 +19,14 @@ from engine.inventory.fleet import Fleet
 from engine.model import LocationView
 from engine.planner.context import PlanContext
 from engine.reconcile import Reconciler
-from engine.routing.simulate_image import CatalogImage, Pause
-from engine.routing.simulate_touched import Touched, touched_alone, touched_by
+from engine.routing.simulation.image import CatalogImage, Pause
+from engine.routing.simulation.touched import Touched, touched_alone, touched_by
 from engine.turns import Breather
 from engine.views_rules import SimulationView, TrialView
 
 if TYPE_CHECKING:
-    from engine.routing.simulate import Simulation
-    from engine.routing.simulate_memory import Remembered
+    from engine.routing.simulation.memory import Remembered
+    from engine.routing.simulation.simulation import Simulation
 
 T = TypeVar("T")
 
@@ -199,7 +199,7 @@ def _begin(
     image: CatalogImage, old: PlanContext, new: PlanContext, pause: Pause, remembered: Remembered | None
 ) -> Simulation:
     """Import numpy in the thread that needs it: it takes a tenth of a second, and commands never do."""
-    from engine.routing.simulate import Simulation
-    from engine.routing.simulate_memory import Remembered
+    from engine.routing.simulation.memory import Remembered
+    from engine.routing.simulation.simulation import Simulation
 
     return Simulation(image, old, new, pause, remembered or Remembered())

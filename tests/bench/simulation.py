@@ -22,9 +22,9 @@ from engine.inventory.fleet import Fleet, LocationStatus, NodeStatus
 from engine.model import LocationState, NodeState
 from engine.planner.context import PlanContext
 from engine.routing.candidates import RoutingTable
-from engine.routing.simulate import Simulation
-from engine.routing.simulate_image import CatalogImage
-from engine.routing.simulate_memory import Remembered
+from engine.routing.simulation.image import CatalogImage
+from engine.routing.simulation.memory import Remembered
+from engine.routing.simulation.simulation import Simulation
 from engine.rules.trial import PAGE_ROWS
 from engine.turns import Breather, let_threads_switch_soon
 from tests.bench.engine_child import LagMeter

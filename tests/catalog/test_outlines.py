@@ -7,7 +7,7 @@ from engine.catalog.outlines import CONTENT_DIGITS, Outlines
 from engine.clock import ManualClock
 from engine.routing.holding import holding, newest_unhashed
 from engine.routing.matching import newest_mtime
-from engine.routing.simulate_image import ODD, CatalogImage
+from engine.routing.simulation.image import ODD, CatalogImage
 from tests.catalog.samples import games, holds, model, record, scan, stat, synced, version
 
 

@@ -42,9 +42,9 @@ MAY_REPLACE = {
     "tests/remote/test_pages.py": {"pages_copy.FICLONE": "a file system without reflinks"},
     "tests/rescue/test_filling_for_an_emergency.py": {"runner.SPACE_CHECK_SECONDS": SOONER},
     "tests/routing/test_simulate_properties.py": {
-        "simulate_groups._BLOCK": SMALLER,
-        "simulate_filling._BUCKET": SMALLER,
-        "simulate_choosing._PAUSE_EVERY": SMALLER,
+        "groups._BLOCK": SMALLER,
+        "filling._BUCKET": SMALLER,
+        "choosing._PAUSE_EVERY": SMALLER,
     },
     "tests/rules/test_desk.py": {
         "trial.TELL_SECONDS": SOONER,

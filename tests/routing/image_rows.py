@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.catalog.outlines import CONTENT_DIGITS
 from engine.model import DataEntry, Replica, ReplicaState
 from engine.routing.holding import newest_unhashed
-from engine.routing.simulate_image import CatalogImage, Row
+from engine.routing.simulation.image import CatalogImage, Row
 
 
 def image_of(entries: Sequence[DataEntry]) -> CatalogImage:

@@ -16,12 +16,12 @@ from config.rules import built_in_rules
 from config.types import DataType, Policy, RuleMatch, RulePlace, RuleSpec
 from engine.model import DataEntry, LocationView
 from engine.planner.planner import PlanContext, SyncPlanner
-from engine.routing import simulate_choosing, simulate_filling, simulate_groups
 from engine.routing.matching import deciding_rule
 from engine.routing.router import Router
-from engine.routing.simulate import Simulation
-from engine.routing.simulate_memory import Remembered
-from engine.routing.simulate_touched import touched_alone, touched_by
+from engine.routing.simulation import choosing, filling, groups
+from engine.routing.simulation.memory import Remembered
+from engine.routing.simulation.simulation import Simulation
+from engine.routing.simulation.touched import touched_alone, touched_by
 from engine.views_rules import SimulationView
 from tests.planner.test_planner_properties import NAMES, fleets
 from tests.planner.worlds import GB, NOW, entry, replica
@@ -103,9 +103,9 @@ def with_rules(fleet: Policy, rules: list[RuleSpec]) -> Policy:
 def portions_of(rows: int) -> Iterator[None]:
     """Cut the work into portions of so many rows: small catalogs show no cut otherwise."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulate_groups, "_BLOCK", rows)
-        patch.setattr(simulate_filling, "_BUCKET", rows)
-        patch.setattr(simulate_choosing, "_PAUSE_EVERY", rows)
+        patch.setattr(groups, "_BLOCK", rows)
+        patch.setattr(filling, "_BUCKET", rows)
+        patch.setattr(choosing, "_PAUSE_EVERY", rows)
         yield
 
 

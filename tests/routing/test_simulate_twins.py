@@ -10,8 +10,8 @@ from config.types import DataType, RuleMatch, RulePlace, RuleSpec
 from engine.model import DataEntry, LocationView
 from engine.planner.admission import SAME_CONTENT
 from engine.planner.context import PlanContext
-from engine.routing.simulate import Simulation
-from engine.routing.simulate_twins import twins_among
+from engine.routing.simulation.simulation import Simulation
+from engine.routing.simulation.twins import twins_among
 from engine.views_rules import SimulationView
 from tests.planner.worlds import GB, NOW, entry, node, policy, replica, views
 from tests.routing.image_rows import image_of

@@ -11,7 +11,7 @@ import pytest
 from config.editing.rules import rule_names
 from engine.data_plane import UnifiedDataPlane
 from engine.errors import SyncdeckError
-from engine.routing.simulate import Simulation
+from engine.routing.simulation.simulation import Simulation
 from engine.rules import trial
 from engine.views_rules import RuleDraft, TrialView
 from tests.rules.conftest import FLEET, receivers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.planner.context import PlanContext
-from engine.routing.simulate_groups import Alike
+from engine.routing.simulation.groups import Alike
 
 
 class Mark(NamedTuple):

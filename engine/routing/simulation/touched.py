@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from config.types import Policy, RuleSpec
 from engine.model import DataEntry
 from engine.routing.matching import deciding_rule
-from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulation.image import CatalogImage, Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def touched_by(
 
     Loads numpy: for a thread.
     """
-    from engine.routing.simulate_groups import grouped
+    from engine.routing.simulation.groups import grouped
 
     found: dict[str, Touched] = {}
     alikes, odd = grouped(image, policy.rules, (), now, {}, pause)

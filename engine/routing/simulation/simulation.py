@@ -19,15 +19,15 @@ from engine.planner.admission import SAME_CONTENT
 from engine.planner.context import PlanContext
 from engine.planner.obstacles import Obstacle
 from engine.routing.placement import Placement
-from engine.routing.simulate_asks import Asks
-from engine.routing.simulate_columns import Columns, any_of, column, each_bit, empty, with_bit
-from engine.routing.simulate_effects import Effects
-from engine.routing.simulate_groups import Alike, grouped
-from engine.routing.simulate_image import CatalogImage, Pause
-from engine.routing.simulate_marks import Mark, mark_of, marks_of
-from engine.routing.simulate_memory import Remembered
-from engine.routing.simulate_side import Side, Stands, same_but_rules, same_rule
-from engine.routing.simulate_tally import Tally
+from engine.routing.simulation.asks import Asks
+from engine.routing.simulation.columns import Columns, any_of, column, each_bit, empty, with_bit
+from engine.routing.simulation.effects import Effects
+from engine.routing.simulation.groups import Alike, grouped
+from engine.routing.simulation.image import CatalogImage, Pause
+from engine.routing.simulation.marks import Mark, mark_of, marks_of
+from engine.routing.simulation.memory import Remembered
+from engine.routing.simulation.side import Side, Stands, same_but_rules, same_rule
+from engine.routing.simulation.tally import Tally
 from engine.views_rules import SimulationView, TrialView
 
 _PAUSE_EVERY = 200

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
-from engine.routing.simulate_twins import twins_among
+from engine.routing.simulation.twins import twins_among
 
 Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None, int]
 """See ``engine/catalog/outlines.py``."""

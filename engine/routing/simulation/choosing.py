@@ -6,9 +6,9 @@ import numpy as np
 
 from engine.routing.choosing import Choice
 from engine.routing.ground import Ground
-from engine.routing.simulate_columns import Columns, Numbers, column, counts, empty, in_order, sets, some
-from engine.routing.simulate_image import CatalogImage, Pause
-from engine.routing.simulate_memory import ChoiceMemory, Turn
+from engine.routing.simulation.columns import Columns, Numbers, column, counts, empty, in_order, sets, some
+from engine.routing.simulation.image import CatalogImage, Pause
+from engine.routing.simulation.memory import ChoiceMemory, Turn
 
 _PAUSE_EVERY = 100
 _WORD = 64

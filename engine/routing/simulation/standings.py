@@ -9,8 +9,8 @@ import numpy as np
 from engine.model import DataEntry, EntryKey, FileStat, Replica, ReplicaState, Version
 from engine.routing.ground import Bits
 from engine.routing.holding import holding, origin_replica
-from engine.routing.simulate_columns import Columns
-from engine.routing.simulate_image import CatalogImage, Kind, Pause
+from engine.routing.simulation.columns import Columns
+from engine.routing.simulation.image import CatalogImage, Kind, Pause
 
 _PAUSE_EVERY = 500
 _WORD = 64

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Hashable
 
-from engine.routing.simulate_image import CatalogImage, Pause
-from engine.routing.simulate_standings import Standings
+from engine.routing.simulation.image import CatalogImage, Pause
+from engine.routing.simulation.standings import Standings
 
 _MOST_CHOICES = 100_000
 """Choices remembered before all are forgotten."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.routing.simulate_columns import Numbers
-from engine.routing.simulate_filling import Admitted, Asked, Files, Filling, Order
-from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulation.columns import Numbers
+from engine.routing.simulation.filling import Admitted, Asked, Files, Filling, Order
+from engine.routing.simulation.image import CatalogImage, Pause
 
 _BLOCK = 4_096
 

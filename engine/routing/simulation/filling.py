@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.routing.simulate_columns import Numbers
-from engine.routing.simulate_image import CatalogImage, Pause
+from engine.routing.simulation.columns import Numbers
+from engine.routing.simulation.image import CatalogImage, Pause
 
 _PAUSE_EVERY = 2_000
 _BUCKET = 4_096

@@ -23,10 +23,10 @@ from engine.routing.holding import holding
 from engine.routing.matching import deciding_rule
 from engine.routing.placement import Placement, Slot
 from engine.routing.router import Router
-from engine.routing.simulate_choosing import Choosing
-from engine.routing.simulate_columns import Columns, Numbers, any_of, column, counts, empty, some
-from engine.routing.simulate_image import CatalogImage, Pause
-from engine.routing.simulate_memory import ChoiceMemory
+from engine.routing.simulation.choosing import Choosing
+from engine.routing.simulation.columns import Columns, Numbers, any_of, column, counts, empty, some
+from engine.routing.simulation.image import CatalogImage, Pause
+from engine.routing.simulation.memory import ChoiceMemory
 from engine.routing.space import limit_percent
 
 Order = tuple[int, float, int]

@@ -6,11 +6,11 @@ import numpy as np
 
 from config.types import DataType, RuleSpec
 from engine.planner.obstacles import Obstacle
-from engine.routing.simulate_asks import Asks
-from engine.routing.simulate_columns import Columns, Numbers, any_of, column, each_bit, in_order, some, with_bit
-from engine.routing.simulate_image import CatalogImage
-from engine.routing.simulate_side import Side, Stands
-from engine.routing.simulate_tally import Tally
+from engine.routing.simulation.asks import Asks
+from engine.routing.simulation.columns import Columns, Numbers, any_of, column, each_bit, in_order, some, with_bit
+from engine.routing.simulation.image import CatalogImage
+from engine.routing.simulation.side import Side, Stands
+from engine.routing.simulation.tally import Tally
 
 
 class Effects:

@@ -15,8 +15,8 @@ import numpy as np
 
 from config.globs import glob_matches
 from config.types import RuleMatch, RuleSpec
-from engine.routing.simulate_columns import Numbers, in_order
-from engine.routing.simulate_image import ABSENT, ODD, CatalogImage, Pause
+from engine.routing.simulation.columns import Numbers, in_order
+from engine.routing.simulation.image import ABSENT, ODD, CatalogImage, Pause
 
 _PAUSE_EVERY = 2_000
 _BLOCK = 4_096
