@@ -24,6 +24,7 @@ storm: setup ## kill the engine over and over for a long time
 
 lint: setup ## check the style (ruff)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 types: setup ## check the types (mypy, strict for engine/ and config/)
 	$(BIN)/mypy

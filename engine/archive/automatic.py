@@ -155,6 +155,4 @@ class AutomaticArchive:
         ]
         last, message = await self._verifier.last_drill()
         failure = "" if self.failure is None else f"{self.failure}; {self.failure.remedy}"
-        return ArchivePolicyView(
-            await self.allowed(), "; ".join(words), last, message, self._allowances.all(), failure
-        )
+        return ArchivePolicyView(await self.allowed(), "; ".join(words), last, message, self._allowances.all(), failure)

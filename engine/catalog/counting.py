@@ -194,9 +194,9 @@ def _counts(block: int, ids: Span | None) -> Select[Any]:
         replicas.c.entry_id,
         ids,
     ).subquery("counted")
-    return select(
-        counted.c.block, locations.c.name, counted.c.state, counted.c.replicas, counted.c.bytes
-    ).join_from(counted, locations, locations.c.id == counted.c.location_id)
+    return select(counted.c.block, locations.c.name, counted.c.state, counted.c.replicas, counted.c.bytes).join_from(
+        counted, locations, locations.c.id == counted.c.location_id
+    )
 
 
 def _entries(block: int, ids: Span | None) -> Select[Any]:

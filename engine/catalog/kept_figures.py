@@ -101,9 +101,7 @@ def _shelved(blocks: Mapping[int, Figures], numbers: Collection[int]) -> dict[in
     """Return the sums of these shelves."""
     return {
         shelf: add_up(
-            blocks[number]
-            for number in range(shelf * SHELF_BLOCKS, (shelf + 1) * SHELF_BLOCKS)
-            if number in blocks
+            blocks[number] for number in range(shelf * SHELF_BLOCKS, (shelf + 1) * SHELF_BLOCKS) if number in blocks
         )
         for shelf in numbers
     }

@@ -124,9 +124,7 @@ class Ledger(CatalogPart):
         thinned = and_(storage_samples.c.at < now - SAMPLES_FULL_SECONDS, ~is_kept)
 
         async def prune(connection: AsyncConnection) -> None:
-            await connection.execute(
-                delete(storage_samples).where(storage_samples.c.at < now - SAMPLES_KEPT_SECONDS)
-            )
+            await connection.execute(delete(storage_samples).where(storage_samples.c.at < now - SAMPLES_KEPT_SECONDS))
             await connection.execute(delete(storage_samples).where(thinned))
             newest = select(func.coalesce(func.max(audit.c.id), 0)).scalar_subquery()
             await connection.execute(delete(audit).where(audit.c.id <= newest - AUDIT_KEPT))

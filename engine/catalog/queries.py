@@ -54,9 +54,7 @@ class Queries(CatalogPart):
 
         return await self._store.query(look)
 
-    async def find(
-        self, wanted: EntryFilter, after_id: int = 0, limit: int = 500
-    ) -> list[tuple[int, DataEntry]]:
+    async def find(self, wanted: EntryFilter, after_id: int = 0, limit: int = 500) -> list[tuple[int, DataEntry]]:
         """Return a page of the entries that match a filter, in the order of row ids; empty at the end."""
         statement = select(entries.c.id).where(entries.c.id > after_id, *conditions(wanted))
         statement = statement.order_by(entries.c.id).limit(limit)

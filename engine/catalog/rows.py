@@ -71,9 +71,7 @@ def load(connection: Connection, ids: Sequence[int]) -> list[tuple[int, DataEntr
 
 
 def _with_versions() -> Select[Any]:
-    return select(*_ENTRY).join_from(
-        entries, versions, versions.c.id == entries.c.current_version_id, isouter=True
-    )
+    return select(*_ENTRY).join_from(entries, versions, versions.c.id == entries.c.current_version_id, isouter=True)
 
 
 def _copies(connection: Connection, ids: Iterable[int]) -> Mapping[int, tuple[Replica, ...]]:

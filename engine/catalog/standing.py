@@ -89,9 +89,7 @@ def is_current() -> ColumnElement[bool]:
     return or_(replicas.c.state == CURRENT, archived)
 
 
-def holdings(
-    land: Ground, ids: Ids = None, providers: bool = False, states: bool = False
-) -> CTE:
+def holdings(land: Ground, ids: Ids = None, providers: bool = False, states: bool = False) -> CTE:
     """Return one row per entry that has copies: how many are durable and current, and where these are.
 
     Columns: entry_id, replicas, copies, first_node, last_node, doubtful (copies with content of which nothing is
@@ -148,9 +146,7 @@ def exposed(land: Ground, holding: CTE, ids: Ids = None) -> Select[Any]:
         and_(replicas.c.state == UNHASHED, decides, ~looks_saved),
     )
     # Most entries are well: two durable nodes hold them and nothing is in doubt. Their copies are not looked at.
-    suspect = or_(
-        holding.c.first_node.is_(None), holding.c.first_node == holding.c.last_node, holding.c.doubtful > 0
-    )
+    suspect = or_(holding.c.first_node.is_(None), holding.c.first_node == holding.c.last_node, holding.c.doubtful > 0)
     durable = case((land.is_durable(replicas.c.location_id), 1), else_=0)
     statement = (
         select(

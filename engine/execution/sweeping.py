@@ -10,6 +10,7 @@ from engine.integrity.temporary import TemporaryNames, owner_of, parse_temporary
 NO_TRANSFER = 0
 """The transfer id of snapshots that are made only to be hashed; their maker removes them."""
 
+
 def left_over(paths: Iterable[str], names: TemporaryNames, in_use: Collection[str]) -> list[str]:
     """Return the paths of this engine's temporary files that nothing uses any more.
 

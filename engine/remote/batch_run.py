@@ -164,4 +164,3 @@ class BatchRun:
 def _mtime_ns(stat: FileStat) -> int:
     """When the content was last written: a commit in WAL mode touches only the -wal."""
     return max(stat.mtime_ns, stat.wal_mtime_ns)
-

@@ -70,9 +70,7 @@ class DirectRun(StreamRun):
 
     async def _start(self) -> bool:
         job, way, mode = self._job_frame(), self._source, agent_source("pushing")
-        child = await spawn(
-            agent_command(way.endpoint, way.address, self._options, mode, way.slot, forward_agent=True)
-        )
+        child = await spawn(agent_command(way.endpoint, way.address, self._options, mode, way.slot, forward_agent=True))
         receiver = OnwardEnd(self._target.endpoint, child, self)
         self._receiver = receiver
         self._sender = StreamEnd(way.endpoint, child, "push", self._pusher_said, heard=(child.stderr,))

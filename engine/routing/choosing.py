@@ -123,9 +123,7 @@ class Choice:
         choice._begin(field, options, count, *tiers, seen)
         return choice
 
-    def _begin(
-        self, field: Field, options: int, count: int, settled: int, usable: int, known: int, seen: int
-    ) -> None:
+    def _begin(self, field: Field, options: int, count: int, settled: int, usable: int, known: int, seen: int) -> None:
         self.field, self.options, self.count = field, options, count
         self._tiers = (settled & options, usable & options, known & options)
         self._seen = seen & options

@@ -86,9 +86,7 @@ class DirectStreams:
 
     async def _ways(self, target: Endpoint) -> tuple[Onward, ...]:
         user = target.user or (await self._agent_for(target.node_id)).info.user
-        found = [
-            await onward_to(target, address, user, self._options) for address in self._links.addresses(target)
-        ]
+        found = [await onward_to(target, address, user, self._options) for address in self._links.addresses(target)]
         return tuple(one for one in found if one is not None)
 
     def _remember(self, source: Endpoint, target: Endpoint, reason: str) -> Relayed:

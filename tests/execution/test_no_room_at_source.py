@@ -22,9 +22,7 @@ def full_source(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("chain", [Transport.RSYNC, Transport.AGENT, Transport.BASE64])
-async def test_it_is_read_in_place_whatever_the_rule_prefers(
-    world: World, full_source: None, chain: Transport
-) -> None:
+async def test_it_is_read_in_place_whatever_the_rule_prefers(world: World, full_source: None, chain: Transport) -> None:
     database = world.nodes["node-1"].games / "live.db"
     make_database(database, 5000)
     key = EntryKey(DataType.GAMES, "live.db", "node-1")

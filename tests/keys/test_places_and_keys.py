@@ -22,8 +22,11 @@ FLEET = policy(
         node("alpha", drives=["/Volumes/Data", "/Volumes/old/Data"], coordinator=True),
         node("beta"),
         node("gamma", storage_paths=STORAGE),
-        node("delta", storage_paths={"models": "~/ringrift/ai-service/weights", "games": "/Volumes/D/g"},
-             drives=["/Volumes/D"]),
+        node(
+            "delta",
+            storage_paths={"models": "~/ringrift/ai-service/weights", "games": "/Volumes/D/g"},
+            drives=["/Volumes/D"],
+        ),
         node("epsilon", root="/Volumes/E/ringrift", drives=["/Volumes/E"]),
         node("data", storage_paths={"games": "/x/root", "models": "/x/root"}),
     ]

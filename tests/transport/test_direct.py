@@ -132,9 +132,7 @@ async def test_a_host_key_that_is_not_the_enrolled_one_ends_the_way_before_a_byt
     job = StreamJob(str(path), str(temp), MIB, "0123456789ab", FileKind.PLAIN)
     ways = [replace(onward, known_hosts=other)]
     with pytest.raises(Unreached) as refused:
-        await run_direct(
-            fleet[SOURCE].endpoint, target, ways, job, bench.options, ignore, links=bench.pool.links
-        )
+        await run_direct(fleet[SOURCE].endpoint, target, ways, job, bench.options, ignore, links=bench.pool.links)
     assert [failure.state for failure in refused.value.failures] == [NodeState.HOST_KEY_CHANGED.value]
     assert not temp.exists()
 
@@ -179,9 +177,7 @@ async def test_a_cancelled_copy_ends_the_ssh_between_the_nodes(
     await asyncio.to_thread(wait_for_the_end_of, onward + receiver)
 
 
-async def test_what_goes_wrong_at_the_target_is_told_by_the_target(
-    bench: Bench, agent: None, tmp_path: Path
-) -> None:
+async def test_what_goes_wrong_at_the_target_is_told_by_the_target(bench: Bench, agent: None, tmp_path: Path) -> None:
     mover = transport(bench, tmp_path, [SOURCE])
     path = bench.folder(SOURCE) / "a.npz"
     path.write_bytes(bytes(MIB))

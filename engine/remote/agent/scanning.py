@@ -180,4 +180,3 @@ def root_status(root: dict[str, Any], unreadable: list[str]) -> dict[str, Any]:
         except OSError as error:
             state, detail = "unknown", "%s: %s" % (path, error.strerror)
     return dict(status, state=state, detail=detail)
-
