@@ -11,6 +11,7 @@ from engine.catalog.values import EntryFilter
 from engine.integrity.guard import DIVERGED, IN_THE_WAY, code_of
 from engine.locations import node_of
 from engine.model import DataEntry, Refusal, ReplicaState, TransferState
+from engine.planner.keeping import Aside, aside
 from engine.queue.queue import TransferQueue
 from engine.views_keeping import KeepRequest
 
@@ -59,10 +60,15 @@ class Finder:
                     found.setdefault(place, DIVERGED)
 
     async def _add_named(self, found: dict[Place, str], key: str) -> None:
-        """Add what is wrong with the copies of a file that was named: damaged ones are told of, too."""
+        """Add what is wrong with the copies of a file that was named: damaged ones are told of, too, and an earlier
+        version may be larger than the newest one where no rule wants that."""
         entry = await self.catalog.get(parse_key(key))
-        for place in () if entry is None else _places(entry, ReplicaState.BAD):
-            found.setdefault(place, "")
+        if entry is None:
+            return
+        for replica in entry.replicas:
+            in_the_way = isinstance(aside(entry, replica.location), Aside)
+            if in_the_way or replica.state is ReplicaState.BAD:
+                found.setdefault((str(entry.key), replica.location), "")
 
 
 def _places(entry: DataEntry, state: ReplicaState) -> list[Place]:

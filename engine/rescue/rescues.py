@@ -14,7 +14,7 @@ from engine.errors import SyncdeckError
 from engine.execution.progress import ProgressBoard
 from engine.execution.runner import Runner
 from engine.inventory.fleet import Fleet
-from engine.model import DataEntry, NodeState, PlanResult, TransferState
+from engine.model import DataEntry, NodeState, PlanResult, ReplicaState, TransferState
 from engine.planner.planner import PlanContext, SyncPlanner
 from engine.queue.queue import TransferQueue
 from engine.reconcile import Reconciler
@@ -36,9 +36,7 @@ PLAN_SECONDS = 10.0
 """What could not be placed is planned again this often; new files are planned at once."""
 GIVEN_UP_SECONDS = 86_400.0
 """An emergency that is stuck for a day is closed; what it could not save stays on its record."""
-EARLIER = (
-    "what lies there is an earlier version, and no rule copies that; see how it came to be, and move it to a safe place"
-)
+EARLIER = "what lies there is an earlier version, and no rule copies that"
 WAY = "makes way for an emergency"
 
 
@@ -229,7 +227,7 @@ class Rescues:
             planned |= {str(transfer.key) for transfer in new}
         for _, entry in await self._tools.catalog.by_ids(wanted[:SHOWN_UNSAVED]):
             if str(entry.key) not in planned:
-                track.refused.setdefault(str(entry.key), EARLIER)
+                track.refused.setdefault(str(entry.key), _left_out(entry))
         self._tools.runner.wake()
 
     def _planning(self, rescue: Rescue) -> Callable[[Sequence[DataEntry], PlanContext], PlanResult]:
@@ -313,3 +311,10 @@ class Rescues:
         victims = making_way(urgent, tools.runner.busy(), most, NODE_LIMIT)
         ids = [transfer.id for group in victims for transfer in group]
         return await tools.runner.hold(ids, WAY) if ids else 0
+
+
+def _left_out(entry: DataEntry) -> str:
+    """Return why nothing is planned for an entry that is only where it may be lost, and what to do."""
+    if any(there.state is ReplicaState.STALE and there.stat.size_bytes > entry.size_bytes for there in entry.replicas):
+        return f"{EARLIER}; `syncdeck transfers keep-both {entry.key}` makes it a file of its own, and that is saved"
+    return f"{EARLIER}; see how it came to be, and move it to a safe place"

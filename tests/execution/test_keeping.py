@@ -188,6 +188,14 @@ async def test_a_file_that_is_in_nobodys_way_is_told_only_when_it_is_named(world
     assert (nothing.kept, nothing.refused) == ((), ())
 
 
+async def test_a_larger_earlier_version_that_no_rule_wants_is_kept_when_it_is_named(ground: Ground) -> None:
+    await ground.world.queue.cancel([ground.blocked])
+    assert (await ground.desk.keep(KeepRequest())).kept == ()
+    result = await ground.desk.keep(KeepRequest(keys=(str(GAMES),)))
+    assert [(step.code, step.location) for step in result.kept] == [("smaller", "node-2")]
+    assert [str(path) for path in ground.kept()] == [result.kept[0].kept_path] and not ground.saved.exists()
+
+
 async def test_a_pin_goes_along(ground: Ground) -> None:
     ground.archive.desk.who = lambda: "me"
     await ground.archive.desk.pin(str(GAMES), "the only ones")
