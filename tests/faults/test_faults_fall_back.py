@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -67,17 +69,25 @@ async def test_an_rsync_that_a_silent_link_left_behind_is_ended_before_the_next_
         ground.proxy.fault = Fault(Kind.SILENT, after_bytes=4 * MIB)
         copying = asyncio.create_task(ground.bench.copy(job))
         await asyncio.to_thread(wait_until, lambda: ground.proxy.silenced == 1)
+        writing = functools.partial(_writing, ground.node.server.pid, job.temp_path)
+        await asyncio.to_thread(wait_until, lambda: bool(writing()))
         copying.cancel()
         await asyncio.wait([copying])
-        left = [
-            process
-            for process in psutil.Process(ground.node.server.pid).children(recursive=True)
-            if process.name() == "rsync" and job.temp_path in {file.path for file in process.open_files()}
-        ]
+        left = writing()
         assert left, "nothing was left behind"
         ground.proxy.fault = NO_FAULT
         await ground.bench.delivered(job)
         wait_for_the_end_of(left)
+
+
+def _writing(server: int, path: str) -> list[psutil.Process]:
+    """Return the rsync processes of a server that have a file open; one that ends meanwhile has none."""
+    found = []
+    for process in psutil.Process(server).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() == "rsync" and path in {file.path for file in process.open_files()}:
+                found.append(process)
+    return found
 
 
 async def test_a_transport_that_keeps_failing_is_left_alone(ends: Ends) -> None:

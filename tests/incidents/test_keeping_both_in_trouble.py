@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.samples import change_config
 from tests.e2e.cluster import Cluster, cluster, integrity_of, kill, rows_of
 from tests.execution.data import make_named_games
 
@@ -24,6 +25,7 @@ ALL = ("transfers", "keep-both", "--all", "--yes")
 def group(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster whose box began anew: what was saved of the lost one blocks what it plays."""
     with cluster(tmp_path, nodes=3) as made:
+        change_config(made, lambda document: document["data_plane"].update(manifest_refresh_interval="1s"))
         box = made.fleet[1].games
         make_named_games(box / GAMES, "lost", 300)
         assert made.run("--no-ui", "--once").returncode == 0
@@ -50,7 +52,7 @@ def both(path: Path) -> bool:
 def until(group: Cluster, reached: Callable[[Any], bool], *arguments: str) -> None:
     """Ask the running engine until it is so; each question takes as long as starting the command."""
     last: Any = None
-    for _ in range(120):
+    for _ in range(400):
         last = group.json(*arguments)
         if reached(last):
             return
