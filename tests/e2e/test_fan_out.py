@@ -18,6 +18,9 @@ SIZE_BYTES = 6 * MANIFEST_CHUNK_BYTES + 4321
 UPLOAD_BYTES_PER_SECOND = 6_000_000
 """Of every node by p2p: without a limit, loopback brings the first copy before the second fetcher begins. So slow that
 it is the wire that decides, also on a machine that has other work."""
+FEWER_COPIES = 4.5
+"""It sends one to two copies on a machine that is its own; the later the news of who holds what arrive, the more. The
+benchmarks measure that: here it only must be fewer than one for each node."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,8 @@ def write_hosts(nodes: Fleet, path: Path, via: Transport) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("via", "upload", "most_copies"), [(Transport.P2P, UPLOAD_BYTES_PER_SECOND, 3.0), (Transport.HTTP, None, 5.1)]
+    ("via", "upload", "most_copies"),
+    [(Transport.P2P, UPLOAD_BYTES_PER_SECOND, FEWER_COPIES), (Transport.HTTP, None, 5.1)],
 )
 async def test_one_content_arrives_at_five_nodes(
     nodes: Fleet, tmp_path: Path, via: Transport, upload: int | None, most_copies: float
