@@ -17,7 +17,7 @@ run: setup ## open the console on a fleet of its own on this machine
 	@$(BIN)/syncdeck --lab
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not storm"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not storm"
 
 storm: setup ## kill the engine over and over for a long time
 	$(BIN)/python -m pytest -m storm --timeout 3600
