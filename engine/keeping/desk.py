@@ -130,7 +130,7 @@ class KeepDesk:
         ]
 
     async def _look(self, request: KeepRequest) -> _Looked:
-        self._check(request)
+        check_hosts(ACT, map(node_of, request.nodes), self.fleet.policy)
         places = await self.finder.found(request)
         asked = asked_for(request)
         moving = {(str(t.key), end) for t in await self.queue.running() for end in (t.source, t.target)}
@@ -164,9 +164,6 @@ class KeepDesk:
             if held is not None:
                 return Obstacle("held", held, "try again in some minutes")
         return found
-
-    def _check(self, request: KeepRequest) -> None:
-        check_hosts(ACT, map(node_of, request.nodes), self.fleet.policy)
 
 
 _CALM = Obstacle(NOTHING, "no copy of it stands in the way of a new version", "see `syncdeck catalog where`")
