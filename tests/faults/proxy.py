@@ -57,6 +57,7 @@ class _Link:
     def __init__(self, fault: Fault, chance: random.Random) -> None:
         self.fault = fault
         self.passed = 0
+        self.silent = False
         self.strikes_at: int | None = None
         if fault.kind in _STRIKING:
             self.strikes_at = fault.after_bytes + chance.randrange(max(1, fault.after_bytes))
@@ -174,6 +175,8 @@ class Proxy:
                 await asyncio.sleep(link.fault.seconds)
             if throttled:
                 await asyncio.sleep(len(piece) / link.fault.bytes_per_second)
+            if link.silent:
+                await _for_ever()  # Neither end learns anything of the other, not even that it went away.
             if link.strikes_at is not None and link.passed + len(piece) > link.strikes_at:
                 piece = await self._strike(link, piece, writer)
             link.passed += len(piece)
@@ -195,8 +198,13 @@ class Proxy:
         self.passed += at
         if link.fault.kind is Kind.SILENT:
             self.silenced += 1
-            await asyncio.get_running_loop().create_future()
+            link.silent = True
+            await _for_ever()
         raise _Over
+
+
+async def _for_ever() -> None:
+    await asyncio.get_running_loop().create_future()
 
 
 def _end(writer: asyncio.StreamWriter, graceful: bool) -> None:
