@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Set
 from dataclasses import dataclass
-from hashlib import blake2b
+
+from engine.routing.scores import lot_of, number_of, score
 
 _MOST_EQUALS = 5_000
 """Kept, the newest: each is some hundreds of bytes."""
@@ -89,6 +89,10 @@ class Field:
             known = self._equals[bits] = _equals(self.options(bits))
         return known
 
+    def weight(self, bit: int) -> float:
+        """Return how much of what is equally good a location is to get, beside others."""
+        return _weight(self._options[bit])
+
     def told(self, bits: int) -> Hashable:
         """Return what, with the key, tells some locations apart wherever they are asked about."""
         known = self._told.get(bits)
@@ -136,27 +140,18 @@ class Choice:
 
     def made_for(self, key: str) -> list[str]:
         """Return up to ``count`` locations for a key, best first."""
-        return self._made(key)[0]
-
-    def outcomes(self, keys: Iterable[str]) -> list[int]:
-        """Return the locations that each key is given, as bits."""
-        options, made = self.options, self._made
-        return [options & ~made(key)[1] for key in keys]
-
-    def _made(self, key: str) -> tuple[list[str], int]:
-        """Return what a key is given, best first, and what is left."""
         chosen: list[str] = []
-        left, best, bits, digests = self.options, self._best, self.field.bits, None
+        left, best, bits, lots = self.options, self._best, self.field.bits, None
         for _ in range(min(self.count, left.bit_count())):
             equals = best.get(left) or self._best_of(left)
             location = equals.only
             if location is None:
-                if digests is None:
-                    digests = _Digests(key)
-                location = digests.winner(equals.by_weight)
+                if lots is None:
+                    lots = _Lots(key)
+                location = lots.winner(equals.by_weight)
             chosen.append(location)
             left ^= bits[location]
-        return chosen, left
+        return chosen
 
     def _best_of(self, left: int) -> Equals:
         """Return the best of what is left."""
@@ -171,8 +166,8 @@ class Choice:
         return found
 
 
-_ByWeight = tuple[tuple[float, tuple[str, ...], tuple[tuple[str, bytes], ...]], ...]
-"""Weights; of each the locations, in their order, and with how they are written after a key."""
+_ByWeight = tuple[tuple[float, tuple[tuple[str, int], ...]], ...]
+"""Weights; of each the locations, in their order, with their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,45 +188,41 @@ def _each(bits: int) -> Iterator[int]:
 def _equals(options: list[Option]) -> Equals:
     if len(options) == 1:
         return Equals(options[0].location, ())
-    by_weight: dict[float, list[str]] = {}
+    by_weight: dict[float, list[tuple[str, int]]] = {}
     for option in options:
-        by_weight.setdefault(_weight(option), []).append(option.location)
-    return Equals(None, tuple((weight, tuple(found), _written(found)) for weight, found in by_weight.items()))
+        by_weight.setdefault(_weight(option), []).append((option.location, number_of(option.location)))
+    return Equals(None, tuple((weight, tuple(found)) for weight, found in by_weight.items()))
 
 
-def _written(locations: Iterable[str]) -> tuple[tuple[str, bytes], ...]:
-    return tuple((location, f"\0{location}".encode()) for location in locations)
+class _Lots:
+    """What the locations draw for one key; each is worked out once however often it decides."""
 
-
-class _Digests:
-    """Scores of the locations for one key; each is worked out once however often it decides."""
-
-    __slots__ = ("_begun", "_known")
+    __slots__ = ("_key_number", "_known")
 
     def __init__(self, key: str) -> None:
-        # Copying a hash that was begun costs a quarter of beginning one, and a choice takes about ten.
-        self._begun = blake2b(key.encode(), digest_size=8).copy
-        self._known: dict[str, bytes] = {}
+        self._key_number = number_of(key)
+        self._known: dict[str, int] = {}
 
     def winner(self, by_weight: _ByWeight) -> str:
         """Return the location with the highest score.
 
-        Of two with the same weight that is the one with the higher digest, so scores are computed only across weights.
+        Of two with the same weight that is the one with the higher lot, so scores are computed only across weights.
         """
-        known, begun = self._known, self._begun
+        known, key_number = self._known, self._key_number
         best, best_score = "", 0.0
-        for weight, locations, written in by_weight:
-            for location, bytes_after in written:
-                if location not in known:
-                    hashing = begun()
-                    hashing.update(bytes_after)
-                    known[location] = hashing.digest()
-            winner = max(locations, key=known.__getitem__)
+        for weight, locations in by_weight:
+            highest, winner = -1, ""
+            for location, number in locations:
+                lot = known.get(location)
+                if lot is None:
+                    lot = known[location] = lot_of(key_number, number)
+                if lot > highest:
+                    highest, winner = lot, location
             if len(by_weight) == 1:
                 return winner
-            score = _score(known[winner], weight)
-            if not best or score > best_score:
-                best, best_score = winner, score
+            reached = score(highest, weight)
+            if reached > best_score:
+                best, best_score = winner, reached
         return best
 
 
@@ -239,13 +230,3 @@ def _weight(option: Option) -> float:
     """Return the free space, rounded down to a power of two so that it rarely changes its mind."""
     free = _UNMEASURED_BYTES if option.free_bytes is None else max(option.free_bytes, 1)
     return 2.0 ** (free.bit_length() - 1)
-
-
-def _score(digest: bytes, weight: float) -> float:
-    """Return the weighted rendezvous score of a location for a key, from the digest of both.
-
-    Highest random weight (Thaler and Ravishankar, 1998) with weights by -w/ln(u) (Schindelhauer and Schomaker,
-    2005).
-    """
-    uniform = (int.from_bytes(digest, "big") + 0.5) / 2.0**64
-    return -weight / math.log(uniform)

@@ -13,14 +13,24 @@ from hypothesis import strategies as st
 from engine.routing.choosing import Choice, Option, choose
 
 
+def hashed(text: str) -> int:
+    return int(hashlib.blake2b(text.encode(), digest_size=8).hexdigest(), 16)
+
+
+def splitmix64(state: int) -> int:
+    """Return the output for a state, as its authors' reference has it."""
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) % 2**64
+    return state ^ (state >> 31)
+
+
 def written_out(options: list[Option], count: int, key: str, providers: set[str]) -> list[str]:
     """Return what is chosen, one score after the other: -w/ln(u) with the free space's power of two as the weight."""
     chosen: list[Option] = []
 
     def rank(option: Option) -> tuple[bool, bool, bool, bool, bool, float]:
         seen = providers | {other.provider for other in chosen}
-        digest = hashlib.blake2b(f"{key}\0{option.location}".encode(), digest_size=8).digest()
-        uniform = (int.from_bytes(digest, "big") + 0.5) / 2.0**64
+        uniform = ((splitmix64(hashed(key) ^ hashed(option.location)) >> 12) + 0.5) / 2.0**52
         free = 10**9 if option.free_bytes is None else max(option.free_bytes, 1)
         score = -(2.0 ** math.floor(math.log2(free))) / math.log(uniform)
         return (not option.settled, not option.usable, not option.known, option.provider in seen, not option.priority,

@@ -18,7 +18,7 @@ from engine.model import DataEntry, LocationView
 from engine.planner.planner import PlanContext, SyncPlanner
 from engine.routing.matching import deciding_rule
 from engine.routing.router import Router
-from engine.routing.simulation import choosing, filling, groups
+from engine.routing.simulation import filling, groups, many_choices
 from engine.routing.simulation.memory import Remembered
 from engine.routing.simulation.simulation import Simulation
 from engine.routing.simulation.touched import touched_alone, touched_by
@@ -105,7 +105,7 @@ def portions_of(rows: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "_BLOCK", rows)
         patch.setattr(filling, "_BUCKET", rows)
-        patch.setattr(choosing, "_PAUSE_EVERY", rows)
+        patch.setattr(many_choices, "_AT_ONCE", rows)
         yield
 
 

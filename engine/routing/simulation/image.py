@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.model import DataEntry, DataType, EntryKey, FileStat, Replica, ReplicaState, Version
+from engine.routing.scores import number_of
 from engine.routing.simulation.twins import twins_among
 
 Row = tuple[int, str, str, str, str | None, int | None, float | None, str | None, int, int | None, int]
@@ -48,6 +49,8 @@ class CatalogImage:
         self.mtimes = array("d")
         self.contents = array("q")
         self.keys: list[str] = []
+        self.key_numbers = array("Q")
+        """What tells where a key goes, of places that are equally good."""
         self.count = 0
         self.largest = 0
         """No entry was ever larger, in bytes."""
@@ -67,8 +70,9 @@ class CatalogImage:
             row_id, key, data_type, origin, config_key, size, mtime, places, odd, newest, content = row
             self._grow(row_id)
             self.count += self.kind_of[row_id] == ABSENT
-            self.renamed += self.keys[row_id] not in ("", key)
-            self.keys[row_id] = key
+            if self.keys[row_id] != key:
+                self.renamed += self.keys[row_id] != ""
+                self.keys[row_id], self.key_numbers[row_id] = key, number_of(key)
             self.sizes[row_id] = size or 0
             self.largest = max(self.largest, size or 0)
             self.mtimes[row_id] = mtime or 0.0
@@ -151,4 +155,5 @@ class CatalogImage:
             self.sizes.frombytes(bytes(missing * self.sizes.itemsize))
             self.mtimes.frombytes(bytes(missing * self.mtimes.itemsize))
             self.contents.frombytes(bytes(missing * self.contents.itemsize))
+            self.key_numbers.frombytes(bytes(missing * self.key_numbers.itemsize))
             self.keys.extend([""] * missing)
