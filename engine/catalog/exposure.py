@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, exists, func, select
 
+from engine.catalog.begun_anew import KEYS_AT_ONCE, copies_from_before
 from engine.catalog.part import CatalogPart
-from engine.catalog.standing import exposed, ground, holdings
+from engine.catalog.standing import Ground, exposed, ground, holdings
 from engine.catalog.values import Places
 from engine.model import ReplicaState
-from engine.store.schema import entries, locations, replicas
+from engine.store.schema import entries, locations, replicas, versions
 
 
 @dataclass(frozen=True, slots=True)
 class ExposedEntry:
     """One entry that would be lost with nodes: how many bytes of it, and whether a saved version is merely older.
 
-    ``earlier``: what would be lost is (also) a version from before the file shrank, which no copy of a newer one saves.
+    ``earlier``: what would be lost is (also) a version from before the file shrank or began anew, which no copy of a
+    newer one saves.
     """
 
     entry_id: int
@@ -61,40 +63,31 @@ class Exposure(CatalogPart):
 
         return await self._store.query(look)
 
-    async def larger_before(self, places: Places, nodes: Collection[str]) -> list[ExposedEntry]:
-        """Return the entries whose file shrank, where only ``nodes`` have the larger version of before; smallest first.
+    async def earlier_alone(self, places: Places, nodes: Collection[str]) -> list[ExposedEntry]:
+        """Return the entries of which only ``nodes`` have an earlier version that the newest one did not go on from, as
+        far as that is known; smallest first.
 
-        No smaller file ever takes the place of a larger one, and nobody copies what is not the newest: such a version
+        The file shrank, or began anew (see ``begun_anew.py``). Nobody copies what is not the newest: such a version
         stays where it lies, and goes with it. ``places`` as above.
         """
 
         def look(connection: Connection) -> list[ExposedEntry]:
             land = ground(connection, places)
-            other, there = replicas.alias("other"), locations.alias("there")
-            saved = exists().where(
-                other.c.entry_id == replicas.c.entry_id,
-                other.c.version_id == replicas.c.version_id,
-                ~other.c.changed,
-                land.is_durable(other.c.location_id),
-                there.c.id == other.c.location_id,
-                there.c.node_id.not_in(sorted(nodes)),
-            )
-            size = func.max(replicas.c.size_bytes).label("bytes")
-            statement = (
-                select(replicas.c.entry_id, size)
-                .join(entries, entries.c.id == replicas.c.entry_id)
-                .join(locations, locations.c.id == replicas.c.location_id)
-                .where(replicas.c.state == ReplicaState.STALE.value, ~replicas.c.changed)
-                .where(locations.c.node_id.in_(sorted(nodes)), replicas.c.size_bytes > entries.c.size_bytes, ~saved)
-                .group_by(replicas.c.entry_id)
-                .order_by(size, replicas.c.entry_id)
-            )
-            return [
-                ExposedEntry(row.entry_id, int(row.bytes), newer=False, earlier=True)
-                for row in connection.execute(statement)
-            ]
+            found = _larger(connection, land, nodes)
+            before = [one for one in copies_from_before(connection) if one.node_id in nodes]
+            saved = _saved_versions(connection, land, nodes, {one.version_id for one in before})
+            for one in before:
+                if one.version_id not in saved:
+                    found[one.entry_id] = max(found.get(one.entry_id, 0), one.size_bytes)
+            listed = sorted(found.items(), key=lambda item: (item[1], item[0]))
+            return [ExposedEntry(entry_id, size, newer=False, earlier=True) for entry_id, size in listed]
 
         return await self._store.query(look)
+
+    async def from_before(self) -> frozenset[tuple[str, str]]:
+        """Return, as (key, location), the copies from before their files began anew (see ``begun_anew.py``)."""
+        found = await self._store.query(copies_from_before)
+        return frozenset((one.key, one.location) for one in found)
 
     async def held_by_type(self, node_id: str) -> list[HeldByType]:
         """Return how many entries of each data type a node holds, and their bytes."""
@@ -113,3 +106,46 @@ class Exposure(CatalogPart):
             return [HeldByType(row.data_type, row.entries, int(row.bytes)) for row in connection.execute(statement)]
 
         return await self._store.query(look)
+
+
+def _larger(connection: Connection, land: Ground, nodes: Collection[str]) -> dict[int, int]:
+    """Return the entries whose file shrank, where only ``nodes`` have the larger version of before, with its bytes.
+
+    No smaller file ever takes the place of a larger one.
+    """
+    other, there = replicas.alias("other"), locations.alias("there")
+    saved = exists().where(
+        other.c.entry_id == replicas.c.entry_id,
+        other.c.version_id == replicas.c.version_id,
+        ~other.c.changed,
+        land.is_durable(other.c.location_id),
+        there.c.id == other.c.location_id,
+        there.c.node_id.not_in(sorted(nodes)),
+    )
+    size = func.max(replicas.c.size_bytes).label("bytes")
+    statement = (
+        select(replicas.c.entry_id, size)
+        .join(entries, entries.c.id == replicas.c.entry_id)
+        .join(locations, locations.c.id == replicas.c.location_id)
+        .where(replicas.c.state == ReplicaState.STALE.value, ~replicas.c.changed)
+        .where(locations.c.node_id.in_(sorted(nodes)), replicas.c.size_bytes > entries.c.size_bytes, ~saved)
+        .group_by(replicas.c.entry_id)
+    )
+    return {row.entry_id: int(row.bytes) for row in connection.execute(statement)}
+
+
+def _saved_versions(connection: Connection, land: Ground, nodes: Collection[str], ids: Collection[int]) -> set[int]:
+    """Return which versions have a safe copy that is at none of ``nodes``."""
+    found: set[int] = set()
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), KEYS_AT_ONCE):
+        statement = (
+            select(replicas.c.version_id)
+            .join(locations, locations.c.id == replicas.c.location_id)
+            .join(versions, versions.c.id == replicas.c.version_id)
+            .where(replicas.c.entry_id == versions.c.entry_id)
+            .where(replicas.c.version_id.in_(wanted[start : start + KEYS_AT_ONCE]), ~replicas.c.changed)
+            .where(land.is_durable(replicas.c.location_id), locations.c.node_id.not_in(sorted(nodes)))
+        )
+        found.update(connection.execute(statement).scalars())
+    return found

@@ -8,6 +8,7 @@ from engine.remote.agent.growing import is_growing
 
 AUTHOR, KEPT = "syncdeck", "keep"
 """Who and what stands in the audit log when an earlier version stays."""
+KEPT_MARK = ".kept-"
 HASH_CHARACTERS = 12
 LONGEST_NAME_BYTES = 255
 LONGEST_SUFFIX = 12
@@ -22,7 +23,7 @@ def kept_path(path: str, sha256: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     if not stem or len(suffix) > LONGEST_SUFFIX:
         stem, dot, suffix = name, "", ""
-    mark = f".kept-{sha256[:HASH_CHARACTERS]}{dot}{suffix}"
+    mark = f"{KEPT_MARK}{sha256[:HASH_CHARACTERS]}{dot}{suffix}"
     room = LONGEST_NAME_BYTES - len(mark.encode())
     begins = stem.encode()[:room].decode(errors="ignore")
     return f"{folder}{slash}{begins}{mark}"
@@ -30,7 +31,7 @@ def kept_path(path: str, sha256: str) -> str:
 
 def kept_from(path: str, sha256: str) -> str | None:
     """Return the path beside which a content stayed as ``path``, None where that is no such name of this content."""
-    before, mark, suffix = path.rpartition(f".kept-{sha256[:HASH_CHARACTERS]}")
+    before, mark, suffix = path.rpartition(f"{KEPT_MARK}{sha256[:HASH_CHARACTERS]}")
     beside = before + suffix
     return beside if mark and kept_path(beside, sha256) == path else None
 

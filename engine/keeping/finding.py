@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from engine.catalog.catalog import DataCatalog
@@ -11,7 +11,7 @@ from engine.catalog.values import EntryFilter
 from engine.integrity.guard import DIVERGED, IN_THE_WAY, code_of
 from engine.locations import node_of
 from engine.model import DataEntry, Refusal, ReplicaState, TransferState
-from engine.planner.keeping import Aside, aside
+from engine.planner.keeping import BEGUN_ANEW, Aside, aside
 from engine.queue.queue import TransferQueue
 from engine.views_keeping import KeepRequest
 
@@ -43,8 +43,10 @@ class Finder:
             if refusal.code in IN_THE_WAY:
                 found.setdefault((str(refusal.key), refusal.location), refusal.code)
         await self._add_diverged(found)
-        for key in sorted(asked.keys | {key for key, _ in asked.places}):
-            await self._add_named(found, key)
+        named = asked.keys | {key for key, _ in asked.places}
+        before = await self.catalog.from_before() if named else frozenset()
+        for key in sorted(named):
+            await self._add_named(found, key, before)
         return {place: code for place, code in sorted(found.items()) if asked.covers(place)}
 
     async def _add_diverged(self, found: dict[Place, str]) -> None:
@@ -59,16 +61,19 @@ class Finder:
                 for place in _places(entry, ReplicaState.DIVERGED):
                     found.setdefault(place, DIVERGED)
 
-    async def _add_named(self, found: dict[Place, str], key: str) -> None:
+    async def _add_named(self, found: dict[Place, str], key: str, before: Set[Place]) -> None:
         """Add what is wrong with the copies of a file that was named: damaged ones are told of, too, and an earlier
-        version may be larger than the newest one where no rule wants that."""
+        version may be larger than the newest one, or from before the file began anew, where no rule wants that."""
         entry = await self.catalog.get(parse_key(key))
         if entry is None:
             return
         for replica in entry.replicas:
+            place = str(entry.key), replica.location
             in_the_way = isinstance(aside(entry, replica.location), Aside)
             if in_the_way or replica.state is ReplicaState.BAD:
-                found.setdefault((str(entry.key), replica.location), "")
+                found.setdefault(place, "")
+            elif place in before:
+                found.setdefault(place, BEGUN_ANEW)
 
 
 def _places(entry: DataEntry, state: ReplicaState) -> list[Place]:

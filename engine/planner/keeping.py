@@ -12,6 +12,8 @@ from engine.planner.guards import guard
 from engine.planner.obstacles import Obstacle
 from engine.routing.holding import replica_at, unsaved_replica, written_by_origin
 
+BEGUN_ANEW = "begun-anew"
+"""The code of a copy in nobody's way that a new version would be compared with: it may go on from it, or not."""
 NOTHING = "nothing"
 """The code of a copy that is in nobody's way."""
 _CALM = Obstacle(NOTHING, "no copy there stands in the way of a new version", "nothing to do")
@@ -33,7 +35,7 @@ def aside(entry: DataEntry, location: str, blocked_as: str = "") -> Aside | Obst
     """Return what the copy at a location becomes when it is kept beside the new version, or why it is not.
 
     ``blocked_as`` is the code under which a transfer to it stands in the queue: what it was to bring may have come to
-    less than can be told from here.
+    less than can be told from here. Or it is BEGUN_ANEW: the copy is from before its file began anew.
     """
     there, coming = replica_at(entry, location), coming_bytes(entry, location)
     if there is None:
@@ -43,6 +45,8 @@ def aside(entry: DataEntry, location: str, blocked_as: str = "") -> Aside | Obst
         return stopped
     code = stopped.code if stopped is not None else ""
     if not code and blocked_as == SMALLER and coming is not None and there.state in _MAY_BE_LARGER:
+        code = blocked_as
+    if not code and blocked_as == BEGUN_ANEW and there.state is ReplicaState.STALE:
         code = blocked_as
     if not code:
         return _CALM

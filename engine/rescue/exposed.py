@@ -39,7 +39,7 @@ class Exposed:
 
     async def entries(self, nodes: Collection[str], together: bool) -> list[ExposedEntry]:
         """Return what would be lost with ``nodes``, smallest first. ``together``: no copy on any of them is safe, and
-        earlier versions that are larger than the newest count as well."""
+        earlier versions that the newest did not go on from count as well."""
         name = (frozenset(nodes), together)
         async with self._reading:
             places = self._reconciler.places()
@@ -48,7 +48,7 @@ class Exposed:
             if kept is None or kept[0] != seen:
                 found = await self._catalog.exposed_entries(seen.places, name[0])
                 if together:
-                    found = _joined(found, await self._catalog.larger_before(seen.places, name[0]))
+                    found = _joined(found, await self._catalog.earlier_alone(seen.places, name[0]))
                 kept = self._lists[name] = (seen, found)
             self._lists.move_to_end(name)
             while len(self._lists) > KEPT_LISTS:

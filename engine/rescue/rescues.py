@@ -315,6 +315,6 @@ class Rescues:
 
 def _left_out(entry: DataEntry) -> str:
     """Return why nothing is planned for an entry that is only where it may be lost, and what to do."""
-    if any(there.state is ReplicaState.STALE and there.stat.size_bytes > entry.size_bytes for there in entry.replicas):
+    if any(there.state is ReplicaState.STALE for there in entry.replicas):
         return f"{EARLIER}; `syncdeck transfers keep-both {entry.key}` makes it a file of its own, and that is saved"
     return f"{EARLIER}; see how it came to be, and move it to a safe place"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.model import DataEntry, DataType, Replica, ReplicaState
-from engine.planner.keeping import NOTHING, Aside, aside, coming_bytes
+from engine.planner.keeping import BEGUN_ANEW, NOTHING, Aside, aside, coming_bytes
 from engine.planner.obstacles import Obstacle
 from tests.planner.worlds import entry, replica
 
@@ -40,6 +40,14 @@ def test_an_earlier_version_that_is_larger_than_the_newest_is_kept() -> None:
     assert isinstance(found, Aside) and found.code == "smaller" and found.replica.sha256 == OLD
 
 
+def test_an_earlier_version_from_before_a_new_beginning_is_kept_though_the_newest_could_take_its_place() -> None:
+    old = replica("nebius-1", ReplicaState.STALE, size=10)
+    made = entry("x.db", replica("vast-1", sha=NEW, size=100), old, origin="vast-1", sha=NEW, size=100)
+    assert _refused(aside(made, "nebius-1")) == NOTHING
+    found = aside(made, "nebius-1", BEGUN_ANEW)
+    assert isinstance(found, Aside) and (found.code, found.coming_bytes) == (BEGUN_ANEW, 100)
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_copy_that_never_was_a_version_is_kept_whether_or_not_anything_is_to_come(wanted: bool) -> None:
     others = [replica("vast-1")] if wanted else []
@@ -58,7 +66,7 @@ def test_what_an_executor_found_smaller_is_kept_though_a_log_beside_it_makes_it_
     assert isinstance(found, Aside) and found.code == "smaller"
 
 
-@pytest.mark.parametrize("blocked_as", ["", "smaller", "diverged"])
+@pytest.mark.parametrize("blocked_as", ["", "smaller", "diverged", BEGUN_ANEW])
 def test_a_copy_that_is_in_nobodys_way_keeps_its_name(blocked_as: str) -> None:
     for made in (
         _begun_anew(replica("nebius-1"), changed=False),

@@ -9,7 +9,11 @@ from engine.views_keeping import KeepPreview, KeepStep
 from widgets.text import Line, Span, Tone, plain
 
 MOST_ITEMS = 40
-_WHY = {"smaller": "larger than the new version", "diverged": "never was a version of it"}
+_WHY = {
+    "smaller": "larger than the new version",
+    "diverged": "never was a version of it",
+    "begun-anew": "from before the file began anew",
+}
 
 
 def keep_lines(preview: KeepPreview, names: PlaceNames) -> list[Line]:
