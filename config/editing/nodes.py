@@ -63,6 +63,34 @@ class Text:
         found = self.text.find("\n", offset)
         return len(self.text) if found < 0 else found + 1
 
+    def column(self, offset: int) -> int:
+        """Return how far an offset is indented; a BOM before it is no indentation."""
+        begin = self.line_start(offset)
+        return offset - (begin or self.shift)
+
+    def dash(self, item: int) -> int:
+        """Return where the dash of a block list's item is, which may stand on a line of its own above the item."""
+        line = self.line_start(item)
+        found = self.text.rfind("-", line, item)
+        while found < 0 and line > 0:
+            end, line = line, self.line_start(line - 1)
+            if self.text[line:end].lstrip().startswith("-"):
+                found = self.text.index("-", line)
+        return found
+
+    def comma(self, offset: int) -> int | None:
+        """Return where the comma is that follows an element of a flow collection, or None when there is none."""
+        while offset < len(self.text):
+            if self.text[offset] == ",":
+                return offset
+            if self.text[offset] == "#":
+                offset = self.line_end(offset)
+            elif self.text[offset].isspace():
+                offset += 1
+            else:
+                return None
+        return None
+
     def line(self, offset: int) -> int:
         """Return the 1-based line number of an offset."""
         return self.text.count("\n", 0, offset) + 1

@@ -68,7 +68,8 @@ def merge_rule_edit(base: str, theirs: str, edit: RuleEdit, rules: Path = RULES)
 
 def parse_rule(yaml_text: str) -> dict[str, Any]:
     """Return a rule written by an operator as data; raises EditRefused with the line in that text."""
-    document = parse_document(yaml_text, "the rule")
+    # In the file a line follows: a block scalar at the end has its newline there.
+    document = parse_document(yaml_text.rstrip("\n") + "\n", "the rule")
     if document.findings:
         found = document.findings[0]
         raise EditRefused(found.message, found.remedy, found.line)

@@ -85,14 +85,16 @@ def _set_value(text: Text, edit: SetValue) -> str:
     assert isinstance(parent, yaml.MappingNode)
     key = key_node(parent, edit.path[-1])
     assert key is not None
-    indent = text.start(key) - text.line_start(text.start(key)) + DEFAULT_INDENT
+    indent = text.column(text.start(key)) + DEFAULT_INDENT
     if isinstance(node, yaml.CollectionNode) and not node.flow_style:
         line = text.line_start(start)
         return _cut(text, line, end, writing.indented(source, start - line, text.newline))
     body = text.newline + writing.indented(source, indent, text.newline)
     while text.text[start - 1] == " ":
         start -= 1
-    return _cut(text, start, end, body)
+    # A comment behind the old value is about the key: it stays on the key's line.
+    beside = text.text[end : text.comment_end(end)]
+    return _cut(text, start, end + len(beside), beside + body)
 
 
 def _delete(text: Text, path: Path) -> str:
@@ -102,9 +104,15 @@ def _delete(text: Text, path: Path) -> str:
     if len(parent.value) == 1:
         empty = "{}" if isinstance(parent, yaml.MappingNode) else "[]"
         return _empty(text, parent, path[:-1], empty)
-    first = _first(text, parent, path[-1], node)
+    if isinstance(parent, yaml.SequenceNode):
+        first = text.dash(text.start(node))
+        alone = not text.text[text.line_start(first) : first].strip()
+    else:
+        first = _first_of_key(text, parent, path[-1])
+        before = text.text[text.line_start(first) : first]
+        alone = before.strip(" -") == "" and before.count("-") <= 1
     begin = text.line_start(first)
-    if text.text[begin:first].strip(" -") or text.text[begin:first].count("-") > 1:
+    if not alone:
         raise text.refuse(node, "it shares its line with something else")
     if isinstance(parent, yaml.MappingNode) and "-" in text.text[begin:first]:
         return _delete_first_key(text, parent, first)
@@ -112,8 +120,11 @@ def _delete(text: Text, path: Path) -> str:
 
 
 def _delete_first_key(text: Text, parent: yaml.MappingNode, first: int) -> str:
-    """The first key of a mapping that is a list item stands behind its dash: the next key takes its place."""
-    second = text.start(parent.value[1][0])
+    """The first key of a mapping that is a list item stands behind its dash: what follows (the next key, or a comment
+    above it) takes its place."""
+    second = text.line_end(max(text.end(parent.value[0][1]), first))
+    while text.text[second].isspace():
+        second += 1
     return _cut(text, first, second, "")
 
 
@@ -124,11 +135,21 @@ def _delete_in_flow(text: Text, parent: yaml.CollectionNode, path: Path) -> str:
     else:
         spans = [(text.start(item), text.end(item), index == path[-1]) for index, item in enumerate(parent.value)]
     at = next(index for index, span in enumerate(spans) if span[2])
-    if len(spans) == 1:
-        return _cut(text, spans[0][0], spans[0][1], "")
-    if at + 1 < len(spans):
-        return _cut(text, spans[at][0], spans[at + 1][0], "")
-    return _cut(text, spans[at - 1][1], spans[at][1], "")
+    start, end = spans[at][:2]
+    comma = text.comma(end)
+    if comma is None and at:
+        # The last one takes the comma before it along, where that is on its line; else it may stay.
+        before = text.comma(spans[at - 1][1])
+        assert before is not None
+        if not text.text[before + 1 : start].strip(" "):
+            return _cut(text, before, end, "")
+    stop = end if comma is None else comma + 1
+    begin, after = text.line_start(start), text.line_end(stop)
+    if not text.text[begin:start].strip() and text.comment_end(stop) >= after - len(text.newline):
+        return _cut(text, begin, after, "")
+    while comma is not None and text.text[stop] == " ":
+        stop += 1
+    return _cut(text, start, stop, "")
 
 
 def _empty(text: Text, parent: yaml.Node, path: Path, empty: str) -> str:
@@ -153,14 +174,12 @@ def _insert_item(text: Text, node: yaml.Node, edit: InsertItem) -> str:
     if node.flow_style:
         return _insert_in_flow(text, node, edit) if node.value else _below_key(text, edit.path, node, source, True)
     if edit.index < len(node.value):
-        at = text.start(node.value[edit.index])
-        line = text.line_start(at)
-        dash = text.text.rindex("-", line, at)
+        dash = text.dash(text.start(node.value[edit.index]))
+        line = text.line_start(dash)
         return _cut(text, line, line, _as_item(text, source, dash - line) + text.newline)
     last = node.value[-1]
-    line = text.line_start(text.start(last))
-    dash = text.text.rindex("-", line, text.start(last) + 1)
-    return _append_lines(text, text.end(node), _as_item(text, source, dash - line))
+    dash = text.dash(text.start(last))
+    return _append_lines(text, text.end(node), _as_item(text, source, dash - text.line_start(dash)))
 
 
 def _insert_in_flow(text: Text, node: yaml.SequenceNode, edit: InsertItem) -> str:
@@ -183,7 +202,7 @@ def _insert_key(text: Text, node: yaml.Node, edit: InsertKey) -> str:
     if not node.value:
         return _below_key(text, edit.path, node, pair, False)
     first = text.start(node.value[0][0])
-    column = first - text.line_start(first)
+    column = text.column(first)
     return _append_lines(text, text.end(node), writing.indented(pair, column, text.newline))
 
 
@@ -200,7 +219,7 @@ def _below_key(text: Text, path: Path, node: yaml.Node, source: str, item: bool)
         raise text.refuse(node, "an empty list or mapping here cannot be filled")
     key = key_node(above, path[-1])
     assert key is not None
-    column = text.start(key) - text.line_start(text.start(key)) + DEFAULT_INDENT
+    column = text.column(text.start(key)) + DEFAULT_INDENT
     body = _as_item(text, source, column) if item else writing.indented(source, column, text.newline)
     start, end = text.start(node), text.end(node)
     while text.text[start - 1] == " ":
@@ -234,12 +253,11 @@ def _append_lines(text: Text, after: int, lines: str) -> str:
     return text.text[:at] + lines + text.newline + text.text[at:]
 
 
-def _first(text: Text, parent: yaml.Node, step: Any, node: yaml.Node) -> int:
-    if isinstance(parent, yaml.MappingNode):
-        key = key_node(parent, step)
-        assert key is not None
-        return text.start(key)
-    return text.start(node)
+def _first_of_key(text: Text, parent: yaml.Node, step: Any) -> int:
+    assert isinstance(parent, yaml.MappingNode)
+    key = key_node(parent, step)
+    assert key is not None
+    return text.start(key)
 
 
 def _must_find(text: Text, path: Path) -> yaml.Node:

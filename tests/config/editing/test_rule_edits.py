@@ -112,3 +112,11 @@ def test_what_is_no_rule_is_refused(edit: RuleEdit) -> None:
     with pytest.raises(EditRefused) as refusal:
         apply_rule_edit(TWO, edit)
     assert refusal.value.cause and refusal.value.remedy
+
+
+def test_a_rule_that_ends_in_a_block_scalar_is_saved_as_it_is_written() -> None:
+    text = "sync_routing:\n  rules:\n    - name: a\n      place: >\n        external\n\nhosts: {}\n"
+    same = RuleEdit(rule_text(text, "a"), "a")
+    assert apply_rule_edit(text, same) == text
+    added = apply_rule_edit(text, RuleEdit("name: b\nplace: >\n  durable", None, "a"))
+    assert rule_text(added, "b") == "name: b\nplace: >\n  durable"

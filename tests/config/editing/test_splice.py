@@ -159,6 +159,9 @@ def _is_full_list(data: Any, path: Path) -> bool:
 CRLF = "a: 1\r\nrules:\r\n  - name: x # one\r\n    place: [gpu]\r\nb: 2\r\n"
 
 
+FLOW = "a: [\n  {n: x},  # cx\n  # about y\n  {n: y},  # cy\n  {n: z}  # cz\n]\n"
+
+
 @pytest.mark.parametrize(
     ("before", "edit", "after"),
     [
@@ -183,6 +186,23 @@ CRLF = "a: 1\r\nrules:\r\n  - name: x # one\r\n    place: [gpu]\r\nb: 2\r\n"
         (CRLF, Delete(("rules", 0)), "a: 1\r\nrules: []\r\nb: 2\r\n"),
         ("a:\n  2025-12-30: x\n  b: y\n", Delete(("a", "2025-12-30")), "a:\n  b: y\n"),
         ("\ufeffa: 1\nb: 2\n", SetValue(("b",), 3), "\ufeffa: 1\nb: 3\n"),
+        ("\ufeffa: 1\n", InsertKey((), "k", {"n": 1}), "\ufeffa: 1\nk:\n  n: 1\n"),
+        ("a:  # none yet\nb: 1\n", SetValue(("a",), ["x"]), "a:  # none yet\n  - x\nb: 1\n"),
+        ("a: ~  # none yet", SetValue(("a",), {"n": 1}), "a:  # none yet\n  n: 1"),
+        ("a:\n  -\n    k: 1\n  - # two\n    k: 2\n", InsertItem(("a",), 1, "x"),
+         "a:\n  -\n    k: 1\n  - x\n  - # two\n    k: 2\n"),
+        ("a:\n  -\n    k: 1\n  - # two\n    k: 2\n", InsertItem(("a",), 2, "x"),
+         "a:\n  -\n    k: 1\n  - # two\n    k: 2\n  - x\n"),
+        ("a:\n  -\n    k: 1\n  - # two\n    k: 2\n", Delete(("a", 0)), "a:\n  - # two\n    k: 2\n"),
+        ("a:\n  -\n    k: 1\n  - # two\n    k: 2\n", Delete(("a", 1)), "a:\n  -\n    k: 1\n"),
+        ("a:\n  - k: 1\n    # about n\n    n: 2\n", Delete(("a", 0, "k")), "a:\n  - # about n\n    n: 2\n"),
+        (FLOW, Delete(("a", 0)), "a: [\n  # about y\n  {n: y},  # cy\n  {n: z}  # cz\n]\n"),
+        (FLOW, Delete(("a", 1)), "a: [\n  {n: x},  # cx\n  # about y\n  {n: z}  # cz\n]\n"),
+        (FLOW, Delete(("a", 2)), "a: [\n  {n: x},  # cx\n  # about y\n  {n: y},  # cy\n]\n"),
+        (FLOW.replace("\n", "\r\n"), Delete(("a", 0)),
+         "a: [\r\n  # about y\r\n  {n: y},  # cy\r\n  {n: z}  # cz\r\n]\r\n"),
+        ("a: [x,  # cx\n  y]\n", Delete(("a", 1)), "a: [x,  # cx\n  ]\n"),
+        ("a: [x, y,]\n", Delete(("a", 1)), "a: [x, ]\n"),
     ],
 )  # fmt: skip
 def test_awkward_places(before: str, edit: Edit, after: str) -> None:
