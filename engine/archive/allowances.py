@@ -12,6 +12,7 @@ from engine.hosts import check_hosts
 from engine.inventory.fleet import Fleet
 from engine.store.store import Store
 from engine.views import ActionResult
+from engine.words import span_text
 
 _NAME = "disk-allowances"
 
@@ -47,11 +48,16 @@ class DiskAllowances:
         if seconds < 0 or not 0 < percent < 100:
             cause, remedy = "a limit lies between 0 and 100 %, for a time", "write it like 90% --for 6h"
             raise ArchiveError("allow", node, cause, remedy, ErrorClass.CONFIG)
+        in_file = self._fleet.policy.thresholds.disk_max_percent
+        if seconds and percent <= in_file:
+            cause = f"{percent:g} % raises nothing: the file's limit is {in_file:g} % already"
+            remedy = "name a higher limit; a lower one is written into the file, as max_disk_usage_percent"
+            raise ArchiveError("allow", node, cause, remedy, ErrorClass.CONFIG)
         now = self._clock.now()
         held = {name: one for name, one in self._held.items() if one[1] > now}
         if seconds:
             held[node] = (percent, now + seconds)
-            message = f"{node}: disks may be filled to {percent:g} % for {seconds / 3600:.1f} h"
+            message = f"{node}: disks may be filled to {percent:g} % for {span_text(seconds)}"
         else:
             message = f"{node}: the file's limit counts again"
             held.pop(node, None)

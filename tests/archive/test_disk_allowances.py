@@ -90,12 +90,12 @@ async def test_it_is_kept_over_a_restart_taken_back_and_written_down(setting: Se
     await again.allow("b-1", 1.0, 0.0)
     assert (again.percent_of("b-1"), setting.planned()[0]) == (None, [])
     assert setting.audit == [
-        ("disk allow", "b-1", "b-1: disks may be filled to 90 % for 1.0 h"),
+        ("disk allow", "b-1", "b-1: disks may be filled to 90 % for 60 min"),
         ("disk allow", "b-1", "b-1: the file's limit counts again"),
     ]
 
 
-@pytest.mark.parametrize(("name", "percent", "seconds"), [("nobody", 90, 1), ("b-1", 100, 1), ("b-1", 0, 1)])
+@pytest.mark.parametrize(("name", "percent", "seconds"), [("nobody", 90, 1), ("b-1", 100, 1), ("b-1", 0, 1), ("b-1", 70, 1)])
 async def test_what_cannot_be_meant_is_refused(setting: Setting, name: str, percent: float, seconds: float) -> None:
     with pytest.raises(SyncdeckError):
         await setting.allowances().allow(name, percent, seconds)

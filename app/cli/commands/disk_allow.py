@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Annotated
 
 import typer
@@ -35,7 +36,10 @@ def _meant(percent: str | None, for_text: str) -> tuple[float, float]:
     if percent is None:
         return 1.0, 0.0
     try:
-        return float(percent.removesuffix("%")), parse_duration(for_text)
+        limit = float(percent.removesuffix("%"))
+        if not math.isfinite(limit):
+            raise ValueError(f"{percent} is no percentage")
+        return limit, parse_duration(for_text)
     except ValueError as error:
         raise typer.BadParameter(f"{error}: write it like 90% --for 6h") from error
 
