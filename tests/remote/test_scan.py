@@ -121,9 +121,10 @@ async def test_a_name_that_cannot_be_stored_is_reported_not_dropped(agent: Agent
     touch(tmp_path / "data" / "sub" / "a.db")
     (tmp_path / "data" / "sub" / os.fsdecode(b"\xff.db")).write_text("x")
     (tmp_path / "data" / "new\nline.db").write_text("x")
+    touch(tmp_path / "models" / "in\tside" / "m.pth")
     files, _, (status,) = await scan(agent, root_of(tmp_path))
     assert set(files) == {"data/sub/a.db"}
-    assert set(status.unreadable) == {"data/sub", "data"}
+    assert set(status.unreadable) == {"data/sub", "data", "models"}
 
 
 async def test_a_root_without_data_gives_way_to_its_ai_service_folder(agent: AgentSession, tmp_path: Path) -> None:

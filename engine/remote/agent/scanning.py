@@ -104,7 +104,7 @@ class RootScan:
         with os.scandir(path) as entries:
             for entry in entries:
                 relative = "%s/%s" % (folder, entry.name) if folder else entry.name
-                if not self._nameable(entry.name, folder):
+                if not self._nameable(entry, folder):
                     continue
                 if entry.is_symlink():
                     self._note_link(entry, relative)
@@ -124,16 +124,22 @@ class RootScan:
         if target != self.path and not target.startswith(self.path.rstrip("/") + "/"):
             self.unreadable.append(nfc(relative))
 
-    def _nameable(self, name: str, folder: str) -> bool:
-        """Return whether a name can travel and be stored; a folder with one that cannot is reported."""
+    def _nameable(self, entry: os.DirEntry[str], folder: str) -> bool:
+        """Return whether a name can travel and be stored; a folder with data under one that cannot is reported."""
+        name = entry.name
         try:
             name.encode("utf-8")
             clean = CONTROL_CHARACTERS.search(name) is None
         except UnicodeEncodeError:
             clean = False
-        if not clean and folder not in self.unreadable and self._patterns.kind(name) is not None:
+        if not clean and folder not in self.unreadable and self._may_hold_data(entry):
             self.unreadable.append(nfc(folder))
         return clean
+
+    def _may_hold_data(self, entry: os.DirEntry[str]) -> bool:
+        if entry.is_dir(follow_symlinks=False):
+            return self._patterns.folder(entry.name)
+        return self._patterns.kind(entry.name) is not None
 
     def _file(self, entry: os.DirEntry[str], relative: str, has_log: bool, locked: bool) -> None:
         ours = is_temporary(entry.name)
