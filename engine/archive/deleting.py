@@ -60,7 +60,7 @@ class Deleter:
         if replica.state not in (ReplicaState.CURRENT, ReplicaState.STALE) or replica.changed:
             state = "changed since it was archived" if replica.changed else replica.state.value
             raise _refused(archive, f"the copy is {state}", "archive it again")
-        if archive.sha256 is None or replica.sha256 is None or not await self._same_version(archive, replica):
+        if not await self.records.same_version(archive.entry_id, archive.sha256, replica.sha256):
             raise _refused(archive, "the copy is another version than the archive", "archive it again")
         reads = await self.store.read(lambda c: sources_in_use(c, str(archive.key), replica.location))
         pinned = "it is pinned" if str(archive.key) in await self.records.pinned() else None
@@ -178,15 +178,6 @@ class Deleter:
             if not same:
                 cause = f"its witness {witness.path} at {witness.location} is not what it was"
                 raise ArchiveError("delete", proof.path, cause, "`syncdeck archive verify`", ErrorClass.SOURCE_CHANGED)
-
-    async def _same_version(self, archive: ArchiveRecord, replica: Replica) -> bool:
-        from engine.catalog.versions import version_id_of
-
-        ids = [
-            await self.store.read(lambda c, sha=sha: version_id_of(c, archive.entry_id, sha))  # type: ignore[misc]
-            for sha in (archive.sha256, replica.sha256)
-        ]
-        return ids[0] is not None and ids[0] == ids[1]
 
     async def _forms(self, entry: DataEntry, target: Replica, archive: ArchiveRecord) -> list[Form]:
         views = self.locations()

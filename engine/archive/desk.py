@@ -19,7 +19,7 @@ from engine.catalog.keys import parse_key
 from engine.clock import Clock
 from engine.errors import ErrorClass
 from engine.execution.places import replica_at
-from engine.model import DataEntry, ReplicaState
+from engine.model import DataEntry, Replica, ReplicaState
 from engine.views import ActionResult
 from engine.views_archive import (
     ArchivePage,
@@ -132,30 +132,35 @@ class ArchiveDesk:
         return frozenset((str(one.key), one.original_location) for one in found)
 
     async def repair(self) -> int:
-        """Archive again, from another copy, what a damaged archive held; return how many such copies there are."""
+        """Archive again, from another copy, what a damaged archive held; return how many such copies there are.
+
+        The damaged one stays damaged until that is done; what is in its way is tried again each time.
+        """
+        await self._records.retire_damaged()
         count = 0
         for record in await self._records.in_state((ArchiveState.FAILED,)):
-            entry = await self._catalog.get(record.key)
-            files = [r for r in entry.replicas if r.state is ReplicaState.CURRENT] if entry is not None else []
-            if not files:
+            source = await self._another_copy(record)
+            if source is None:
                 continue
-            again = NewArchive(
-                entry_id=record.entry_id,
-                key=record.key,
-                location=record.location,
-                path="",
-                root="",
-                codec=record.codec,
-                original_location=files[0].location,
-                original_path=files[0].path,
-                delete_original=False,
-                size_bytes=files[0].stat.size_bytes,
-            )
-            count += len(await self._records.add([again], record.run, "engine"))
-            await self._records.change(record.id, state=ArchiveState.REPLACED.value)
+            count += 1
+            for later in await self._records.of_entry(record.entry_id):
+                if later.id > record.id and later.location == record.location and later.state is ArchiveState.BLOCKED:
+                    await self._records.change(later.id, state=ArchiveState.QUEUED.value, reason="")
+            await self._records.add([_again(record, source)], record.run, "engine")
         if count:
             self._worker.wake()
         return count
+
+    async def _another_copy(self, record: ArchiveRecord) -> Replica | None:
+        """Return a file that holds what an archive held; of an original that was kept its present version will do."""
+        entry = await self._catalog.get(record.key)
+        for replica in entry.replicas if entry is not None else ():
+            if replica.state is not ReplicaState.CURRENT:
+                continue
+            kept = record.original is Original.KEPT
+            if kept or await self._records.same_version(record.entry_id, record.sha256, replica.sha256):
+                return replica
+        return None
 
     async def drill(self, count: int) -> ActionResult:
         """Restore a sample into scratch space, compare, and remove it again."""
@@ -295,6 +300,21 @@ class ArchiveDesk:
             bytes_done=progress.bytes_done if mine and progress else 0,
             bytes_per_second=progress.bytes_done / seconds if mine and progress else None,
         )
+
+
+def _again(record: ArchiveRecord, source: Replica) -> NewArchive:
+    return NewArchive(
+        entry_id=record.entry_id,
+        key=record.key,
+        location=record.location,
+        path="",
+        root="",
+        codec=record.codec,
+        original_location=source.location,
+        original_path=source.path,
+        delete_original=False,
+        size_bytes=source.stat.size_bytes,
+    )
 
 
 def _new(row: CandidateRow, cold: NodeColdStorage, request: ArchiveRequest) -> NewArchive:

@@ -13,6 +13,7 @@ from engine.archive.values import UNFINISHED, ArchiveRecord, ArchiveState, NewAr
 from engine.catalog.part import location_id, touch
 from engine.catalog.rows import id_of
 from engine.catalog.standing_in import stand_anew
+from engine.catalog.versions import version_id_of
 from engine.clock import Clock
 from engine.model import LIVE_STATES, DataType, EntryKey
 from engine.store.schema import archives, audit, entries, locations, pins, transfers
@@ -138,6 +139,32 @@ class ArchiveRecords:
     async def damaged(self) -> list[tuple[int, str, str]]:
         """Return number, key and fault of every archive that was found damaged and not made again."""
         return [(one.id, str(one.key), one.reason) for one in await self.in_state((ArchiveState.FAILED,))]
+
+    async def retire_damaged(self) -> None:
+        """Let damaged archives be done with where a sound one took their place: of the same version, or of a later one
+        where the original stayed and grew. What a deleted original was lives on in its own version only."""
+        sound = archives.alias()
+        again = select(sound.c.id).where(
+            sound.c.state == ArchiveState.VERIFIED,
+            sound.c.entry_id == archives.c.entry_id,
+            sound.c.location_id == archives.c.location_id,
+            (sound.c.version_id == archives.c.version_id) | (archives.c.original == Original.KEPT),
+        )
+        damaged = update(archives).where(archives.c.state == ArchiveState.FAILED, again.exists())
+
+        async def put(connection: AsyncConnection) -> None:
+            await connection.execute(damaged.values(state=ArchiveState.REPLACED))
+
+        await self._store.write(put)
+
+    async def same_version(self, entry_id: int, one: str | None, other: str | None) -> bool:
+        """Return whether two hashes are known as those of one version of an entry: of its file or of a snapshot."""
+
+        async def look(connection: AsyncConnection) -> bool:
+            ids = [await version_id_of(connection, entry_id, sha256) for sha256 in (one, other) if sha256 is not None]
+            return len(ids) == 2 and ids[0] is not None and ids[0] == ids[1]
+
+        return await self._store.read(look)
 
     async def some(self, statement: Select[Any]) -> list[ArchiveRecord]:
         """Return the archives that a statement finds."""

@@ -52,6 +52,40 @@ async def test_a_flipped_byte_is_found_counts_for_nothing_and_is_repaired(world:
     assert original.exists()
 
 
+async def test_a_later_file_of_the_name_is_no_copy_of_what_a_damaged_archive_alone_held(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2")
+    assert record.original is Original.DELETED
+    make_database(original, 5000, "delete")
+    await world.look()
+    await world.settle(OLD)
+    flip(Path(record.path))
+    await world.parts.desk.verify((record.id,))
+    await world.parts.worker.drain()
+    await world.parts.automatic.round()
+    await world.parts.worker.drain()
+    assert [number for number, _, _ in await world.parts.records.damaged()] == [record.id]
+
+
+async def test_a_damaged_archive_is_told_of_until_another_one_took_its_place(world: ArchiveWorld) -> None:
+    await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    root = Path(record.root)
+    flip(Path(record.path))
+    await world.parts.verifier.fail(record, "a byte of it is another")
+    away = root.rename(root.with_name("away"))
+    for _ in range(2):
+        assert await world.parts.desk.repair() == 1
+        await world.parts.worker.drain()
+    assert [number for number, _, _ in await world.parts.records.damaged()] == [record.id]
+    away.rename(root)
+    assert await world.parts.desk.repair() == 1
+    await world.parts.worker.drain()
+    assert await world.parts.records.damaged() == []
+    _, rows = await world.parts.records.page(0, 5, "")
+    assert [one.state for one in rows] == [ArchiveState.VERIFIED, ArchiveState.REPLACED]
+
+
 async def test_an_archive_that_somebody_removes_is_missed_and_made_again(world: ArchiveWorld) -> None:
     await database(world)
     record = await world.archive(OLD, "node-2", delete=False)
