@@ -7,6 +7,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from config.editing.errors import EditRefused
 from config.editing.rules import RuleEdit
 
 MOST_KEPT = 50
@@ -35,7 +36,7 @@ class History:
         self._folder = folder
 
     def add(self, at: float, who: str, file: str, what: str, before: str, after: str, edit: RuleEdit | None) -> Kept:
-        """Keep an edit, durably, and return it with its number."""
+        """Keep an edit, durably, and return it with its number. Raises EditRefused where that is not possible."""
         known = self._numbers()
         kept = Kept(known[-1] + 1 if known else 1, at, who, file, what, before, after, edit)
         self._write(kept)
@@ -69,12 +70,24 @@ class History:
         return Kept(**value, edit=RuleEdit(**edit) if edit is not None else None)
 
     def _write(self, kept: Kept) -> None:
+        """Store an edit in one step. Raises EditRefused where the folder cannot be written; nothing is half there."""
+        try:
+            self._put(kept)
+        except OSError as error:
+            cause = f"the edit cannot be kept for undoing it: {self._path(kept.number)}: {error.strerror or error}"
+            raise EditRefused(cause, "check the permissions and the space of the state directory") from error
+
+    def _put(self, kept: Kept) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = self._path(kept.number)
         temporary = target.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(kept), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(kept), file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except OSError:
+            temporary.unlink()
+            raise

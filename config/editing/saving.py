@@ -55,7 +55,13 @@ def _replace(real: Path, found: str, wanted: str) -> bool:
     """Put the wanted text in place; return False, leaving what is there alone, when that was not ``found`` any more."""
     temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}.syncdeck")
     try:
-        _write(temporary, wanted, like=real)
+        with _removed_if_broken(temporary):
+            _write(temporary, wanted, like=real)
+    except FileNotFoundError as error:
+        raise EditRefused(f"{real.name} is gone", "put it back, then save again") from error
+    except OSError as error:
+        raise _unwritable(real, error) from error
+    try:
         if not exchange(temporary, real):
             if read_text(real) != found:
                 return False
@@ -69,11 +75,25 @@ def _replace(real: Path, found: str, wanted: str) -> bool:
     except FileNotFoundError as error:
         raise EditRefused(f"{real.name} is gone", "put it back, then save again") from error
     except OSError as error:
-        cause = f"{real} cannot be written: {error.strerror or error}"
-        raise EditRefused(cause, "check the permissions and the space of its folder") from error
+        raise _unwritable(real, error) from error
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> EditRefused:
+    cause = f"{path} cannot be written: {error.strerror or error}"
+    return EditRefused(cause, "check the permissions and the space of its folder")
+
+
+@contextmanager
+def _removed_if_broken(path: Path) -> Iterator[None]:
+    """Leave no half-written file: on a full disk there is one, in a folder that cannot be written there is none."""
+    try:
+        yield
+    except OSError:
+        if path.exists():
+            path.unlink()
+        raise
 
 
 def _write(path: Path, text: str, like: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,9 @@ from config.editing.saving import rewrite
 from config.errors import ConfigError
 from config.load import LoadedConfig
 from config.rules_file import EMPTY
-from engine.rules.drafts import new_errors
+from engine.rules.drafts import lint_notes, new_errors
 from engine.rules.texts import Planned, RuleTexts, planned, read_texts
-from engine.views_rules import RuleDraft, SaveResult
+from engine.views_rules import RuleDraft, RuleNote, SaveResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,27 @@ class Saver:
         try:
             written = rewrite(path, last.after, rework)
         except Overlap as overlap:
-            message = f"what was edited ({last.what}) was changed since: nothing was undone"
+            message = f"what was edited ({last.what}) was changed since: nothing was undone; {self._instead(last, loaded)}"
             return SaveResult("conflict", message, overlap.theirs, overlap.ours)
         except EditRefused as refused:
             return SaveResult("refused", f"{refused}: {refused.remedy}")
         except ConfigError as error:
             return SaveResult("refused", f"without it the file would not be usable: {error}; {error.remedy}")
-        self.history.mark_undone(last)
+        try:
+            self.history.mark_undone(last)
+        except EditRefused as refused:
+            # The file is as wanted. Only what is undone next is not known.
+            return SaveResult("saved", f"undone: {last.what}; that this is so was not kept: {refused}: {refused.remedy}")
         if written.merged:
             return SaveResult("merged", f"undone: {last.what}; what others changed since is kept")
         return SaveResult("saved", f"undone: {last.what}; {path.name} is as it was, byte for byte")
+
+    def _instead(self, last: Kept, loaded: LoadedConfig) -> str:
+        """Return what to do about an edit that cannot be taken back."""
+        edited = parse_rule(last.edit.yaml)["name"] if last.edit is not None and last.edit.yaml.strip() else None
+        if edited is not None and any(gone.name == edited for gone in self.vanished(loaded)):
+            return f"`syncdeck rules remove {edited}` lets it go, `syncdeck rules fix rule-vanished:{edited}` puts it back"
+        return "edit what is there now instead"
 
     def last(self, loaded: LoadedConfig) -> Kept | None:
         """Return the newest edit of these files that was not taken back."""
@@ -110,15 +121,16 @@ class Saver:
 
     def _write(self, plan: Planned, base: RuleTexts, loaded: LoadedConfig) -> SaveResult:
         made: list[Kept] = []
-        result = ""
+        result, warned = "", ""
 
         def rework(found: str) -> str:
-            nonlocal result
+            nonlocal result, warned
             texts = read_texts(loaded).with_text(plan.path, found)
             result = plan.merge(base.text(plan.path), found, base.key(plan.path))
-            after = texts.with_text(plan.path, result).load()
-            for error in new_errors(texts.load(), after):
+            before, after = texts.load(), texts.with_text(plan.path, result).load()
+            for error in new_errors(before, after):
                 raise EditRefused(f"{Path(error.file).name}:{error.line}: {error.message}", error.remedy)
+            warned = _warnings(lint_notes(plan, texts, before, after))
             return result
 
         def keep(found: str) -> None:
@@ -134,14 +146,23 @@ class Saver:
         try:
             written = rewrite(plan.path, base.text(plan.path), rework, keep)
         except (EditRefused, Overlap, ConfigError):
-            for earlier in made:
-                self.history.mark_undone(earlier)
+            with suppress(EditRefused):  # why nothing was saved matters more than that its entry stays
+                for earlier in made:
+                    self.history.mark_undone(earlier)
             raise
         if written.before == written.after:
             return SaveResult("saved", f"{plan.what}: the file says so already")
         if written.merged:
-            return SaveResult("merged", f"{plan.what}: saved; {plan.path.name} had changed elsewhere, and that is kept")
-        return SaveResult("saved", f"{plan.what}: saved into {plan.path.name}, in effect at once")
+            kept = f"{plan.what}: saved; {plan.path.name} had changed elsewhere, and that is kept"
+            return SaveResult("merged", f"{kept}{warned}")
+        return SaveResult("saved", f"{plan.what}: saved into {plan.path.name}, in effect at once{warned}")
+
+
+def _warnings(notes: Iterable[RuleNote]) -> str:
+    """Return what lint warns of in what was saved: it is in effect, and may do less than was meant."""
+    found = [note for note in notes if note.severity == "warning"]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f". Warning: {found[0].message}; {found[0].remedy}{more}" if found else ""
 
 
 def _create(path: Path) -> None:

@@ -132,6 +132,26 @@ async def test_a_saved_rule_that_vanishes_is_critical_and_can_be_put_back(
     assert not [f for f in (await engine._need().board.refresh()).findings if f.id.startswith("rule-vanished")]
 
 
+async def test_what_cannot_be_undone_says_what_can_be_done_instead(engine: UnifiedDataPlane, config: Path) -> None:
+    await save(engine, RuleDraft(RULE))
+    config.write_text(config.read_text().replace("copies: 2", "copies: 3"))
+    assert "edit what is there now" in (await engine.undo_rules()).message
+    assert await save(engine, RuleDraft(RULE.replace("spread", "wide"))) == "saved"
+    config.write_text(FLEET.read_text())
+    refused = await engine.undo_rules()
+    assert refused.outcome == "conflict"
+    assert "`syncdeck rules remove wide` lets it go" in refused.message and "rule-vanished:wide" in refused.message
+    assert await save(engine, RuleDraft(replaces="wide")) == "saved"
+    assert (await engine.rules()).undo == "add rule spread"
+
+
+async def test_a_rule_that_is_saved_and_selects_nothing_says_so(engine: UnifiedDataPlane, config: Path) -> None:
+    draft = RuleDraft("name: nowhere\nmatch: {data_type: npz}\nplace: node=nobody\n")
+    result = await engine.save_rule(draft, (await engine.rules()).digest)
+    assert result.outcome == "saved" and "nowhere" in config.read_text()
+    assert "Warning: " in result.message and "correct the selector" in result.message
+
+
 async def test_a_rule_that_may_stay_away_is_forgotten(engine: UnifiedDataPlane, config: Path) -> None:
     await save(engine, RuleDraft(RULE))
     config.write_text(FLEET.read_text())

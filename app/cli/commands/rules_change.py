@@ -14,6 +14,7 @@ from app.cli.engine_access import engine_for
 from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, refuse_read_only, settings_of
 from app.cli.table import Column
+from config.editing.nodes import BOM
 from config.source import read_text
 from engine.client import EngineClient
 from engine.views_rules import DraftCheck, RuleDraft, RulesView, SaveResult
@@ -33,7 +34,9 @@ _FIXES = (Column("FIX", flexible=True), Column("SEVERITY"), Column("LINES"), Col
 
 def rules_simulate(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One rule as YAML.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="One rule as YAML.")
+    ],
     json_output: JsonOption = False,
     config: ConfigOption = None,
     state: StateOption = None,
@@ -45,7 +48,9 @@ def rules_simulate(
 def rules_set(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The rule to put in, or to put in place of.")],
-    file: Annotated[Path, typer.Option("--file", metavar="F", help="The rule as YAML, with that name.")],
+    file: Annotated[
+        Path, typer.Option("--file", metavar="F", exists=True, dir_okay=False, help="The rule as YAML, with that name.")
+    ],
     before: Annotated[str | None, typer.Option("--before", metavar="NAME", help="Decide before this rule.")] = None,
     dry_run: DryRunOption = False,
     json_output: JsonOption = False,
@@ -99,6 +104,7 @@ async def _set(
 ) -> int:
     if not dry_run:
         refuse_read_only(settings, "set a rule")
+    text = text.removeprefix(BOM)
     written = _name_in(text)
     if name is not None and written is not None and written != name:
         raise typer.BadParameter(f"the file holds the rule {written}, not {name}")

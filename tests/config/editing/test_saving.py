@@ -62,6 +62,25 @@ def test_a_change_in_the_very_moment_of_saving_is_kept(tmp_path: Path) -> None:
     assert "count: 2" in path.read_text() and rule_names(path.read_text()) == ("one", "two")
 
 
+def test_a_folder_that_takes_no_new_file_is_told_of_and_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / ("h" * 250)  # what it would be written to first has a name that no file system takes
+    path.write_text(BASE)
+    with pytest.raises(EditRefused, match="cannot be written: File name too long") as refused:
+        rewrite(path, BASE, merged)
+    assert "permissions and the space" in refused.value.remedy
+    assert path.read_text() == BASE and os.listdir(tmp_path) == [path.name]
+
+
+def test_an_edit_that_cannot_be_kept_is_refused_before_the_file_is_touched(tmp_path: Path) -> None:
+    path, folder = tmp_path / "hosts.yaml", tmp_path / "edits"
+    path.write_text(BASE)
+    folder.write_text("no folder")
+    history = History(folder)
+    with pytest.raises(EditRefused, match="cannot be kept for undoing it"):
+        rewrite(path, BASE, merged, lambda before: history.add(0.0, "x", str(path), "edit", before, "", EDIT) and None)
+    assert path.read_text() == BASE
+
+
 def test_an_overlap_leaves_the_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "hosts.yaml"
     theirs = BASE.replace("place: gpu", "place: external")
