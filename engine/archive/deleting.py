@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 from config.classify import classify
 from config.types import Policy
+from engine.archive.cold import available
 from engine.archive.judge import Case, Form, Verdict, judge
 from engine.archive.proofs import Proofs, sources_in_use
 from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState, Original, Proof, Witness
 from engine.archive.vouching import Vouching
 from engine.catalog.catalog import DataCatalog
+from engine.catalog.roots import must_be_mounted
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.execution.places import configured_root, replica_at
@@ -23,6 +25,7 @@ from engine.integrity.kept import kept_from, kept_path
 from engine.locations import node_of
 from engine.model import DataEntry, FileKind, LocationState, LocationView, NodeState, Replica, ReplicaState
 from engine.remote.archive_types import Deleted, Deletion
+from engine.remote.types import ScanRoot
 from engine.shielded import finish_anyway
 from engine.store.store import Store
 from engine.transport.types import AgentFor
@@ -130,22 +133,32 @@ class Deleter:
         await finish_anyway(self.proofs.used(proof, subject, detail, who))
         return deleted
 
-    async def recover(self, who: str) -> None:
-        """Finish or take back the deletions that a killed engine left under way. Those of lost nodes wait."""
+    async def recover(self, who: str) -> list[int]:
+        """Finish or take back the deletions that a kill or a lost node cut short. Those of lost nodes wait.
+
+        Returns the archives whose originals were found not to be deleted.
+        """
+        kept = []
         for proof in await self.proofs.unfinished():
             archive = await self.records.get(proof.archive_id) if proof.archive_id is not None else None
             if archive is None:
                 continue
             subject = f"{archive.key} at {proof.location}"
             try:
-                there = await (await self.agent_for(node_of(proof.location))).stat(proof.path)
+                agent = await self.agent_for(node_of(proof.location))
+                there = await agent.stat(proof.path)
+                if there is None:
+                    root = configured_root(self.policy(), proof.location, proof.path)
+                    await available(agent, ScanRoot(proof.location, root, (), must_be_mounted(root)))
             except SyncdeckError:
-                continue  # It stays DELETING, which counts for nothing, until its node answers.
+                continue  # It stays DELETING, which counts for nothing, until its node and drive answer.
             if there is None:
-                detail = f"{proof.path}; proof {proof.id}; the engine was killed right after"
+                detail = f"{proof.path}; proof {proof.id}; it was cut short right after"
                 await self.proofs.used(proof, subject, detail, who)
             else:
-                await self.proofs.broken(proof, subject, "the engine stopped before it was deleted", who)
+                await self.proofs.broken(proof, subject, "it was cut short before it was deleted", who)
+                kept.append(archive.id)
+        return kept
 
     async def _read_back(self, archive: ArchiveRecord) -> ArchiveRecord:
         """Return the archive, read in full again where that was too long ago. Raises ArchiveError for a failed one."""

@@ -109,7 +109,7 @@ class Proofs:
             sequence = await touch(connection, proof.entry_id, now)
             await stand_in(connection, sequence, now, entry=proof.entry_id, location=place)
             await _close(connection, proof, USED, detail, now)
-            values = {"original": Original.DELETED.value}
+            values = {"original": Original.DELETED.value, "reason": ""}
             await connection.execute(update(archives).where(archives.c.id == proof.archive_id).values(**values))
             await note(connection, now, who, "delete", subject, detail)
 

@@ -65,7 +65,6 @@ class ArchiveWorker:
         self._wake = asyncio.Event()
         self._running: tuple[int, asyncio.Task[None]] | None = None
         self._later: dict[int, float] = {}
-        self._recovered = False
         self.progress: Progress | None = None
 
     def wake(self) -> None:
@@ -90,9 +89,7 @@ class ArchiveWorker:
 
     async def once(self) -> bool:
         """Do the next piece of work; return whether there was one."""
-        if not self._recovered:
-            await self._deleter.recover("engine")
-            self._recovered = True
+        await self._take_up_deletions()
         await self._restoring.note_restored()
         record = await self._next()
         if record is None:
@@ -133,15 +130,21 @@ class ArchiveWorker:
             if self._later.get(record.id, 0.0) <= now and not any(map(self._held_back, nodes)):
                 return record
         for record in await self._records.in_state((ArchiveState.VERIFIED,)):
-            if record.reason == AWAITS_DELETION and not self._held_back(node_of(record.original_location)):
+            held_back = self._held_back(node_of(record.original_location))
+            if _awaits_deletion(record) and self._later.get(record.id, 0.0) <= now and not held_back:
                 return record
         return None
+
+    async def _take_up_deletions(self) -> None:
+        """Have those that were cut short, by a kill or a lost node, begun again from a new proof."""
+        for archive_id in await self._deleter.recover("engine"):
+            await self._records.change(archive_id, reason=AWAITS_DELETION)
 
     async def _do(self, record: ArchiveRecord) -> None:
         try:
             if record.state is not ArchiveState.VERIFIED:
                 record = await self._make(record)
-            if record.state is ArchiveState.VERIFIED and record.reason == AWAITS_DELETION:
+            if record.state is ArchiveState.VERIFIED and _awaits_deletion(record):
                 await self._delete(record)
         except SyncdeckError as error:
             await self._note_failure(record, error)
@@ -218,11 +221,12 @@ class ArchiveWorker:
             reason = f"the original stays: {most} were deleted in this run (max_deletions_per_run)"
             await self._records.change(record.id, reason=reason)
             return
-        await self._records.change(record.id, reason="")
         try:
+            # Until this is done the reason says that it is to be: a killed engine goes on with it.
             await self._deleter.replace(record, record.who)
         except SyncdeckError as error:
             # The archive is good; the original stays, and why is written at the archive.
+            self._later[record.id] = self._clock.now() + AGAIN_SECONDS
             await self._records.change(record.id, reason=f"the original stays: {error.cause}")
             log.warning("%s", error)
 
@@ -240,3 +244,7 @@ class ArchiveWorker:
         if self.progress is not None:
             self.progress.bytes_done = done
         self._changed()
+
+
+def _awaits_deletion(record: ArchiveRecord) -> bool:
+    return record.reason == AWAITS_DELETION and record.original is not Original.DELETING

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from config.document import parse_document
+from config.editing import writing
 from config.editing.errors import EditRefused
 from config.editing.fixes import find_fixes
 from config.editing.rules import RuleEdit, apply_rule_edit, rule_text
@@ -244,7 +245,8 @@ def _match_text(rule: RuleSpec) -> str:
 
 def _vanished_row(found: Vanished) -> RuleRow:
     data = parse_document(found.yaml, found.name).data
-    match, place = str(data.get("match") or "everything"), str(data.get("place"))
+    match = writing.flow(data["match"]) if data.get("match") else "everything"
+    place = data.get("place") if isinstance(data.get("place"), str) else writing.flow(data.get("place"))
     priority = str(data.get("priority", "normal"))
     return RuleRow(found.name, "file", None, match, place, priority, None, (), 0, 0, found.yaml, vanished=True)
 

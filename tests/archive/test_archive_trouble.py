@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.archive.values import ArchiveError, ArchiveState, Original
+from engine.archive.values import ArchiveError, ArchiveState, Original, Witness
 from engine.model import ReplicaState, SyncPriority
 from engine.queue.queue import NewTransfer
 from engine.views_archive import ArchiveRequest
@@ -135,6 +135,28 @@ async def test_nothing_is_deleted_for_an_archive_that_was_damaged_meanwhile(worl
     assert original.exists()
     entry = await world.world.entry(OLD)
     assert {r.state for r in entry.replicas if r.location == "node-2"} == {ReplicaState.CURRENT}
+
+
+async def test_a_deletion_that_a_lost_node_cut_short_is_begun_again_when_it_answers(world: ArchiveWorld) -> None:
+    original = await database(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    deleter = world.parts.deleter
+    verdict, replica, _ = await deleter.assess(record)
+    vouch = Witness("node-1", record.path, record.sha256 or "", record.verified_at or 0.0, record.id)
+    await deleter.proofs.give(record, replica, [vouch], (verdict.before, verdict.after), "test")
+    # So it stands when an engine is killed, or the node is lost, between the proof and the unlink.
+    games_folder = original.parent.rename(original.parent.with_name("away"))
+    root = world.fleet["node-2"].root
+    away = root.rename(root.with_name("unplugged"))
+    await world.parts.worker.drain()
+    states = {r.location: r.state for r in (await world.world.entry(OLD)).replicas}
+    assert states["node-2"] is ReplicaState.DELETING, "what cannot be seen is not said to be deleted"
+    away.rename(root)
+    games_folder.rename(original.parent)
+    await world.parts.worker.drain()
+    assert not original.exists()
+    (found,) = await world.parts.records.of_ids((record.id,))
+    assert (found.original, found.reason) == (Original.DELETED, "")
 
 
 async def copied(world: ArchiveWorld, name: str) -> Path:

@@ -73,8 +73,8 @@ def check(fleet: Fleet, known: list[list[Any]]) -> None:
     done = {key: (state, original) for key, state, original, _ in known if state == "verified"}
     assert set(done) == {str(games(name, "node-2")) for name in NAMES}
     for name in NAMES:
-        gone = done[str(games(name, "node-2"))][1] == "deleted"
-        assert (fleet["node-2"].games / name).exists() is not gone
+        assert done[str(games(name, "node-2"))][1] == "deleted", "what was asked for goes on after a kill"
+        assert not (fleet["node-2"].games / name).exists()
     assert all(Path(path).exists() for _, state, _, path in known if state == "verified")
     assert [path for node in fleet.nodes for path in node.root.rglob(".*syncdeck-*")] == []
 
