@@ -68,6 +68,7 @@ def build_archive_parts(
     restoring = Restoring(store, records, fleet, tools.policy, tools.clock)
     tools.packed.ask = restoring.packed
     verifier = Verifier(tools, store, records, restoring, locations, random.Random(tools.clock.now()))
+    tools.packed.doubt = verifier.doubt
     deleter = Deleter(
         store,
         tools.catalog,

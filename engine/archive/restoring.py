@@ -83,15 +83,19 @@ class Restoring:
 
     async def packed(self, transfer_id: int) -> Packed | None:
         """Return the archive that a transfer is read from, or None. Raises ArchiveError for one that is not sound."""
-        statement = select(restores.c.archive_id).where(restores.c.transfer_id == transfer_id)
-        number = await self._store.query(lambda c: c.execute(statement).scalar_one_or_none())
-        archive = None if number is None else await self._records.get(number)
+        archive = await self.archive_of(transfer_id)
         if archive is None:
             return None
         if archive.state is not ArchiveState.VERIFIED:
             cause = f"the archive is {archive.state.value}: {archive.reason}"
             raise ArchiveError("restore", archive.path, cause, "restore another copy", ErrorClass.CONFIG)
         return await self.packed_of(archive)
+
+    async def archive_of(self, transfer_id: int) -> ArchiveRecord | None:
+        """Return the archive that a transfer is read from, or None, in whatever state it is."""
+        statement = select(restores.c.archive_id).where(restores.c.transfer_id == transfer_id)
+        number = await self._store.query(lambda c: c.execute(statement).scalar_one_or_none())
+        return None if number is None else await self._records.get(number)
 
     async def transfers_of(self, archive_ids: Sequence[int]) -> list[int]:
         """Return the live transfers that restore some archives."""

@@ -12,7 +12,7 @@ from engine.archive.restoring import Restoring
 from engine.archive.values import ArchiveRecord, ArchiveState
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
-from engine.execution.archived import as_unpacked
+from engine.execution.archived import DAMAGE, as_unpacked
 from engine.execution.tools import Tools
 from engine.locations import node_of
 from engine.model import FileKind, LocationView
@@ -22,7 +22,6 @@ from engine.views import ActionResult
 
 LAST_DRILL = "archive-drill"
 DRILL_SECONDS = 7 * 86_400.0
-DAMAGE = (ErrorClass.CHECKSUM_MISMATCH, ErrorClass.NOT_FOUND)
 
 
 class Verifier:
@@ -81,6 +80,13 @@ class Verifier:
             inode=read.stat.inode,
         )
         return True
+
+    async def doubt(self, transfer_id: int) -> None:
+        """Read the archive that a transfer could not be read from in full, and record what it is worth. Raises as
+        ``verify_one``."""
+        record = await self._restoring.archive_of(transfer_id)
+        if record is not None:
+            await self.verify_one(record)
 
     async def _judge(self, record: ArchiveRecord, error: SyncdeckError) -> None:
         """Fail an archive for what was found wrong with it; raise what says nothing about it, as of a lost drive."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from config.classify import classify
-from engine.errors import ErrorClass
+from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.content import Content
 from engine.execution.landing import Landing
 from engine.execution.places import Packed, Source, replica_at
@@ -19,6 +19,10 @@ from engine.model import EntryKey, FileKind, FileStat, Replica, ReplicaState, Ve
 from engine.remote.archive_types import RestoreJob
 from engine.remote.types import NodeAgent
 from engine.shielded import finish_anyway
+
+
+DAMAGE = (ErrorClass.CHECKSUM_MISMATCH, ErrorClass.NOT_FOUND)
+"""What an archive fails with that is not what was archived, or not there."""
 
 
 def packed_source(packed: Packed, key: EntryKey) -> Source:
@@ -50,7 +54,12 @@ async def as_unpacked(
         kind=kind,
     )
     try:
-        restored = await agent.restore_archive(job, lambda done: None)
+        try:
+            restored = await agent.restore_archive(job, lambda done: None)
+        except SyncdeckError as error:
+            if error.error_class in DAMAGE:
+                await tools.packed.doubt(transfer_id)
+            raise
         stat = restored.stat
         source_stat = FileStat(restored.size_bytes, packed.mtime_ns)
         yield Content(temp_path, restored.size_bytes, packed.sha256, restored.sha256, source_stat, stat)

@@ -27,12 +27,18 @@ async def _no_archive(_transfer_id: int) -> Packed | None:
     return None
 
 
+async def _nothing(_transfer_id: int) -> None:
+    """Do nothing."""
+
+
 @dataclass
 class PackedSources:
     """Which transfers are read from an archive; the archive, where there is one, puts its own answer in."""
 
     ask: Callable[[int], Awaitable[Packed | None]] = _no_archive
     """Returns the archive that a transfer is read from, or None: of a file."""
+    doubt: Callable[[int], Awaitable[None]] = _nothing
+    """Hears of a transfer whose archive could not be unpacked: it is read in full, and counts for nothing if it is bad."""
 
 
 @dataclass(frozen=True)

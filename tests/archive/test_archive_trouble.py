@@ -200,6 +200,8 @@ async def test_a_damaged_archive_is_never_restored(world: ArchiveWorld) -> None:
     await world.world.carry_out(number)
     assert not original.exists()
     assert world.leftovers() == []
+    assert [damaged for damaged, _, _ in await world.parts.records.damaged()] == [record.id]
+    assert (await world.world.entry(OLD)).locations == set(), "what was found damaged counts for nothing from then on"
 
 
 async def test_what_changed_after_it_was_archived_stays(world: ArchiveWorld) -> None:
