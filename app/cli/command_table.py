@@ -25,6 +25,8 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "show": "transfers_show.transfers_show",
         "pause": "transfers_pause.transfers_pause",
         "resume": "transfers_pause.transfers_resume",
+        "cancel": "transfers_pause.transfers_cancel",
+        "retry": "transfers_pause.transfers_retry",
         "keep-both": "transfers_keep_both.transfers_keep_both",
     },
     "archive": {
@@ -32,6 +34,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "candidates": "archive_show.archive_candidates",
         "usage": "archive_show.archive_usage",
         "run": "archive_run.archive_run",
+        "cancel": "archive_run.archive_cancel",
         "restore": "archive_check.archive_restore",
         "verify": "archive_check.archive_verify",
         "drill": "archive_check.archive_drill",

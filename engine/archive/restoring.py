@@ -184,10 +184,18 @@ class Restoring:
 
 
 async def _ensure_free(connection: AsyncConnection, archive: ArchiveRecord, target: str) -> None:
-    live = select(transfers.c.id).where(
+    live = select(transfers.c.id, transfers.c.state, transfers.c.reason).where(
         transfers.c.key == str(archive.key), transfers.c.target == target, transfers.c.state.in_(_LIVE)
     )
-    number = (await connection.execute(live)).scalar_one_or_none()
-    if number is not None:
-        cause = f"transfer {number} is on its way there"
-        raise ArchiveError("restore to", target, cause, "wait until it is done, or cancel it", ErrorClass.CONFIG)
+    found = (await connection.execute(live)).one_or_none()
+    if found is None:
+        return
+    if found.state == TransferState.BLOCKED.value:
+        cause = f"transfer {found.id} to there is blocked: {found.reason}"
+        remedy = (
+            f"mend that, then `syncdeck transfers retry {found.id}`; or `syncdeck transfers cancel {found.id}` first"
+        )
+    else:
+        cause = f"transfer {found.id} is on its way there"
+        remedy = f"wait until it is done, or `syncdeck transfers cancel {found.id}`"
+    raise ArchiveError("restore to", target, cause, remedy, ErrorClass.CONFIG)

@@ -240,6 +240,9 @@ async def test_nothing_is_restored_over_something_different(world: ArchiveWorld)
     done = await world.world.carry_out(number)
     assert done.state.value == "blocked"
     assert original.read_bytes() == before
+    with pytest.raises(ArchiveError, match=f"transfer {number} to there is blocked: another file") as again:
+        await world.parts.restoring.queue([record], None)
+    assert f"`syncdeck transfers retry {number}`" in again.value.remedy
     assert world.leftovers() == []
 
 

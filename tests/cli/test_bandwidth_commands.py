@@ -88,11 +88,25 @@ def test_single_transfers_are_paused_and_resumed_by_their_ids(engine: RunningEng
     assert engine.end() == "pause_transfers (1,)\nresume_transfers (1,)\n"
 
 
+def test_single_transfers_are_cancelled_and_tried_again_by_their_ids(engine: RunningEngine, syncdeck: Syncdeck) -> None:
+    assert syncdeck("transfers", "cancel", "1", "--state", engine.state).out == "cancelled\n"
+    assert syncdeck("transfers", "retry", "1", "--state", engine.state).out == "retried\n"
+    assert engine.end() == "cancel (1,)\nretry (1,)\n"
+
+
 def test_without_a_command_transfers_are_still_listed(engine: RunningEngine, syncdeck: Syncdeck) -> None:
     assert len(json.loads(syncdeck("transfers", "--json", "--live", "--state", engine.state).out)) == 3
 
 
-@pytest.mark.parametrize("words", [("bandwidth", "set", "1MB/s"), ("transfers", "pause", "1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("bandwidth", "set", "1MB/s"),
+        ("transfers", "pause", "1"),
+        ("transfers", "retry", "1"),
+        ("archive", "cancel", "1"),
+    ],
+)
 def test_read_only_takes_these_away_too(engine: RunningEngine, syncdeck: Syncdeck, words: tuple[str, ...]) -> None:
     assert syncdeck("--read-only", *words, "--state", engine.state).code == 2
     assert engine.end() == ""

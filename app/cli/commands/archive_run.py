@@ -109,6 +109,26 @@ async def _undo(settings: Settings, json_output: bool) -> int:
     return told(result, json_output)
 
 
+def archive_cancel(
+    context: typer.Context,
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of `syncdeck archive list`.")],
+    json_output: JsonOption = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> int:
+    """Stop archives that are being written or restored; originals stay. Exit code 1 when there was nothing to stop."""
+    settings = settings_of(context, config, state)
+    refuse_read_only(settings, "archive cancel")
+    return asyncio.run(_cancel(settings, tuple(ids), json_output))
+
+
+async def _cancel(settings: Settings, ids: tuple[int, ...], json_output: bool) -> int:
+    async with engine_for(settings) as engine:
+        result = await engine.archive_cancel(ids)
+    told(result, json_output)
+    return ExitCode.DONE if result.accepted else ExitCode.BAD_ANSWER
+
+
 def told(result: ActionResult, json_output: bool) -> int:
     """Print what an act came to."""
     if json_output:

@@ -34,9 +34,7 @@ _FIXES = (Column("FIX", flexible=True), Column("SEVERITY"), Column("LINES"), Col
 
 def rules_simulate(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="One rule as YAML.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="One rule as YAML.")],
     json_output: JsonOption = False,
     config: ConfigOption = None,
     state: StateOption = None,

@@ -1,4 +1,4 @@
-"""``syncdeck transfers pause`` and ``transfers resume``: hold single transfers back, and let them go on."""
+"""``syncdeck transfers pause, resume, cancel, retry``: what is done to single transfers."""
 
 from __future__ import annotations
 
@@ -29,9 +29,29 @@ def transfers_resume(
     return asyncio.run(_switch("resume", settings_of(context, config, state), tuple(ids)))
 
 
+def transfers_cancel(
+    context: typer.Context, ids: IdsArgument, config: ConfigOption = None, state: StateOption = None
+) -> int:
+    """Cancel transfers; nothing of them stays behind."""
+    return asyncio.run(_switch("cancel", settings_of(context, config, state), tuple(ids)))
+
+
+def transfers_retry(
+    context: typer.Context, ids: IdsArgument, config: ConfigOption = None, state: StateOption = None
+) -> int:
+    """Try blocked, failed or waiting transfers now."""
+    return asyncio.run(_switch("retry", settings_of(context, config, state), tuple(ids)))
+
+
 async def _switch(what: str, settings: Settings, ids: tuple[int, ...]) -> int:
     refuse_read_only(settings, f"transfers {what}")
     async with engine_for(settings) as engine:
-        result = await (engine.pause_transfers(ids) if what == "pause" else engine.resume_transfers(ids))
+        act = {
+            "pause": engine.pause_transfers,
+            "resume": engine.resume_transfers,
+            "cancel": engine.cancel,
+            "retry": engine.retry,
+        }[what]
+        result = await act(ids)
     output.text(result.message)
     return ExitCode.DONE if result.accepted == len(set(ids)) else ExitCode.BAD_ANSWER
