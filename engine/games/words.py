@@ -9,7 +9,7 @@ from engine.words import counted
 def games_sentence(name: str, view: GamesView | None) -> str:
     """Return what is known of a database's games: whether they are elsewhere, and what does not count."""
     if view is None:
-        return f"{name}: its games are not counted yet"
+        return f"{name}: its games are not counted: it waits its turn, is damaged, or has no tables of games"
     if view.complete == 0:
         return f"{name}: no complete games{_others(view)}"
     total = f"{view.complete:,}"

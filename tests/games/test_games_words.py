@@ -11,7 +11,7 @@ from engine.views_archive import GamesView
 @pytest.mark.parametrize(
     ("view", "sentence"),
     [
-        (None, "raw: its games are not counted yet"),
+        (None, "raw: its games are not counted: it waits its turn, is damaged, or has no tables of games"),
         (
             GamesView(1_204_331, 1_204_331, 0, 0, 1.0, 1_204_331),
             "raw: 1,204,331 of 1,204,331 games are also in canonical databases",
