@@ -20,7 +20,6 @@ from engine.remote.archive_types import RestoreJob
 from engine.remote.types import NodeAgent
 from engine.shielded import finish_anyway
 
-
 DAMAGE = (ErrorClass.CHECKSUM_MISMATCH, ErrorClass.NOT_FOUND)
 """What an archive fails with that is not what was archived, or not there."""
 

@@ -38,7 +38,7 @@ class PackedSources:
     ask: Callable[[int], Awaitable[Packed | None]] = _no_archive
     """Returns the archive that a transfer is read from, or None: of a file."""
     doubt: Callable[[int], Awaitable[None]] = _nothing
-    """Hears of a transfer whose archive could not be unpacked: it is read in full, and counts for nothing if it is bad."""
+    """Hears of a transfer whose archive could not be unpacked, and finds out what that archive is worth."""
 
 
 @dataclass(frozen=True)

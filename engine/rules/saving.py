@@ -66,7 +66,9 @@ class Saver:
         try:
             written = rewrite(path, last.after, rework)
         except Overlap as overlap:
-            message = f"what was edited ({last.what}) was changed since: nothing was undone; {self._instead(last, loaded)}"
+            message = (
+                f"what was edited ({last.what}) was changed since: nothing was undone; {self._instead(last, loaded)}"
+            )
             return SaveResult("conflict", message, overlap.theirs, overlap.ours)
         except EditRefused as refused:
             return SaveResult("refused", f"{refused}: {refused.remedy}")
@@ -76,7 +78,9 @@ class Saver:
             self.history.mark_undone(last)
         except EditRefused as refused:
             # The file is as wanted. Only what is undone next is not known.
-            return SaveResult("saved", f"undone: {last.what}; that this is so was not kept: {refused}: {refused.remedy}")
+            return SaveResult(
+                "saved", f"undone: {last.what}; that this is so was not kept: {refused}: {refused.remedy}"
+            )
         if written.merged:
             return SaveResult("merged", f"undone: {last.what}; what others changed since is kept")
         return SaveResult("saved", f"undone: {last.what}; {path.name} is as it was, byte for byte")
@@ -85,7 +89,9 @@ class Saver:
         """Return what to do about an edit that cannot be taken back."""
         edited = parse_rule(last.edit.yaml)["name"] if last.edit is not None and last.edit.yaml.strip() else None
         if edited is not None and any(gone.name == edited for gone in self.vanished(loaded)):
-            return f"`syncdeck rules remove {edited}` lets it go, `syncdeck rules fix rule-vanished:{edited}` puts it back"
+            return (
+                f"`syncdeck rules remove {edited}` lets it go, `syncdeck rules fix rule-vanished:{edited}` puts it back"
+            )
         return "edit what is there now instead"
 
     def last(self, loaded: LoadedConfig) -> Kept | None:

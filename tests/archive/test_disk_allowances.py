@@ -95,7 +95,9 @@ async def test_it_is_kept_over_a_restart_taken_back_and_written_down(setting: Se
     ]
 
 
-@pytest.mark.parametrize(("name", "percent", "seconds"), [("nobody", 90, 1), ("b-1", 100, 1), ("b-1", 0, 1), ("b-1", 70, 1)])
+@pytest.mark.parametrize(
+    ("name", "percent", "seconds"), [("nobody", 90, 1), ("b-1", 100, 1), ("b-1", 0, 1), ("b-1", 70, 1)]
+)
 async def test_what_cannot_be_meant_is_refused(setting: Setting, name: str, percent: float, seconds: float) -> None:
     with pytest.raises(SyncdeckError):
         await setting.allowances().allow(name, percent, seconds)
