@@ -128,7 +128,11 @@ class Parts:
         await self.rescues.restore()
         for node, record in (await self.catalog.load_nodes()).items():
             if node in self.fleet.policy.nodes and self.fleet.uses(node):
-                self.fleet.nodes[node] = NodeStatus(record.state, record.reason, record.remedy, record.last_seen_at)
+                silent = record.state not in (NodeState.UP, NodeState.UNKNOWN, NodeState.UNUSED)
+                since = record.last_seen_at if silent else None
+                self.fleet.nodes[node] = NodeStatus(
+                    record.state, record.reason, record.remedy, record.last_seen_at, down_since=since
+                )
         latest = await self.catalog.samples_since(self.clock.now() - 86_400.0)
         for location, samples in latest.items():
             if samples:

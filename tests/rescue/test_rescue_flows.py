@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from engine.data_plane import UnifiedDataPlane
 from engine.inventory.fleet import OBSERVING
 from engine.views import SyncRequest
@@ -81,23 +83,26 @@ async def test_games_written_since_the_last_save_are_not_said_to_be_none_or_all(
 async def test_a_dead_node_shows_what_it_took_and_until_when_that_was_confirmed(group: Cluster) -> None:
     rented(group, NODE)
     make_npz(group.fleet[NODE].training / "gone.npz")
-    async with engine_on(group, observe=True) as engine:
-        await all_up(engine)
-        await seen(engine, 1)
-        group.fleet[NODE].kill()
-        try:
+    with ExitStack() as stack:
+        async with engine_on(group, observe=True) as engine:
+            await all_up(engine)
+            await seen(engine, 1)
+            group.fleet[NODE].kill()
+            stack.callback(group.fleet[NODE].start)
             await engine.rescan((NODE,))
-
-            async def dead() -> bool:
-                return (await risk_of(engine, NODE)).dead_since is not None
-
-            await until(engine, dead)
+            await until(engine, lambda: _is_dead(engine))
             row = await risk_of(engine, NODE)
             assert row.entries == 1
             assert row.confirmed_until is not None and row.dead_since is not None
             assert row.confirmed_until <= row.dead_since <= row.at
-        finally:
-            group.fleet[NODE].start()
+        async with engine_on(group, observe=True) as engine:
+            await until(engine, lambda: _is_dead(engine))
+            again = await risk_of(engine, NODE)
+            assert again.dead_since is not None and again.dead_since <= row.at, "it was dead before this engine began"
+
+
+async def _is_dead(engine: UnifiedDataPlane) -> bool:
+    return (await risk_of(engine, NODE)).dead_since is not None
 
 
 async def test_an_emergency_saves_everything_and_says_so(group: Cluster) -> None:
