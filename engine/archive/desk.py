@@ -212,6 +212,11 @@ class ArchiveDesk:
             if request.delete_original and objection:
                 refused.append((row.key, objection, "archive it elsewhere (--to), or keep the original"))
                 continue
+            first = next((step.location for step in steps if step.key == row.key), None)
+            if first is not None:
+                why = f"its copy at {first} goes in this run: one archive takes the place of one copy"
+                refused.append((row.key, why, "ask again when that is done, with --to another place"))
+                continue
             if not request.delete_original:
                 after = max(before, after)
             proof = "nothing is deleted" if not request.delete_original else f"the archive at {cold.location}"

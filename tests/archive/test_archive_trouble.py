@@ -246,6 +246,23 @@ async def test_nothing_is_restored_over_something_different(world: ArchiveWorld)
     assert world.leftovers() == []
 
 
+async def test_of_two_copies_of_one_file_one_goes_and_no_more_is_promised(world: ArchiveWorld) -> None:
+    path = world.fleet["node-2"].games / "old.db"
+    make_database(path, 500, "delete")
+    os.utime(path, (1.6e9, 1.6e9))
+    await world.look()
+    await copied(world, "node-0")
+    preview = await world.parts.desk.preview(ArchiveRequest((str(OLD),)))
+    (step,) = preview.steps
+    assert preview.bytes == step.size_bytes and (step.copies_before, step.copies_after) == (2, 2)
+    assert [why for _, why, _ in preview.refused] == [
+        f"its copy at {step.location} goes in this run: one archive takes the place of one copy"
+    ]
+    await world.parts.desk.run(ArchiveRequest((str(OLD),)))
+    await world.parts.worker.drain()
+    assert len((await world.world.entry(OLD)).locations) == 2
+
+
 async def test_protected_names_are_refused_with_why(world: ArchiveWorld) -> None:
     make_database(world.fleet["node-2"].games / "canonical_hex8_2p.db", 50, "delete")
     await world.look()
