@@ -20,7 +20,8 @@ from engine.store.schema import archives, audit, entries, locations, pins, trans
 from engine.store.store import Store
 
 _ROW = (archives, entries.c.data_type, entries.c.path.label("key_path"), entries.c.origin, locations.c.name)
-_ORDER = (archives.c.state.in_(UNFINISHED).desc(), archives.c.id.desc())
+_FIRST = (*UNFINISHED, ArchiveState.FAILED, ArchiveState.BLOCKED)
+_ORDER = (archives.c.state.in_(_FIRST).desc(), archives.c.id.desc())
 
 
 class ArchiveRecords:
@@ -92,7 +93,8 @@ class ArchiveRecords:
         return await self._store.query(lambda c: c.execute(statement).scalar_one_or_none())
 
     async def page(self, offset: int, count: int, text: str) -> tuple[int, list[ArchiveRecord]]:
-        """Return how many archives match, and a window onto them: those being worked on first, then the newest."""
+        """Return how many archives match, and a window onto them: those being worked on, damaged or blocked first, then
+        the newest."""
         matches = entries.c.key.contains(text, autoescape=True) if text else entries.c.key.is_not(None)
         total = select(func.count()).select_from(archives).join(entries, entries.c.id == archives.c.entry_id)
         number: int = await self._store.query(lambda c: c.execute(total.where(matches)).scalar_one())

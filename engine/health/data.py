@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from config.types import DataType
 from engine.health.inputs import HealthInputs
-from engine.health.levels import CRITICAL, KEEP_BOTH, SEE_CATALOG, SEE_TRANSFERS, SYNC, WARNING
+from engine.health.levels import CRITICAL, KEEP_BOTH, SEE_ARCHIVE, SEE_CATALOG, SEE_TRANSFERS, SYNC, WARNING
 from engine.integrity.guard import DIVERGED, SMALLER
 from engine.model import NodeState, Refusal, Transfer
 from engine.views import FindingView, FreshnessView
@@ -130,7 +130,7 @@ def _damaged_archives(inputs: HealthInputs) -> Iterator[FindingView]:
             subject="archives",
             message=f"archive {number} of {key} is damaged: {cause}",
             remedy="it counts for nothing; it is made again from another copy if there is one: `syncdeck archive list`",
-            action=SEE_CATALOG,
+            action=SEE_ARCHIVE,
         )
 
 

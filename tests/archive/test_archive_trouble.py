@@ -201,6 +201,11 @@ async def test_a_damaged_archive_is_never_restored(world: ArchiveWorld) -> None:
     assert not original.exists()
     assert world.leftovers() == []
     assert [damaged for damaged, _, _ in await world.parts.records.damaged()] == [record.id]
+    make_database(world.fleet["node-2"].games / "new.db", 50, "delete")
+    await world.look()
+    await world.archive(games("new.db", "node-2"), "node-2")
+    _, rows = await world.parts.records.page(0, 5, "")
+    assert [one.id for one in rows] == [record.id, record.id + 1], "what is wrong is not hidden under what is newer"
     assert (await world.world.entry(OLD)).locations == set(), "what was found damaged counts for nothing from then on"
 
 

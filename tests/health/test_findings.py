@@ -166,6 +166,11 @@ def test_copies_that_contradict_each_other_are_shown() -> None:
     assert all("syncdeck transfers keep-both" in f.remedy for f in found.values() if f.action == "keep_both")
 
 
+def test_a_damaged_archive_is_critical_and_leads_to_the_archives() -> None:
+    finding = _found(failed_archives=[(7, "games:a.db@alpha", "it is not there")])["archive:7"]
+    assert (finding.severity, finding.action) == ("critical", "go_archive")
+
+
 def test_a_file_without_any_good_copy_is_critical_and_told_once() -> None:
     found = _found(refused=[_refusal("gone", "alpha"), _refusal("gone", "beta")])
     assert found["gone"].severity == "critical"
