@@ -267,6 +267,8 @@ class ArchiveDesk:
         after = now - leaves | new
         if not after:
             return len(now), 0, f"{cold.location} is not durable: no safe copy would be left"
+        if len(after) < len(now) and not new:
+            return len(now), len(after), f"{cold.location} is not durable: an archive there counts as no copy"
         if len(after) < len(now):
             return len(now), len(after), f"{cold.location} holds a copy already, and a location counts once"
         held = now | holding_any(entry, sight) - undone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,16 @@ async def test_nothing_is_restored_over_something_different(world: ArchiveWorld)
         await world.parts.restoring.queue([record], None)
     assert f"`syncdeck transfers retry {number}`" in again.value.remedy
     assert world.leftovers() == []
+
+
+async def test_a_rented_box_is_no_cold_storage_for_the_last_durable_copies(world: ArchiveWorld) -> None:
+    await database(world)
+    await copied(world, "node-0")
+    known = world.world.known
+    rented = replace(known.policy.nodes["node-3"], ephemeral=True)
+    known.policy = replace(known.policy, nodes={**known.policy.nodes, "node-3": rented})
+    preview = await world.parts.desk.preview(ArchiveRequest((str(OLD),), "node-2", "node-3"))
+    assert [why for _, why, _ in preview.refused] == ["node-3 is not durable: an archive there counts as no copy"]
 
 
 async def test_of_two_copies_of_one_file_one_goes_and_no_more_is_promised(world: ArchiveWorld) -> None:
