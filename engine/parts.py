@@ -27,7 +27,7 @@ from engine.health.notify import FindingNotifier
 from engine.housekeeping import Housekeeping
 from engine.identity import own_node_id, user_name
 from engine.integrity.temporary import TemporaryNames
-from engine.inventory.fleet import Fleet, NodeStatus
+from engine.inventory.fleet import Fleet
 from engine.inventory.hasher import Hasher
 from engine.inventory.keeper import InventoryKeeper, OnDown, OnScanned
 from engine.inventory.settler import Settler
@@ -128,11 +128,7 @@ class Parts:
         await self.rescues.restore()
         for node, record in (await self.catalog.load_nodes()).items():
             if node in self.fleet.policy.nodes and self.fleet.uses(node):
-                silent = record.state not in (NodeState.UP, NodeState.UNKNOWN, NodeState.UNUSED)
-                since = record.last_seen_at if silent else None
-                self.fleet.nodes[node] = NodeStatus(
-                    record.state, record.reason, record.remedy, record.last_seen_at, down_since=since
-                )
+                self.fleet.restore_node(node, record.state, record.reason, record.remedy, record.last_seen_at)
         latest = await self.catalog.samples_since(self.clock.now() - 86_400.0)
         for location, samples in latest.items():
             if samples:

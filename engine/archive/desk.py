@@ -136,7 +136,7 @@ class ArchiveDesk:
 
         The damaged one stays damaged until that is done; what is in its way is tried again each time.
         """
-        await self._records.retire_damaged()
+        await self._records.retire()
         count = 0
         for record in await self._records.in_state((ArchiveState.FAILED,)):
             source = await self._another_copy(record)

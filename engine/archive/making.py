@@ -212,7 +212,7 @@ class ArchiveMaker:
             inode=stat.inode,
             verified_at=self._tools.clock.now(),
         )
-        await self._records.retire_damaged()
+        await self._records.retire()
 
     async def _intend(self, archive_id: int, node: str, path: str) -> None:
         """Write down a temporary file before it is made."""

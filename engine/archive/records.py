@@ -142,9 +142,10 @@ class ArchiveRecords:
         """Return number, key and fault of every archive that was found damaged and not made again."""
         return [(one.id, str(one.key), one.reason) for one in await self.in_state((ArchiveState.FAILED,))]
 
-    async def retire_damaged(self) -> None:
+    async def retire(self) -> None:
         """Let damaged archives be done with where a sound one took their place: of the same version, or of a later one
-        where the original stayed and grew. What a deleted original was lives on in its own version only."""
+        where the original stayed and grew. What a deleted original was lives on in its own version only. What was
+        blocked gives way to a later one that was made."""
         sound = archives.alias()
         again = select(sound.c.id).where(
             sound.c.state == ArchiveState.VERIFIED,
@@ -153,9 +154,17 @@ class ArchiveRecords:
             (sound.c.version_id == archives.c.version_id) | (archives.c.original == Original.KEPT),
         )
         damaged = update(archives).where(archives.c.state == ArchiveState.FAILED, again.exists())
+        later = select(sound.c.id).where(
+            sound.c.state == ArchiveState.VERIFIED,
+            sound.c.entry_id == archives.c.entry_id,
+            sound.c.location_id == archives.c.location_id,
+            sound.c.id > archives.c.id,
+        )
+        blocked = update(archives).where(archives.c.state == ArchiveState.BLOCKED, later.exists())
 
         async def put(connection: AsyncConnection) -> None:
             await connection.execute(damaged.values(state=ArchiveState.REPLACED))
+            await connection.execute(blocked.values(state=ArchiveState.CANCELLED, reason="a later one was made"))
 
         await self._store.write(put)
 

@@ -111,6 +111,11 @@ class Fleet:
         """Return a node's status; an unknown node's is UNKNOWN."""
         return self.nodes.get(node_id, NodeStatus())
 
+    def restore_node(self, node_id: str, state: NodeState, reason: str, remedy: str, seen_at: float | None) -> None:
+        """Take over what an earlier run knew of a node: one that did not answer then has been silent since."""
+        silent = state not in (NodeState.UP, NodeState.UNKNOWN, NodeState.UNUSED)
+        self.nodes[node_id] = NodeStatus(state, reason, remedy, seen_at, down_since=seen_at if silent else None)
+
     def node_up(self, node_id: str, now: float) -> None:
         """Record that a node answered."""
         self.nodes[node_id] = replace(

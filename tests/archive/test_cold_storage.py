@@ -108,6 +108,8 @@ async def test_a_cold_storage_that_cannot_be_written_blocks_until_it_can(world: 
         folder.chmod(0o755)
     again = await world.archive(games(NAME, "node-2"), "node-2")
     assert (again.state, again.original) == (ArchiveState.VERIFIED, Original.DELETED)
+    (before,) = await world.parts.records.of_ids((record.id,))
+    assert (before.state, before.reason) == (ArchiveState.CANCELLED, "a later one was made")
 
 
 async def test_a_cold_storage_that_is_not_there_blocks(world: ArchiveWorld, folder: Path) -> None:
