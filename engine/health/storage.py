@@ -40,10 +40,9 @@ def unreadable_findings(inputs: HealthInputs) -> Iterator[FindingView]:
             id=f"unreadable:{location}",
             severity=WARNING,
             subject=location,
-            message=f"{location}: {folders[0]}{more} is not looked at, or not at everything in it; "
-            "what is known of it stays known",
+            message=f"{location}: {folders[0]}{more} is not looked at; what is known of it stays known",
             remedy="give the ssh user access; name a folder that a symbolic link leads out to in storage_paths;"
-            " take line breaks, tabs and broken characters out of names of files and folders",
+            " take line breaks, tabs and broken characters out of names; rename one of two that look the same",
             action=RESCAN,
         )
 

@@ -33,7 +33,8 @@ class RootStatus:
     used_bytes: int | None
     free_bytes: int | None
     unreadable: tuple[str, ...] = ()
-    """Folders (relative to the root) that could not be read: what was known there stays known."""
+    """Folders (relative to the root) that could not be read: what was known there stays known. Names that cannot
+    be stored stand here too, spelled out: nothing was ever known by them."""
     detail: str = ""
     """What is wrong with a root that is not available, with its remedy where there is one."""
 

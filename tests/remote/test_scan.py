@@ -124,7 +124,27 @@ async def test_a_name_that_cannot_be_stored_is_reported_not_dropped(agent: Agent
     touch(tmp_path / "models" / "in\tside" / "m.pth")
     files, _, (status,) = await scan(agent, root_of(tmp_path))
     assert set(files) == {"data/sub/a.db"}
-    assert set(status.unreadable) == {"data/sub", "data", "models"}
+    assert set(status.unreadable) == {"data/sub/\\udcff.db", "data/new\\x0aline.db", "models/in\\x09side"}
+
+
+async def test_a_folder_whose_name_cannot_be_stored_is_reported_with_what_it_may_hold(
+    agent: AgentSession, tmp_path: Path
+) -> None:
+    touch(tmp_path / "data" / "two\nlines" / "a.db")
+    touch(tmp_path / "data" / "sub" / "no\tdata.txt")
+    files, _, (status,) = await scan(agent, root_of(tmp_path))
+    assert (set(files), status.unreadable) == (set(), ("data/two\\x0alines",))
+
+
+async def test_of_two_names_that_differ_only_in_how_they_are_composed_one_is_taken_and_the_other_reported(
+    agent: AgentSession, tmp_path: Path
+) -> None:
+    for folder in ("data/\u00fc.db", "data/u\u0308.db", "data/\u00e9/a.db", "data/e\u0301/b.db", "data/o\u0308.db"):
+        touch(tmp_path / folder)
+    files, _, (status,) = await scan(agent, root_of(tmp_path))
+    assert set(files) == {"data/\u00fc.db", "data/\u00e9/a.db", "data/\u00f6.db"}
+    assert len(status.unreadable) == 1, "of each folder one name is told"
+    assert status.unreadable[0] in {"data/u\\u0308.db", "data/e\\u0301"}
 
 
 async def test_a_root_without_data_gives_way_to_its_ai_service_folder(agent: AgentSession, tmp_path: Path) -> None:

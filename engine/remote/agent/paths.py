@@ -26,6 +26,25 @@ def is_temporary(name: str) -> bool:
     return TEMPORARY.match(name) is not None
 
 
+def unstorable(name: str) -> bool:
+    """Return whether no key and no request can hold a name: it has control characters, or is no UTF-8."""
+    return CONTROL_CHARACTERS.search(name) is not None or _is_broken(name)
+
+
+def spelled(name: str) -> str:
+    """Return a name in ASCII, with whatever cannot be seen or told apart in it written out."""
+    ascii_name = name.encode("ascii", "backslashreplace").decode("ascii")
+    return CONTROL_CHARACTERS.sub(lambda found: "\\x%02x" % ord(found.group()), ascii_name)
+
+
+def _is_broken(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def checked(path: str) -> str:
     """Return an absolute path unchanged; raises Failure for one that no node of ours would name."""
     if not os.path.isabs(path) or ".." in path.split("/") or CONTROL_CHARACTERS.search(path):

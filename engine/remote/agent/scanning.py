@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
-from engine.remote.agent.paths import CONTROL_CHARACTERS, is_mounted, is_temporary, resolve_root
+from engine.remote.agent.paths import CONTROL_CHARACTERS, is_mounted, is_temporary, resolve_root, spelled, unstorable
 from engine.remote.agent.platforms import nfc, refusal_remedy
 from engine.remote.agent.stats import pack_stat, usage, wal_of
 
@@ -56,6 +56,7 @@ class RootScan:
         self._files: List[List[Any]] = []
         self._temporaries: List[List[Any]] = []
         self.unreadable: List[str] = []
+        self._told: Set[str] = set()
         self.note: Callable[[str, List[int], bool], None] = lambda relative, stat, locked: None
         """Hears of every data file that is met: its path, its stat, and whether a writer holds it."""
         self.wanted: Callable[[str], bool] = lambda relative: True
@@ -125,21 +126,31 @@ class RootScan:
             self.unreadable.append(nfc(relative))
 
     def _nameable(self, entry: os.DirEntry[str], folder: str) -> bool:
-        """Return whether a name can travel and be stored; a folder with data under one that cannot is reported."""
-        name = entry.name
-        try:
-            name.encode("utf-8")
-            clean = CONTROL_CHARACTERS.search(name) is None
-        except UnicodeEncodeError:
-            clean = False
-        if not clean and folder not in self.unreadable and self._may_hold_data(entry):
-            self.unreadable.append(nfc(folder))
-        return clean
+        """Return whether a name can travel and be stored; of each folder, one that cannot is reported."""
+        if entry.name.isascii() and CONTROL_CHARACTERS.search(entry.name) is None:
+            return True
+        if not unstorable(entry.name) and not self._has_composed_twin(entry):
+            return True
+        if folder not in self._told and self._may_be_data(entry):
+            self._told.add(folder)
+            self.unreadable.append(os.path.join(folder, spelled(entry.name)))
+        return False
 
-    def _may_hold_data(self, entry: os.DirEntry[str]) -> bool:
+    def _may_be_data(self, entry: os.DirEntry[str]) -> bool:
         if entry.is_dir(follow_symlinks=False):
             return self._patterns.folder(entry.name)
         return self._patterns.kind(entry.name) is not None
+
+    @staticmethod
+    def _has_composed_twin(entry: os.DirEntry[str]) -> bool:
+        """Return whether another file beside it has the same name composed: both would be one and the same key."""
+        composed = nfc(entry.name)
+        if composed == entry.name:
+            return False
+        try:
+            return os.lstat(os.path.join(os.path.dirname(entry.path), composed)).st_ino != entry.inode()
+        except OSError:
+            return False
 
     def _file(self, entry: os.DirEntry[str], relative: str, has_log: bool, locked: bool) -> None:
         ours = is_temporary(entry.name)
