@@ -123,10 +123,11 @@ def ensure_receives(
     if root is None or status is None or not (decision.receives or back):
         because = decision.because if not decision.receives else "the location is not configured"
         cause = f"{location} does not receive {key.data_type.value} any more: {because}"
-        raise Superseded("place", str(key), cause, "see `syncdeck config effective`")
+        raise Superseded("place", str(key), cause, "see `syncdeck config effective`", ErrorClass.CONFIG)
     if status.state is not LocationState.AVAILABLE:
         cause = f"{location} is {status.state.value}"
-        raise Superseded("place", str(key), cause, f"make {status.path} available on {root.node_id}")
+        remedy = f"make {status.path} available on {root.node_id}"
+        raise Superseded("place", str(key), cause, remedy, ErrorClass.NOT_FOUND)
     return root, status
 
 

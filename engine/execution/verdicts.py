@@ -42,6 +42,16 @@ class Refused(SyncdeckError):
 class Superseded(SyncdeckError):
     """There is nothing (any more) to move: the source is gone or no longer holds the current version."""
 
+    def __init__(
+        self,
+        operation: str,
+        subject: str,
+        cause: str,
+        remedy: str,
+        error_class: ErrorClass = ErrorClass.SOURCE_CHANGED,
+    ) -> None:
+        super().__init__(operation, subject, cause, remedy, error_class)
+
 
 def judge(error: SyncdeckError, attempts: int, max_retries: int, chance: random.Random) -> Verdict:
     """Return what follows an error in attempt number ``attempts`` (1 is the first)."""

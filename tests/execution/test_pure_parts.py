@@ -55,6 +55,7 @@ def test_refusals_block_bad_sources_block_and_what_is_superseded_is_dropped() ->
     assert judge(Refused("p", "f", "smaller", "look", ErrorClass.CONFIG), 1, 3, CHANCE).ending is Ending.BLOCK
     assert judge(bad_source("/s", "torn"), 1, 3, CHANCE).ending is Ending.BLOCK
     assert judge(Superseded("p", "f", "gone", "look"), 1, 3, CHANCE).ending is Ending.DROP
+    assert Superseded("p", "f", "gone", "look").error_class is not ErrorClass.BUG, "it is shown, and nobody's fault"
 
 
 @given(st.integers(1, 10_000), st.integers())
