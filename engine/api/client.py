@@ -32,6 +32,8 @@ from engine.views import (
 from engine.views_archive import GamesView
 from engine.views_bandwidth import BandwidthChange, BandwidthView
 
+GREETING_SECONDS = 20.0
+"""How long an engine that listens may take to say who it is: far more than a busy machine needs."""
 _THREAD_ABOVE_BYTES = 64 * 1024
 """Answers longer than this are decoded in a thread; shorter ones take under 5 ms on the event loop."""
 
@@ -184,16 +186,34 @@ class SocketClient(ArchiveOverSocket, KeepOverSocket, NodesOverSocket, RulesCall
             if self._link is not None:
                 await self._link.close()
                 self._link = None
-            try:
-                link = await Link.open(self._path)
-                greeting, _ = await link.call("ping", {})
-            except (OSError, LinkLost) as error:
-                raise self._unreachable(f"nobody answers: {error}") from error
+            link = await self._opened()
+            greeting = await self._greeting(link)
             if not isinstance(greeting, dict) or greeting.get("protocol") != PROTOCOL:
                 await link.close()
                 raise self._unreachable(f"it speaks another protocol than ours ({PROTOCOL})")
             self._link = link
             return link
+
+    async def _opened(self) -> Link:
+        try:
+            return await Link.open(self._path)
+        except OSError as error:
+            raise self._unreachable(f"nobody answers: {error}") from error
+
+    async def _greeting(self, link: Link) -> object:
+        """Return what the engine says of itself. A stopped process accepts connections and never answers."""
+        try:
+            async with asyncio.timeout(GREETING_SECONDS):
+                greeting, _ = await link.call("ping", {})
+        except TimeoutError as error:
+            await link.close()
+            raise self._unreachable(
+                f"it listens and does not answer: not a word within {GREETING_SECONDS:.0f} s"
+            ) from error
+        except LinkLost as error:
+            await link.close()
+            raise self._unreachable(f"nobody answers: {error}") from error
+        return cast(object, greeting)
 
     def _unreachable(self, cause: str) -> EngineUnreachable:
         remedy = "see whether the engine still runs (its log says why it ended), then start it again"

@@ -336,6 +336,19 @@ async def test_an_engine_of_another_protocol_is_named(path: Path) -> None:
     server.close()
 
 
+async def test_an_engine_that_listens_and_never_answers_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.api.client.GREETING_SECONDS", 0.05)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(say_nothing, str(path))
+    with pytest.raises(EngineUnreachable, match="does not answer"):
+        await SocketClient(path).start()
+    server.close()
+
+
 async def test_a_served_engine_listens_only_while_it_runs(path: Path) -> None:
     engine = ScriptedEngine()
     served = ServedEngine.of(engine, path)
