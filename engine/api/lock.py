@@ -7,6 +7,7 @@ otherwise lock a new file of the same name.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -73,7 +74,11 @@ class StateLock:
                 raise _running(resolved, holder)
             seen_before = holder
             time.sleep(_RETRY_SECONDS)
-        _write_holder(descriptor, Holder(os.getpid(), kind, clock.now()))
+        try:
+            _write_holder(descriptor, Holder(os.getpid(), kind, clock.now()))
+        except OSError as error:
+            os.close(descriptor)
+            raise _unwritable(resolved, error) from error
         return cls(resolved, descriptor)
 
     def release(self) -> None:
@@ -101,6 +106,17 @@ def _open(path: Path) -> int:
             "name a folder that you may write to with --state",
             ErrorClass.CONFIG,
         ) from error
+
+
+def _unwritable(state_dir: Path, error: OSError) -> SyncdeckError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return SyncdeckError(
+        "lock",
+        str(state_dir),
+        f"the lock file cannot be written: {error.strerror}",
+        "free some space on its file system" if full else "name a folder that you may write to with --state",
+        ErrorClass.NO_SPACE if full else ErrorClass.CONFIG,
+    )
 
 
 def _try_lock(descriptor: int) -> bool:

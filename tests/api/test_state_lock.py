@@ -120,3 +120,25 @@ def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SyncdeckError):
         StateLock.acquire(tmp_path, SystemClock())
     assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_a_full_disk_is_told_as_such_and_holds_no_lock(tmp_path: Path) -> None:
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from engine.api.lock import StateLock\n"
+        "from engine.clock import SystemClock\n"
+        "from engine.errors import SyncdeckError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))\n"
+        "try:\n"
+        "    StateLock.acquire(Path(sys.argv[1]), SystemClock())\n"
+        "except SyncdeckError as error:\n"
+        "    print(error.error_class, error.cause, error.remedy)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))\n"
+        "StateLock.acquire(Path(sys.argv[1]), SystemClock(), patience_seconds=0).release()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no-space") and "free some space" in done.stdout
