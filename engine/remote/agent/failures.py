@@ -46,6 +46,8 @@ def from_os_error(error: OSError, path: str = "") -> Failure:
         return Failure("config", words, refusal_remedy(sys.platform, error.errno, where))
     if error.errno == errno.EIO:
         return Failure("unsupported", words, "the disk fails: look at the system log and replace it")
+    if error.errno == errno.ENAMETOOLONG:
+        return Failure("unsupported", words, "give the file, or a folder that it lies in, a shorter name")
     return Failure("unsupported", words, "see the cause")
 
 
