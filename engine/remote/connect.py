@@ -14,7 +14,7 @@ from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
 from engine.remote.agent_child import agent_command, read_frame
 from engine.remote.child import Child, StderrTail, spawn
-from engine.remote.diagnose import Diagnosis, diagnose, most_telling, remedy_for, unreachable
+from engine.remote.diagnose import Diagnosis, diagnose, most_telling, no_greeting, remedy_for, unreachable
 from engine.remote.links import Links
 from engine.remote.session import AgentSession
 from engine.remote.ssh import known_ciphers
@@ -91,8 +91,9 @@ async def _hello(endpoint: Endpoint, child: Child, stderr: StderrTail, options: 
         state = NodeState.TIMED_OUT
         late = Diagnosis(state, ErrorClass.TRANSIENT_NETWORK, cause, remedy_for(state, node_id))
         raise unreachable(OPERATION, node_id, late) from None
-    except asyncio.IncompleteReadError:
+    except asyncio.IncompleteReadError as ended:
         code = await child.drained(stderr.task)
+        raise unreachable(OPERATION, node_id, no_greeting(node_id, code, stderr.text(), ended.partial)) from None
     except asyncio.LimitOverrunError:
         state, cause = NodeState.ERROR, "its login shell prints without end"
         endless = Diagnosis(state, ErrorClass.UNSUPPORTED, cause, "look at the shell's start-up files on the node")

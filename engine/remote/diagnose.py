@@ -89,8 +89,10 @@ def remedy_for(state: NodeState, node_id: str) -> str:
         NodeState.UNRESOLVED: f"correct ssh_host of {node_id} in the hosts file, or the name service; then `{test}`",
         NodeState.NO_PYTHON: f"install Python 3.8 or later as python3 on {node_id} (apt-get install -y python3)",
         NodeState.LOST: f"nothing, it is tried again by itself; if it keeps happening, `{test}`",
+        NodeState.ERROR: f"see that the login shell of ssh_user on {node_id} runs the commands that it is given "
+        f"(no forced command, no nologin, no menu); then `{test}`",
     }
-    return remedies.get(state, f"`{test}` shows the whole answer")
+    return remedies.get(state, f"`{test}` tells when it answers again")
 
 
 def diagnose(node_id: str, exit_code: int | None, stderr: str) -> Diagnosis:
@@ -112,6 +114,24 @@ def diagnose(node_id: str, exit_code: int | None, stderr: str) -> Diagnosis:
     else:
         cause = _missing_key(words) or _last_line(words) or _bare_cause(state, exit_code)
     return Diagnosis(state, ERROR_CLASSES[state], cause, remedy_for(state, node_id))
+
+
+def no_greeting(node_id: str, exit_code: int | None, stderr: str, stdout: bytes) -> Diagnosis:
+    """Return why an ssh child ended before the agent greeted.
+
+    A login shell that runs something of its own (a menu, nologin, a forced command) says so on ``stdout``, and may
+    well end with 0: that is no lost connection, and trying again mends nothing.
+    """
+    found = diagnose(node_id, exit_code, stderr)
+    if exit_code != 0 and found.state is not NodeState.ERROR:
+        return found
+    said = _last_line(_meaningful(stdout.decode("utf-8", "replace")))
+    cause = (
+        found.cause if _meaningful(stderr) else f"its login shell ended (exit code {exit_code}) without running python3"
+    )
+    state = NodeState.ERROR
+    words = f"{cause}, and said: {said}" if said else cause
+    return Diagnosis(state, ERROR_CLASSES[state], words, remedy_for(state, node_id))
 
 
 def unreachable(operation: str, node_id: str, diagnosis: Diagnosis) -> NodeUnreachable:

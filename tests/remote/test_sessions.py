@@ -131,6 +131,19 @@ async def test_each_reason_not_to_answer_is_a_state_of_its_own(fleet: Fleet, tmp
         assert "node-0" in failure.value.remedy
 
 
+@pytest.mark.parametrize("code", [0, 1])
+async def test_a_login_shell_that_runs_something_else_is_told_with_its_words(tmp_path: Path, code: int) -> None:
+    with openssh_fleet(tmp_path, count=1) as restricted:
+        keys = restricted[0].server.folder / "authorized_keys"
+        forced = f"echo 'This account is restricted.'; exit {code}"
+        keys.write_text(f'command="{forced}" {keys.read_text()}')
+        with pytest.raises(NodeUnreachable) as failure:
+            await open_session(restricted[0].endpoint, restricted.options())
+    assert failure.value.state == "error"
+    assert failure.value.cause.endswith("and said: This account is restricted.")
+    assert "login shell" in failure.value.remedy
+
+
 async def test_a_silent_address_times_out(fleet: Fleet) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
