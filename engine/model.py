@@ -221,6 +221,8 @@ class LocationView:
     draining: bool = False
     allowed_percent: float | None = None
     """The disk limit that an operator set for a time instead of the file's."""
+    readable_roots: tuple[str, ...] = ()
+    """Where ``state`` is that of one folder which is not there: the absolute paths of those that are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class Fleet:
     locations: dict[str, LocationStatus] = field(default_factory=dict)
     root_paths: dict[tuple[str, str], str] = field(default_factory=dict)
     """(location, root as configured) -> absolute path on the node."""
+    root_states: dict[tuple[str, str], LocationState] = field(default_factory=dict)
+    """(location, root as configured) -> what its node's last answer said of it."""
     unreadable: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """(location, root as configured) -> folders below it whose files the last scan could not look at."""
     leftovers: dict[str, tuple[Leftovers, ...]] = field(default_factory=dict)
@@ -78,6 +80,9 @@ class Fleet:
             del self.leftovers[gone]
         for place in [place for place in self.unreadable if place[0] not in known]:
             del self.unreadable[place]
+        configured = {(root.location, root.root) for root in self.roots()}
+        for place in set(self.root_states) - configured:
+            del self.root_states[place]
         for node in policy.nodes.values():
             if not self.uses(node.node_id):
                 reason = f"status {node.status}" if node.status != "ready" else "holds no data"
@@ -132,8 +137,9 @@ class Fleet:
                 self.locations[location] = replace(held, state=LocationState.UNKNOWN)
 
     def root_seen(self, status: RootStatus, now: float) -> None:
-        """Record what the node said of one root. A location is as available as its landing root."""
+        """Record what the node said of one root. A location takes copies when all of its roots are available."""
         self.root_paths[(status.location, status.root)] = status.path
+        self.root_states[(status.location, status.root)] = status.state
         before = self.locations.get(status.location)
         worse = before is not None and before.sampled_at == now and before.state is not LocationState.AVAILABLE
         if worse and status.state is LocationState.AVAILABLE:
@@ -180,8 +186,15 @@ class Fleet:
                 everything_paused="*" in self.paused,
                 failing=root.node_id in failing,
                 draining=root.node_id in self.draining,
+                readable_roots=self._readable_roots(root.location, held.state),
             )
         return views
+
+    def _readable_roots(self, location: str, state: LocationState) -> tuple[str, ...]:
+        if state in (LocationState.AVAILABLE, LocationState.UNKNOWN):
+            return ()
+        readable = [place for place, seen in self.root_states.items() if seen is LocationState.AVAILABLE]
+        return tuple(self.root_paths[place] for place in sorted(readable) if place[0] == location)
 
     def is_paused(self, node_id: str) -> bool:
         """Return whether an operator paused this node, or everything."""

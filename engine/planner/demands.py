@@ -10,7 +10,7 @@ from engine.locations import node_of
 from engine.model import DataEntry, SyncPriority
 from engine.planner.context import PlanContext
 from engine.planner.moves import Demand, Why, deadline_of
-from engine.planner.obstacles import obstacle
+from engine.planner.obstacles import reading_obstacle
 from engine.planner.sources import snapshot_due
 from engine.routing.holding import holding, replica_at, unsaved_replica
 from engine.routing.matching import newest_mtime
@@ -48,7 +48,7 @@ def slots_to_fill(entry: DataEntry, placement: Placement, context: PlanContext) 
     unsaved = unsaved_replica(entry)
     if unsaved is None or not snapshot_due(entry, context):
         return placement.missing
-    if obstacle(context.locations.get(unsaved.location), unsaved.location) is not None:
+    if reading_obstacle(context.locations.get(unsaved.location), unsaved) is not None:
         return placement.missing
     return tuple(slot for slot in placement.wanted if slot.location != unsaved.location)
 

@@ -8,7 +8,7 @@ from engine.catalog.roots import landing_locations
 from engine.model import DataEntry
 from engine.planner.context import PlanContext
 from engine.planner.moves import Demand, Why
-from engine.planner.obstacles import obstacle
+from engine.planner.obstacles import reading_obstacle
 from engine.planner.sources import snapshot_due
 from engine.routing.holding import holding, unsaved_replica
 from engine.views import SyncRequest
@@ -42,6 +42,6 @@ def _behind(entry: DataEntry, context: PlanContext) -> frozenset[str]:
     unsaved = unsaved_replica(entry)
     if unsaved is None or not snapshot_due(entry, context):
         return frozenset()
-    if obstacle(context.locations.get(unsaved.location), unsaved.location) is not None:
+    if reading_obstacle(context.locations.get(unsaved.location), unsaved) is not None:
         return frozenset()
     return holding(entry) - {unsaved.location}

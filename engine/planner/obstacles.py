@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.integrity.guard import IN_THE_WAY
-from engine.model import LocationState, LocationView, NodeState
+from engine.model import LocationState, LocationView, NodeState, Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,16 @@ def obstacle(view: LocationView | None, location: str) -> Obstacle | None:
         said = _LOCATIONS[view.state][0]
         return Obstacle(view.state.value, f"{location} {said}", location_remedy(view.node_id, view.state))
     return None
+
+
+def reading_obstacle(view: LocationView | None, replica: Replica) -> Obstacle | None:
+    """Return why a copy cannot be read now, or None when it can.
+
+    A folder that is not there closes its location to what would come. What lies in another folder of it can be read
+    all the same, and may be all there is of a file.
+    """
+    found = obstacle(view, replica.location)
+    if found is None or view is None or found.code != view.state.value:
+        return found
+    lies = any(replica.path.startswith(root.rstrip("/") + "/") for root in view.readable_roots)
+    return None if lies else found

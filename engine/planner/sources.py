@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.locations import node_of
 from engine.model import DataEntry, Replica, ReplicaState
 from engine.planner.context import PlanContext
-from engine.planner.obstacles import Obstacle, obstacle
+from engine.planner.obstacles import Obstacle, reading_obstacle
 from engine.routing.holding import newest_unhashed, origin_replica, unsaved_replica
 from engine.words import span_text
 
@@ -83,7 +83,7 @@ def _upper_size(replica: Replica) -> int:
 
 
 def _obstacle(replica: Replica, context: PlanContext) -> Obstacle | None:
-    return obstacle(context.locations.get(replica.location), replica.location)
+    return reading_obstacle(context.locations.get(replica.location), replica)
 
 
 def _interval_seconds(replica: Replica, context: PlanContext) -> float:
