@@ -182,22 +182,6 @@ def test_without_a_readable_copy_the_refusal_says_which_nodes_hold_it() -> None:
     assert all("nebius-1 is auth-failed" in refusal.reason for refusal in result.refused)
 
 
-def test_what_lies_in_a_folder_that_is_there_is_saved_though_another_folder_of_its_node_is_not() -> None:
-    mixed: dict[str, dict[str, object]] = {"nebius-1": {"state": LocationState.MISSING, "readable_roots": ("/store",)}}
-    there, elsewhere, coming = (
-        entry(name, dataclasses.replace(replica(holder), path=f"{folder}/{name}"), sha=letter * 64)
-        for name, holder, folder, letter in (
-            ("there.npz", "nebius-1", "/store", "b"),
-            ("elsewhere.npz", "nebius-1", "/storeroom", "c"),
-            ("coming.npz", "nebius-2", "/data", "d"),
-        )
-    )
-    result = _plan(there, elsewhere, coming, context=_context(mixed))
-    assert {key for plan in result.plans for key in plan.entries} == {there.key, coming.key}
-    assert "nebius-1" not in _targets(result), "a folder that is not there closes its node to what would come"
-    assert "does not exist" in next(refused.reason for refused in result.refused if refused.key == elsewhere.key)
-
-
 def test_a_file_without_any_good_copy_is_said_to_be_gone() -> None:
     assert set(_codes(_plan(entry("a.npz"))).values()) == {"gone"}
 
