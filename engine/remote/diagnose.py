@@ -48,6 +48,9 @@ PHRASES: tuple[tuple[str, NodeState], ...] = (
     ("kex_exchange_identification", NodeState.LOST),
 )
 
+# readconf.c: what ssh says of the files of the machine that it was started on, before it connects anywhere.
+OWN_CONFIGURATION = ("configuration option", "user config file", "bad owner or permissions on")
+
 ERROR_CLASSES: dict[NodeState, ErrorClass] = {
     NodeState.AUTH_FAILED: ErrorClass.AUTH,
     NodeState.HOST_KEY_UNKNOWN: ErrorClass.HOST_KEY,
@@ -102,6 +105,8 @@ def diagnose(node_id: str, exit_code: int | None, stderr: str) -> Diagnosis:
     """
     words = _meaningful(stderr)
     lowered = words.lower()
+    if exit_code == SSH_FAILED and any(phrase in lowered for phrase in OWN_CONFIGURATION):
+        return _own_configuration(node_id, words)
     state = NodeState.LOST
     if exit_code == SSH_FAILED or exit_code is None or exit_code < 0:
         state = next((found for phrase, found in PHRASES if phrase in lowered), NodeState.LOST)
@@ -114,6 +119,12 @@ def diagnose(node_id: str, exit_code: int | None, stderr: str) -> Diagnosis:
     else:
         cause = _missing_key(words) or _last_line(words) or _bare_cause(state, exit_code)
     return Diagnosis(state, ERROR_CLASSES[state], cause, remedy_for(state, node_id))
+
+
+def _own_configuration(node_id: str, words: str) -> Diagnosis:
+    file = "data_plane.ssh.config, or your own ~/.ssh/config"
+    remedy = f"mend ssh's configuration on the engine's machine ({file}); then `syncdeck nodes test {node_id}`"
+    return Diagnosis(NodeState.ERROR, ErrorClass.CONFIG, words.split("\n", 1)[0][:300], remedy)
 
 
 def no_greeting(node_id: str, exit_code: int | None, stderr: str, stdout: bytes) -> Diagnosis:

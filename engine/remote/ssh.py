@@ -151,6 +151,7 @@ def _strict(options: SshOptions, forward_agent: str) -> list[str]:
         ClearAllForwardings="yes",
         PermitLocalCommand="no",
         RequestTTY="no",
+        RemoteCommand="none",
         LogLevel="ERROR",
         ConnectTimeout=options.connect_timeout_seconds,
         ServerAliveInterval=SERVER_ALIVE_INTERVAL_SECONDS,

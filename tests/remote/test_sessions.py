@@ -144,6 +144,16 @@ async def test_a_login_shell_that_runs_something_else_is_told_with_its_words(tmp
     assert "login shell" in failure.value.remedy
 
 
+async def test_a_command_or_terminal_in_the_users_own_ssh_configuration_is_left_aside(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    own = tmp_path / "ssh_config"
+    own.write_text("Host *\n  RequestTTY force\n  RemoteCommand tmux new -A -s main\n")
+    session = await open_session(fleet[0].endpoint, fleet.options(config_file=str(own)))
+    assert session.info.python
+    await session.close()
+
+
 async def test_a_silent_address_times_out(fleet: Fleet) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -150,6 +150,23 @@ def test_every_state_has_a_remedy_of_its_own_that_names_the_node() -> None:
     assert "nodes enrol gpu-1" in diagnoses[NodeState.HOST_KEY_CHANGED].remedy
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "/home/me/.ssh/config: line 2: Bad configuration option: nosuch\n"
+        "/home/me/.ssh/config: terminating, 1 bad configuration options",
+        "/home/me/.ssh/config line 2: Bad port 'abc'.\n/home/me/.ssh/config: terminating, 1 bad configuration options",
+        "Can't open user config file /etc/fleet/ssh_config: No such file or directory",
+        "Bad owner or permissions on /home/me/.ssh/config",
+    ],
+)
+def test_what_is_wrong_with_sshs_own_configuration_is_no_matter_of_the_network(words: str) -> None:
+    diagnosis = diagnose("gpu-1", 255, words)
+    assert (diagnosis.state, diagnosis.error_class) == (NodeState.ERROR, ErrorClass.CONFIG)
+    assert diagnosis.cause == words.split("\n", maxsplit=1)[0]
+    assert "ssh's configuration" in diagnosis.remedy and "gpu-1" in diagnosis.remedy
+
+
 def test_a_missing_key_file_is_the_cause_not_the_servers_refusal() -> None:
     words = "Warning: Identity file /home/me/.ssh/id_fleet not accessible: No such file or directory.\n"
     diagnosis = diagnose("gpu-1", 255, words + "ubuntu@192.0.2.7: Permission denied (publickey).")
