@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 HOME = os.path.dirname(os.path.realpath(__file__))
+INTERRUPTED = 130
+"""app.cli.exit_codes has it too; but Ctrl-C may come before that is loaded."""
 ROOMS = ("app", "widgets", "engine", "config")
 
 
@@ -79,10 +81,13 @@ def _claim_imports() -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return its exit code (see docs/command-line.md)."""
-    _claim_imports()
-    from app.cli.main import main as run
+    try:
+        _claim_imports()
+        from app.cli.main import main as run
 
-    return run(argv)
+        return run(argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

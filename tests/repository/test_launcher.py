@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.exit_codes import ExitCode
 from tests.project_files import project_files
 
 SHOW_ORIGINS = """
@@ -139,3 +140,21 @@ def test_an_installed_wheel_brings_its_data_files(repository: Path, installed: P
         if path.is_file() and path.suffix != ".pyc" and not path.name.startswith(".")
     ]
     assert [str(path) for path in wanted if not (packages / path).exists()] == []
+
+
+def test_an_interruption_while_it_still_loads_is_an_exit_code_and_no_traceback(tmp_path: Path) -> None:
+    code = (
+        "import sys, syncdeck\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'app.cli.failures':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "sys.exit(syncdeck.main(['--version']))\n"
+    )
+    repository = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "")
