@@ -10,10 +10,12 @@ from typing import NamedTuple
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.values import Place, Places
 from engine.clock import Clock
+from engine.errors import ErrorClass
 from engine.inventory.fleet import Fleet
 from engine.inventory.settler import Settler
 from engine.model import DataEntry, DataType, EntryKey, LocationView, NodeState, PlanResult, Refusal, SyncPriority
 from engine.planner.demands import FOR_TRAINING
+from engine.planner.mended import mended
 from engine.planner.obstacles import CONTRADICTED
 from engine.planner.planner import PlanContext, SyncPlanner
 from engine.queue.queue import NewTransfer, RefusedTransfer, TransferQueue
@@ -183,6 +185,7 @@ class Reconciler:
         refused: list[Refusal] = []
         context = replace(await self.context(), snapshot_now=snapshot_now)
         room = QueueRoom(await self.room(), MOST_LIVE - len(context.live))
+        damaged = await self._queue.blocked_as(ErrorClass.CHECKSUM_MISMATCH)
         async for page in self.pages(changed_since, after):
             entries += len(page.entries)
             await asyncio.to_thread(self._newest.see, page.entries)
@@ -190,6 +193,8 @@ class Reconciler:
             settled, result = await self._plan(page.entries, context, self._settler.offer)
             refused += result.refused[: max(0, KEPT_REFUSALS - len(refused))]
             await self._stand_refused(settled, result.refused)
+            if again := mended(damaged, settled):
+                await self._queue.release(again, "its source is another one now")
             wanted = self.transfers(result)
             fitting = room.fitting(wanted)
             if fitting:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
+from engine.errors import ErrorClass
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
 from engine.queue import rows
@@ -118,6 +119,12 @@ class Reports(QueuePart):
         """Return (key, target) of everything that stands as refused by planning."""
         statement = select(transfers.c.key, transfers.c.target).where(IS_REFUSED)
         return await self._store.query(lambda c: {(key, target) for key, target in c.execute(statement)})
+
+    async def blocked_as(self, error_class: ErrorClass) -> list[Transfer]:
+        """Return what is blocked because an attempt failed like that; not what planning refused."""
+        blocked = and_(transfers.c.state == _BLOCKED, transfers.c.error_class == error_class.value, ~IS_REFUSED)
+        statement = select(transfers).where(blocked).order_by(transfers.c.id)
+        return await self._store.query(lambda c: [rows.transfer(row) for row in c.execute(statement)])
 
     async def reserved_bytes(self) -> dict[str, int]:
         """Return for each target the bytes that queued and running transfers will still put there."""

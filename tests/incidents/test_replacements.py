@@ -13,6 +13,7 @@ from pathlib import Path
 SMALLER = "a number made small, so that what takes days or gigabytes comes within a test"
 SOONER = "a span made short, so that what comes by itself is seen sooner"
 MAY_REPLACE = {
+    "tests/api/test_control_socket.py": {"engine.api.client.GREETING_SECONDS": SOONER},
     "tests/archive/test_odd_files.py": {"programs.EXTRA_PATHS": "a node on which zstd lies nowhere"},
     "tests/cli/test_exit_codes.py": {"app.cli.engine_access.STARTING_PATIENCE_SECONDS": SOONER},
     "tests/console/test_engine_seen.py": {"pilot.app.bell": "the terminal's bell, which a test must count"},
