@@ -219,10 +219,8 @@ class LocationView:
     everything_paused: bool = False
     failing: bool = False
     draining: bool = False
-    allowed_percent: float | None = None
-    """The disk limit that an operator set for a time instead of the file's."""
-    readable_roots: tuple[str, ...] = ()
-    """Where ``state`` is that of one folder which is not there: the absolute paths of those that are."""
+    allowed_percent: float | None = None  # The disk limit that an operator set for a time instead of the file's.
+    readable_roots: tuple[str, ...] = ()  # Absolute folders that are there, where ``state`` is of one that is not.
 
 
 @dataclass(frozen=True, slots=True)

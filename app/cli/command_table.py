@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "pause": "transfers_pause.transfers_pause",
         "resume": "transfers_pause.transfers_resume",
         "cancel": "transfers_pause.transfers_cancel",
-        "retry": "transfers_pause.transfers_retry",
+        "retry": "transfers_retry.transfers_retry",
         "keep-both": "transfers_keep_both.transfers_keep_both",
     },
     "archive": {

@@ -88,10 +88,16 @@ def test_single_transfers_are_paused_and_resumed_by_their_ids(engine: RunningEng
     assert engine.end() == "pause_transfers (1,)\nresume_transfers (1,)\n"
 
 
-def test_single_transfers_are_cancelled_and_tried_again_by_their_ids(engine: RunningEngine, syncdeck: Syncdeck) -> None:
+def test_single_transfers_are_cancelled_by_their_ids(engine: RunningEngine, syncdeck: Syncdeck) -> None:
     assert syncdeck("transfers", "cancel", "1", "--state", engine.state).out == "cancelled\n"
+    assert engine.end() == "cancel (1,)\n"
+
+
+def test_single_transfers_are_tried_again_by_their_ids(engine: RunningEngine, syncdeck: Syncdeck) -> None:
     assert syncdeck("transfers", "retry", "1", "--state", engine.state).out == "retried\n"
-    assert engine.end() == "cancel (1,)\nretry (1,)\n"
+    for nothing_or_both in ((), ("1", "--blocked")):
+        assert syncdeck("transfers", "retry", *nothing_or_both, "--state", engine.state).code == 2
+    assert engine.end() == "retry (1,)\n"
 
 
 def test_without_a_command_transfers_are_still_listed(engine: RunningEngine, syncdeck: Syncdeck) -> None:

@@ -50,3 +50,17 @@ def test_what_is_damaged_is_told_and_what_was_written_anew_arrives_everywhere(gr
     assert [(integrity_of(path), rows_of(path)) for path in copies(group, GAMES)] == [("ok", 30)] * 2
     assert [path.read_text() for path in copies(group, LOG)] == [LINES] * 2
     assert [path.read_bytes() for path in copies(group, SET)] == [(source.training / SET).read_bytes()] * 2
+
+
+def test_what_only_a_person_mends_is_tried_again_when_told_to(group: Cluster, tmp_path: Path) -> None:
+    name, landing = "square8_2p.db", group.fleet[0].games / "synced"
+    landing.rename(tmp_path / "aside")
+    landing.symlink_to(tmp_path)
+    make_database(group.fleet[1].games / name, 30)
+    assert group.run("--no-ui", "--once").returncode == 1
+    assert {transfer["error_class"] for transfer in blocked(group)} == {"config"}
+    landing.unlink()
+    (tmp_path / "aside").rename(landing)
+    assert group.run("transfers", "retry", "--blocked").returncode == 0
+    assert group.run("--no-ui", "--once").returncode == 0
+    assert [rows_of(path) for path in copies(group, name)] == [30, 30]

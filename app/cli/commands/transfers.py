@@ -48,7 +48,7 @@ def transfers(
 
 async def _transfers(settings: Settings, live: bool, json_output: bool) -> int:
     async with engine_for(settings) as engine:
-        rows = _rows(engine, history=not live)
+        rows = every_row(engine, history=not live)
         if json_output:
             await output.json_array(_as_json(rows))
         else:
@@ -56,7 +56,7 @@ async def _transfers(settings: Settings, live: bool, json_output: bool) -> int:
     return ExitCode.DONE
 
 
-async def _rows(engine: EngineClient, history: bool) -> AsyncIterator[TransferView]:
+async def every_row(engine: EngineClient, history: bool) -> AsyncIterator[TransferView]:
     """Yield every transfer once, though rows move between pages while they are read."""
     seen: set[int] = set()
     offset = 0

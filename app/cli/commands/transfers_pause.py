@@ -1,4 +1,4 @@
-"""``syncdeck transfers pause, resume, cancel, retry``: what is done to single transfers."""
+"""``syncdeck transfers pause, resume, cancel``: single transfers are held back, let go on, or ended."""
 
 from __future__ import annotations
 
@@ -36,22 +36,10 @@ def transfers_cancel(
     return asyncio.run(_switch("cancel", settings_of(context, config, state), tuple(ids)))
 
 
-def transfers_retry(
-    context: typer.Context, ids: IdsArgument, config: ConfigOption = None, state: StateOption = None
-) -> int:
-    """Try blocked, failed or waiting transfers now."""
-    return asyncio.run(_switch("retry", settings_of(context, config, state), tuple(ids)))
-
-
 async def _switch(what: str, settings: Settings, ids: tuple[int, ...]) -> int:
     refuse_read_only(settings, f"transfers {what}")
     async with engine_for(settings) as engine:
-        act = {
-            "pause": engine.pause_transfers,
-            "resume": engine.resume_transfers,
-            "cancel": engine.cancel,
-            "retry": engine.retry,
-        }[what]
+        act = {"pause": engine.pause_transfers, "resume": engine.resume_transfers, "cancel": engine.cancel}[what]
         result = await act(ids)
     output.text(result.message)
     return ExitCode.DONE if result.accepted == len(set(ids)) else ExitCode.BAD_ANSWER
