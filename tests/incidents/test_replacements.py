@@ -45,7 +45,7 @@ MAY_REPLACE = {
     "tests/routing/test_simulate_properties.py": {
         "groups._BLOCK": SMALLER,
         "filling._BUCKET": SMALLER,
-        "choosing._PAUSE_EVERY": SMALLER,
+        "many_choices._AT_ONCE": SMALLER,
     },
     "tests/rules/test_desk.py": {
         "trial.TELL_SECONDS": SOONER,
