@@ -52,6 +52,7 @@ from engine.rules.saving import Saver
 from engine.rules.standing import StandingOf
 from engine.rules.trial import Trials
 from engine.shelf import Shelf
+from engine.shielded import finish_anyway
 from engine.status_maker import EngineFacts, StatusMaker
 from engine.store.peek import ENGINE_ID, STORE_NAME
 from engine.store.store import Store
@@ -139,9 +140,9 @@ class Parts:
     async def note_scanned(self, node_id: str) -> bool:
         """Keep a node's state; return whether it has just come up (back)."""
         status = self.fleet.status(node_id)
-        await self.catalog.save_node(
-            node_id, status.state, status.reason, remedy=status.remedy, last_seen_at=status.last_seen_at
-        )
+        known = status.state, status.reason, status.remedy
+        # Though the engine ends right now: its next start must know that a node was silent before.
+        await finish_anyway(self.catalog.save_node(node_id, *known, last_seen_at=status.last_seen_at))
         for location, held in list(self.fleet.locations.items()):
             if node_of(location) == node_id:
                 await self.catalog.save_location(location, held.state, held.path, self.clock.now())

@@ -60,8 +60,10 @@ def test_nothing_stays_on_the_node_when_it_is_ended(
 ) -> None:
     hosts = fleet.write_hosts(tmp_path / "hosts.yaml")
     command = [sys.executable, str(ROOT / "syncdeck.py"), "--config", str(hosts), "--state", str(tmp_path / "state")]
+    # Two transports: with one alone the rest of it may be over before the signal is there.
+    chosen = ("--transport", "agent", "--transport", "base64")
     running = subprocess.Popen(
-        [*command, "transports", "test", "node-1", "--transport", "agent"],
+        [*command, "transports", "test", "node-1", *chosen],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
