@@ -9,11 +9,12 @@ from textual.pilot import Pilot
 from app.console.modals.archive import ArchivePreviewScreen, RestoreScreen
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
+from app.console.present.archive import preview_lines
 from app.console.screens.archive import ArchiveScreen
 from app.console.sources_archive import MOST_SORTED
 from app.console.staging.scenes_archive import DRIVE, candidate_at
 from engine.errors import SyncdeckError
-from engine.views_archive import ArchiveRequest, RestoreRequest
+from engine.views_archive import ArchivePreview, ArchiveRequest, ArchiveStep, RestoreRequest
 from tests.console.fixtures import (
     console,
     failing_view,
@@ -61,6 +62,14 @@ async def test_selected_candidates_are_archived_followed_and_taken_back() -> Non
         await press(pilot, "right", "enter")
         assert client.calls[1:] == [("archive_undo", None)]
         assert screen_text(pilot).count("← restoring") >= 2
+
+
+def test_an_archive_beside_its_original_frees_nothing() -> None:
+    request = ArchiveRequest(keys=(RAW,), delete_original=False)
+    step = ArchiveStep(RAW, DRIVE, 10**6, 2, 3, "nothing is deleted")
+    preview = ArchivePreview(request, (step,), 10**6, 294_000, -294_000, DRIVE, None, ())
+    text = "\n".join("".join(span.text for span in line) for line in preview_lines(preview))
+    assert "nothing: 294 kB more are taken" in text and "-" not in text.partition("frees")[2].partition("\n")[0]
 
 
 async def test_what_is_selected_is_what_is_archived_whatever_filter_came_in_between() -> None:

@@ -182,6 +182,12 @@ def policy_lines(policy: ArchivePolicyView, now: float, allow_key: str) -> list[
     return [first, *((span,) for span in said[1:]), drill_line, *raised]
 
 
+def _freed_text(freed_bytes: int) -> str:
+    if freed_bytes < 0:
+        return f"nothing: {bytes_text(-freed_bytes)} more are taken"
+    return f"{bytes_text(freed_bytes)} net of the archives"
+
+
 def preview_lines(preview: ArchivePreview) -> list[Line]:
     """Return what an archive request would do: files, net bytes, copies before and after, proof, refusals."""
     steps = preview.steps
@@ -195,7 +201,7 @@ def preview_lines(preview: ArchivePreview) -> list[Line]:
             Tone.STRONG if goes else Tone.MUTED,
         ),
         fact("into", f"{plain(preview.destination) or 'nowhere'}, about {bytes_text(preview.archive_bytes)}"),
-        fact("frees", f"{bytes_text(preview.freed_bytes)} net of the archives"),
+        fact("frees", _freed_text(preview.freed_bytes)),
         fact("takes", about_text(preview.seconds) if goes else "no time: there is nothing to archive"),
     ]
     if preview.request.delete_original:
