@@ -118,7 +118,7 @@ class EngineClient(ArchiveClient, KeepClient, NodesClient, RulesClient, Protocol
         ...
 
     async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
-        """Try blocked, failed or waiting transfers now."""
+        """Try blocked, failed, cancelled or waiting transfers again, now."""
         ...
 
     async def rescan(self, nodes: tuple[str, ...] = ()) -> ActionResult:

@@ -36,7 +36,7 @@ from engine.keeping.parts import build_keeping
 from engine.limits import OperatorLimits
 from engine.locations import node_of
 from engine.model import NodeState
-from engine.pauses import EVERYWHERE, Pauses
+from engine.pauses import Pauses
 from engine.planning_loop import PlanningLoop
 from engine.queue.queue import LEASE_SECONDS, TransferQueue
 from engine.queue.transport_history import TransportHistory
@@ -119,7 +119,7 @@ class Parts:
     @property
     def paused(self) -> bool:
         """Whether everything is paused."""
-        return EVERYWHERE in self.fleet.paused
+        return self.fleet.everything_paused
 
     async def restore(self) -> None:
         """Take over what an earlier run knew: pauses, and when each node was last seen."""
@@ -261,7 +261,7 @@ async def assemble(
         progress=progress,
         clock=clock,
         audit=audit,
-        may_move=lambda: not (facts.observing or facts.offline or EVERYWHERE in fleet.paused),
+        may_move=lambda: not (facts.observing or facts.offline or fleet.everything_paused),
         wake=work_again,
         look_at=keeper.wake,
     )
@@ -284,7 +284,7 @@ async def assemble(
         held_back=lambda node: facts.observing or facts.offline or node in fleet.closed_nodes(),
         changed=board.touch,
         audit=audit,
-        may_act=lambda: not (facts.observing or facts.offline or EVERYWHERE in fleet.paused),
+        may_act=lambda: not (facts.observing or facts.offline or fleet.everything_paused),
     )
     archive.desk.who = user_name
     maker.failed_archives = archive.records.damaged

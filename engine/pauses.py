@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from engine.audit import Audit
 from engine.hosts import check_hosts
-from engine.inventory.fleet import Fleet
+from engine.inventory.fleet import EVERYWHERE, Fleet
 from engine.store.store import Store
 from engine.views import ActionResult
 
-EVERYWHERE = "*"
 _NAME = "paused"
 
 
@@ -50,7 +49,7 @@ class Pauses:
         chosen = self._chosen(nodes) if nodes else set(self._fleet.paused)
         await self._keep(self._fleet.paused - chosen)
         await self._audit("resume", _named(nodes), ", ".join(sorted(chosen - {*nodes, EVERYWHERE})))
-        if EVERYWHERE in self._fleet.paused:
+        if self._fleet.everything_paused:
             still = "everything is still paused: `syncdeck resume` without a node lifts that"
             return ActionResult(0, f"{_named(nodes)} is not paused by itself any more, but {still}")
         return ActionResult(len(chosen), f"resumed {_named(nodes)}")

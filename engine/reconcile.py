@@ -120,11 +120,11 @@ class Reconciler:
 
     def failing(self) -> frozenset[str]:
         """Return the nodes that were up and are silent now: what only they hold is in danger."""
-        silent = {NodeState.UP, NodeState.UNKNOWN, NodeState.UNUSED}
+        calm = {NodeState.UP, NodeState.UNKNOWN, NodeState.UNUSED}
         return frozenset(
             node
             for node in self._fleet.policy.nodes
-            if self._fleet.status(node).state not in silent and self._fleet.status(node).last_seen_at is not None
+            if self._fleet.status(node).state not in calm and self._fleet.status(node).last_seen_at is not None
         )
 
     def places(self) -> Places:

@@ -231,7 +231,7 @@ class StatusMaker:
     def _engine(self, queue: Mapping[str, int]) -> EngineView:
         facts = self._facts
         return EngineView(
-            state=_state(facts, "*" in self._fleet.paused),
+            state=_state(facts, self._fleet.everything_paused),
             mode=facts.mode,
             pid=os.getpid(),
             version=VERSION,

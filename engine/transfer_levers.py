@@ -56,7 +56,7 @@ class TransferLevers(ABC):
         return ActionResult(count, f"{count} of {len(transfer_ids)} cancelled")
 
     async def retry(self, transfer_ids: tuple[int, ...]) -> ActionResult:
-        """Try blocked, failed or waiting transfers now."""
+        """Try blocked, failed, cancelled or waiting transfers again, now."""
         parts = self._need()
         count = await parts.queue.release(list(transfer_ids))
         await parts.audit("retry", subject_of(transfer_ids, "transfer"), f"{count} of {len(transfer_ids)}")

@@ -75,6 +75,8 @@ class RescueView:
     unsaved_total: int
     sentence: str
     """What an operator needs to know: "safe to switch off", or what is missing."""
+    cancelled: bool = False
+    """Whether an operator took a drain back; its ``state`` is done then, and the node is safe for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class NodeSource:
 
 def is_draining(view: RescueView) -> bool:
     """Return whether a rescue is a drain that was not cancelled."""
-    return view.kind == "drain" and not view.sentence.startswith("cancelled")
+    return view.kind == "drain" and not view.cancelled
 
 
 def _text(row: TableRow) -> str:

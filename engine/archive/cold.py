@@ -53,6 +53,11 @@ class NodeColdStorage:
         """Return the absolute folder of the archives."""
         return status.path if posixpath.isabs(self.path) else posixpath.join(status.path, self.path)
 
+    def confines(self, status: RootStatus) -> str:
+        """Return the folder that nothing may leave: the location's root, or the folder of archives elsewhere."""
+        folder = self.folder(status)
+        return status.path if folder.startswith(status.path.rstrip("/") + "/") else folder
+
 
 async def available(agent: NodeAgent, root: ScanRoot) -> RootStatus:
     """Return the status of a folder tree for archives. Raises ArchiveError, NOT_FOUND, while it is not there.

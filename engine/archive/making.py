@@ -10,13 +10,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from engine.archive.cold import NodeColdStorage, archive_name
+from engine.archive.cold import SHARED, NodeColdStorage, archive_name
 from engine.archive.records import ArchiveRecords
 from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState
 from engine.catalog.versions import version_id_of
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.content import Content, as_file, as_snapshot, look
-from engine.execution.executor import discard_or_leave
 from engine.execution.jobs import build_job
 from engine.execution.places import Source, Target, find_source
 from engine.execution.tools import Tools
@@ -26,6 +25,7 @@ from engine.remote.archive_types import Archived, ArchiveJob
 from engine.remote.types import NodeAgent, PublishRequest, RootStatus
 from engine.shielded import finish_anyway
 from engine.store.store import Store
+from engine.transport.discarding import discard_or_leave
 
 ARCHIVE_MODE = 0o444
 """Nobody writes into an archive."""
@@ -140,7 +140,7 @@ class ArchiveMaker:
         record = work.record
         temp_path = self._tools.names.part(self._place(work), 0, f"{record.id}out{content_id}")
         await self._intend(record.id, work.cold.node_id, temp_path)
-        job = ArchiveJob(path, stat, work.source.kind, temp_path, self._confines(work), record.codec)
+        job = ArchiveJob(path, stat, work.source.kind, temp_path, work.cold.confines(work.status), record.codec)
         return await work.agent.archive(job, moved), temp_path
 
     async def _known(self, work: _Work, content: Content, made: Archived) -> Version:
@@ -183,7 +183,7 @@ class ArchiveMaker:
             temp_stat=made.stat,
             expected=None,
             mode=ARCHIVE_MODE,
-            root=self._confines(work),
+            root=work.cold.confines(work.status),
         )
         result = await work.agent.publish(request)
         if result.outcome == "conflict" or result.stat is None:
@@ -221,12 +221,7 @@ class ArchiveMaker:
         await self._records.change(archive_id, temporaries=json.dumps([*record.temporaries, (node, path)]))
 
     def _place(self, work: _Work) -> str:
-        return f"{work.cold.folder(work.status)}/{work.record.key.origin or '_shared'}/{work.record.key.path}"
-
-    def _confines(self, work: _Work) -> str:
-        """Return the folder that nothing may leave: the location's root, or the folder of archives elsewhere."""
-        folder = work.cold.folder(work.status)
-        return work.status.path if folder.startswith(work.status.path.rstrip("/") + "/") else folder
+        return f"{work.cold.folder(work.status)}/{work.record.key.origin or SHARED}/{work.record.key.path}"
 
 
 def _as_transfer(work: _Work) -> Transfer:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from config.types import Policy
-from engine.archive.cold import NodeColdStorage, cold_storage
+from engine.archive.cold import cold_storage
 from engine.archive.deleting import Deleter
 from engine.archive.making import ArchiveMaker
 from engine.archive.records import ArchiveRecords
@@ -160,9 +160,8 @@ class ArchiveWorker:
             assert found is not None
             return found
         codec = record.codec if agent.info.zstd else "gzip"
-        await self._records.change(
-            record.id, state=ArchiveState.WRITING.value, reason="", codec=codec, root=await self._root(cold, agent)
-        )
+        root = cold.confines(await cold.status(agent))
+        await self._records.change(record.id, state=ArchiveState.WRITING.value, reason="", codec=codec, root=root)
         self._changed()
         self.progress = Progress(record.id, 0, self._clock.monotonic())
         await self._maker.make(replace(record, codec=codec), cold, self._moved)
@@ -175,11 +174,6 @@ class ArchiveWorker:
         found = await self._records.get(record.id)
         assert found is not None
         return found
-
-    async def _root(self, cold: NodeColdStorage, agent: NodeAgent) -> str:
-        status = await cold.status(agent)
-        folder = cold.folder(status)
-        return status.path if folder.startswith(status.path.rstrip("/") + "/") else folder
 
     async def _adopted(self, record: ArchiveRecord, agent: NodeAgent) -> bool:
         """Take over the archive that a killed engine published and did not record; it is read back in full again."""

@@ -19,6 +19,7 @@ from engine.model import EntryKey, FileKind, FileStat, Replica, ReplicaState, Ve
 from engine.remote.archive_types import RestoreJob
 from engine.remote.types import NodeAgent
 from engine.shielded import finish_anyway
+from engine.transport.discarding import discard_or_leave
 
 DAMAGE = (ErrorClass.CHECKSUM_MISMATCH, ErrorClass.NOT_FOUND)
 """What an archive fails with that is not what was archived, or not there."""
@@ -63,13 +64,7 @@ async def as_unpacked(
         source_stat = FileStat(restored.size_bytes, packed.mtime_ns)
         yield Content(temp_path, restored.size_bytes, packed.sha256, restored.sha256, source_stat, stat)
     finally:
-        await finish_anyway(_discard(agent, temp_path))
-
-
-async def _discard(agent: NodeAgent, path: str) -> None:
-    from engine.execution.executor import discard_or_leave
-
-    await discard_or_leave(agent, [path])
+        await finish_anyway(discard_or_leave(agent, [temp_path]))
 
 
 @dataclass(frozen=True)

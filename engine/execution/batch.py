@@ -10,7 +10,7 @@ from engine.catalog.values import CatalogError, Found, Placed
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.batch_items import Item, Prepared, ends, prepare, refreshed
 from engine.execution.batch_sizes import BatchSizes
-from engine.execution.executor import Executor, discard_or_leave
+from engine.execution.executor import Executor
 from engine.execution.outcomes import Announced, Arrived, Outcomes
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Refused, Superseded
@@ -20,6 +20,7 @@ from engine.queue.values import NewEdge
 from engine.remote.types import NodeAgent, PublishResult
 from engine.shielded import finish_anyway
 from engine.transport.batch_delivery import deliver_batch
+from engine.transport.discarding import discard_or_leave
 from engine.transport.manager import Delivery
 from engine.turns import in_turns
 

@@ -21,10 +21,8 @@ from engine.locations import node_of
 from engine.model import DataEntry, ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
 from engine.shielded import finish_anyway
+from engine.transport.discarding import discard_or_leave
 from engine.transport.manager import Delivery
-
-CLEANUP_SECONDS = 5.0
-"""How long a cancelled transfer waits for its node to remove the partial file; after that the sweep does it."""
 
 
 @dataclass
@@ -294,16 +292,6 @@ class Executor:
         if not work.temp_paths:
             return
         await finish_anyway(discard_or_leave(work.target_agent, sorted(work.temp_paths)))
-
-
-async def discard_or_leave(agent: NodeAgent, paths: list[str]) -> None:
-    """Remove temporary files at a node that may be lost."""
-    try:
-        async with asyncio.timeout(CLEANUP_SECONDS):
-            await agent.discard(paths)
-    except (SyncdeckError, TimeoutError):
-        # The node is lost. Its next scan reports the file under our name, and the sweep removes it then.
-        return
 
 
 def _resumable(error: SyncdeckError, work: Work) -> bool:

@@ -40,7 +40,8 @@ class Refused(SyncdeckError):
 
 
 class Superseded(SyncdeckError):
-    """There is nothing (any more) to move: the source is gone or no longer holds the current version."""
+    """There is nothing (any more) to move: the source is gone or no longer holds the current version, or the target
+    does not receive it now. ``error_class`` is that of the cause; the transfer is dropped whatever it is."""
 
     def __init__(
         self,

@@ -33,7 +33,8 @@ def storage_findings(inputs: HealthInputs) -> Iterator[FindingView]:
 
 
 def unreadable_findings(inputs: HealthInputs) -> Iterator[FindingView]:
-    """Yield the folders that no scan can look into: what is in there is neither known nor copied."""
+    """Yield the folders and names that no scan can look at: what is there is not copied. What was known of a folder
+    before stays known; of a name that cannot be stored nothing ever was."""
     for location, folders in sorted(inputs.unreadable.items()):
         more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
         yield FindingView(

@@ -15,6 +15,8 @@ from engine.planner.draining import policy_without
 from engine.remote.types import Endpoint, RootStatus, ScanRoot
 
 OBSERVING = "the engine only observes: it moves nothing until it is told to run"
+EVERYWHERE = "*"
+"""Stands among the paused nodes for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Fleet:
     root_states: dict[tuple[str, str], LocationState] = field(default_factory=dict)
     """(location, root as configured) -> what its node's last answer said of it."""
     unreadable: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    """(location, root as configured) -> folders below it whose files the last scan could not look at."""
+    """(location, root as configured) -> what the last scan could not look at there: folders, and names that cannot be
+    stored (spelled out)."""
     leftovers: dict[str, tuple[Leftovers, ...]] = field(default_factory=dict)
     """Node -> what its last scan found that other engines left there."""
     paused: set[str] = field(default_factory=set)
@@ -149,7 +152,7 @@ class Fleet:
         )
 
     def unreadable_folders(self) -> Mapping[str, tuple[str, ...]]:
-        """Return, by location, the absolute folders that the last scan could not look at."""
+        """Return, by location, the absolute paths of the folders and names that the last scan could not look at."""
         found: dict[str, tuple[str, ...]] = {}
         for (location, root), folders in self.unreadable.items():
             base = self.root_paths.get((location, root), root).rstrip("/")
@@ -183,7 +186,7 @@ class Fleet:
                 used_bytes=held.used_bytes,
                 allowed_percent=self.disk_allowed(root.node_id),
                 paused=self.is_paused(root.node_id),
-                everything_paused="*" in self.paused,
+                everything_paused=self.everything_paused,
                 failing=root.node_id in failing,
                 draining=root.node_id in self.draining,
                 readable_roots=self._readable_roots(root.location, held.state),
@@ -196,9 +199,14 @@ class Fleet:
         readable = [place for place, seen in self.root_states.items() if seen is LocationState.AVAILABLE]
         return tuple(self.root_paths[place] for place in sorted(readable) if place[0] == location)
 
+    @property
+    def everything_paused(self) -> bool:
+        """Whether an operator paused the whole fleet."""
+        return EVERYWHERE in self.paused
+
     def is_paused(self, node_id: str) -> bool:
         """Return whether an operator paused this node, or everything."""
-        return "*" in self.paused or node_id in self.paused
+        return self.everything_paused or node_id in self.paused
 
     def closed_nodes(self) -> dict[str, str]:
         """Return the nodes that no transfer may be started with now, and why."""
@@ -217,7 +225,7 @@ class Fleet:
         for node_id in self.policy.nodes:
             status = self.status(node_id)
             if self.is_paused(node_id):
-                closed[node_id] = "everything is paused" if "*" in self.paused else f"{node_id} is paused"
+                closed[node_id] = "everything is paused" if self.everything_paused else f"{node_id} is paused"
             elif status.state is NodeState.UNUSED:
                 closed[node_id] = f"{node_id} is not in use: {status.reason}"
             elif status.state not in (NodeState.UP, NodeState.UNKNOWN):

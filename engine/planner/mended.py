@@ -13,13 +13,14 @@ def mended(blocked: Iterable[Transfer], page: Sequence[DataEntry]) -> list[int]:
 
     The first is read again; the others end, and are planned anew from what there is.
     """
+    damaged = [transfer for transfer in blocked if transfer.reason.startswith(SOURCE_DAMAGED)]
+    if not damaged:
+        return []  # As on nearly every page of every pass: a million entries are not named for nothing.
     entries = {str(entry.key): entry for entry in page}
     return [
         transfer.id
-        for transfer in blocked
-        if transfer.reason.startswith(SOURCE_DAMAGED)
-        and (entry := entries.get(str(transfer.key))) is not None
-        and _is_mended(entry, transfer)
+        for transfer in damaged
+        if (entry := entries.get(str(transfer.key))) is not None and _is_mended(entry, transfer)
     ]
 
 

@@ -41,7 +41,7 @@ def node_views(
                 ephemeral=node.ephemeral,
                 role=node.role,
                 trainer=node.training,
-                paused=node.node_id in fleet.paused or "*" in fleet.paused,
+                paused=fleet.is_paused(node.node_id),
                 at_risk_bytes=size,
                 at_risk_entries=entries,
                 breakers=tripped.get(node.node_id, ()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 
 from config.types import Address
@@ -13,7 +13,7 @@ from engine.remote.agent.bundle import agent_source
 from engine.remote.batch_pair import BatchPair, start_pair
 from engine.remote.batch_run import BatchRun, Ended
 from engine.remote.batch_types import BatchFile, BatchJob, FileProgress
-from engine.remote.connect import no_address
+from engine.remote.connect import addresses_of
 from engine.remote.diagnose import most_telling
 from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
@@ -47,7 +47,7 @@ async def run_batch(
     failures: list[NodeUnreachable] = []
     silent: set[tuple[str, Address | None]] = set()
     ended = await _by_idle_pair(source, target, job, progress, links)
-    for source_at, target_at in product(_addresses(source, links), _addresses(target, links)):
+    for source_at, target_at in product(addresses_of(source, links), addresses_of(target, links)):
         if ended is not None:
             break
         if (source.node_id, source_at) in silent or (target.node_id, target_at) in silent:
@@ -121,12 +121,3 @@ def _prepare() -> None:
     agent_source("batch_sending")
     agent_source("batch_receiving")
     known_ciphers()
-
-
-def _addresses(endpoint: Endpoint, links: Links) -> Sequence[Address | None]:
-    if endpoint.local:
-        return (None,)
-    addresses = links.addresses(endpoint)
-    if not addresses:
-        raise no_address(endpoint)
-    return addresses

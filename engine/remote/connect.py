@@ -48,6 +48,16 @@ async def open_session(endpoint: Endpoint, options: SshOptions, links: Links | N
     raise most_telling(failures) if failures else no_address(endpoint)
 
 
+def addresses_of(endpoint: Endpoint, links: Links) -> tuple[Address | None, ...]:
+    """Return the addresses to try, None for this machine; raises NodeUnreachable where there is none."""
+    if endpoint.local:
+        return (None,)
+    addresses = links.addresses(endpoint)
+    if not addresses:
+        raise no_address(endpoint)
+    return addresses
+
+
 def no_address(endpoint: Endpoint) -> NodeUnreachable:
     """Return the error for a node that the hosts file gives no address."""
     cause = "the hosts file gives it neither tailscale_ip nor ssh_host"

@@ -134,8 +134,8 @@ def no_greeting(node_id: str, exit_code: int | None, stderr: str, stdout: bytes)
     well end with 0: that is no lost connection, and trying again mends nothing.
     """
     found = diagnose(node_id, exit_code, stderr)
-    if exit_code != 0 and found.state is not NodeState.ERROR:
-        return found
+    if exit_code == SSH_FAILED or (exit_code != 0 and found.state is not NodeState.ERROR):
+        return found  # 255 is ssh's own word: no login shell had a say.
     said = _last_line(_meaningful(stdout.decode("utf-8", "replace")))
     cause = (
         found.cause if _meaningful(stderr) else f"its login shell ended (exit code {exit_code}) without running python3"

@@ -9,7 +9,7 @@ from itertools import product
 from config.types import Address
 from engine.errors import NodeUnreachable
 from engine.remote.agent.bundle import agent_source
-from engine.remote.connect import no_address
+from engine.remote.connect import addresses_of
 from engine.remote.diagnose import most_telling
 from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
@@ -62,7 +62,7 @@ async def over_addresses(source: Endpoint, target: Endpoint, links: Links, attem
     else the attempt does."""
     failures: list[NodeUnreachable] = []
     silent: set[tuple[str, Address | None]] = set()
-    for source_at, target_at in product(_addresses(source, links), _addresses(target, links)):
+    for source_at, target_at in product(addresses_of(source, links), addresses_of(target, links)):
         if (source.node_id, source_at) in silent or (target.node_id, target_at) in silent:
             continue
         await links.turn(source, target)
@@ -86,12 +86,3 @@ def _prepare() -> None:
     for mode in ("sending", "live_sending", "receiving"):
         agent_source(mode)
     known_ciphers()
-
-
-def _addresses(endpoint: Endpoint, links: Links) -> tuple[Address | None, ...]:
-    if endpoint.local:
-        return (None,)
-    addresses = links.addresses(endpoint)
-    if not addresses:
-        raise no_address(endpoint)
-    return addresses

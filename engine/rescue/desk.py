@@ -170,10 +170,11 @@ class NodesDesk:
 
 
 def _view(rescue: Rescue, seconds_left: float | None) -> RescueView:
+    cancelled = rescue.closed and rescue.kind is RescueKind.DRAIN
     return RescueView(
         kind=rescue.kind.value,
         nodes=rescue.nodes,
-        state="done" if rescue.closed and rescue.kind is RescueKind.DRAIN else rescue.state.value,
+        state="done" if cancelled else rescue.state.value,
         started_at=rescue.started_at,
         finished_at=rescue.finished_at,
         files_total=rescue.files_total,
@@ -184,6 +185,7 @@ def _view(rescue: Rescue, seconds_left: float | None) -> RescueView:
         unsaved=rescue.unsaved,
         unsaved_total=rescue.unsaved_total,
         sentence=rescue.sentence,
+        cancelled=cancelled,
     )
 
 

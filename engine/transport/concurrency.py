@@ -24,6 +24,8 @@ OUTCOMES_KEPT = 100
 OUTCOMES_KEPT_SECONDS = 900.0
 GROWTH = 1.05
 LOSS = 0.8
+NO_GAIN = "held: one more at once moved no more"
+"""The reason of a link that is not tried one step higher before ``HELD_SECONDS`` are over."""
 HELD_SECONDS = 300.0
 """A link that grew no further is tried one step higher again after so long."""
 LEAST = 1
@@ -141,8 +143,8 @@ class LinkConcurrency:
             return self._hold(source, target, link, "as many as a node may have, and it arrives", rate)
         rested = self._clock.monotonic() - link.changed_at >= HELD_SECONDS
         if before is not None and link.throughput < before * GROWTH and not rested:
-            return self._hold(source, target, link, "held: one more at once moved no more", rate)
-        if link.reason.startswith("held: one") and not rested:
+            return self._hold(source, target, link, NO_GAIN, rate)
+        if link.reason == NO_GAIN and not rested:
             return None
         moved = link.throughput
         decision = self._change(source, target, link, link.limit + 1, f"raised: {rate:.0%} arrived", rate)

@@ -18,14 +18,13 @@ from engine.remote.types import CheckResult, NodeAgent, PagesRequest, Progress, 
 from engine.shielded import finish_anyway
 from engine.transport.attempts import Delivery, TransportTry
 from engine.transport.delta_pages import Comparison, NotWorthIt, WrittenDelta
+from engine.transport.discarding import discard_or_leave
 from engine.transport.errors import BadSource, bad_source
 from engine.transport.types import AgentFor, TransferJob
 
 Carry = Callable[[TransferJob, Progress], Awaitable[Delivery]]
 """Walks the chain of transports for a job."""
 Pause = Callable[[float], Awaitable[None]]
-CLEANUP_SECONDS = 5.0
-"""How long the nodes may take to remove the files of a delta; after that the sweep does it."""
 LONGEST_PAUSE_SECONDS = 0.5
 """How soon a changed cap is heard by checksums that wait for it."""
 FAILS_WHOLE_TOO = frozenset({ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED, ErrorClass.AUTH, ErrorClass.HOST_KEY})
@@ -234,16 +233,9 @@ class _Run:
         """Remove the files of the delta; a rebuilt one has its final temporary name by now."""
         paths = self._paths
         await asyncio.gather(
-            _discard(ends.source, [paths.at_source]), _discard(ends.target, [paths.at_target, paths.rebuilt])
+            discard_or_leave(ends.source, [paths.at_source]),
+            discard_or_leave(ends.target, [paths.at_target, paths.rebuilt]),
         )
-
-
-async def _discard(agent: NodeAgent, paths: list[str]) -> None:
-    try:
-        async with asyncio.timeout(CLEANUP_SECONDS):
-            await agent.discard(paths)
-    except (SyncdeckError, TimeoutError):
-        return  # The node is lost. Its next scan reports the files under our names, and the sweep removes them.
 
 
 def _offset(progress: Progress, wire_bytes: int) -> Progress:

@@ -14,7 +14,7 @@ from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
 from engine.remote.agent_child import agent_command
 from engine.remote.child import spawn
-from engine.remote.connect import no_address
+from engine.remote.connect import addresses_of
 from engine.remote.diagnose import most_telling
 from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
@@ -50,9 +50,8 @@ class AgentFetching:
         await asyncio.to_thread(agent_source, MODE)
         await asyncio.to_thread(known_ciphers)
         target = job.target
-        addresses = (None,) if target.local else self._links.addresses(target)
         failures: list[NodeUnreachable] = []
-        for address in addresses:
+        for address in addresses_of(target, self._links):
             await self._links.turn(target)
             with ExitStack() as held:
                 way = Way(target, address, held.enter_context(self._links.slot(target.node_id)))
@@ -66,7 +65,7 @@ class AgentFetching:
             if address is not None:
                 self._links.answered(target.node_id, address)
             return fetch
-        raise most_telling(failures) if failures else no_address(target)
+        raise most_telling(failures)
 
 
 class RunningFetch:

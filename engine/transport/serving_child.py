@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config.types import Address
@@ -17,7 +16,7 @@ from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
 from engine.remote.agent_child import agent_command
 from engine.remote.child import spawn
-from engine.remote.connect import HELLO_SECONDS, no_address
+from engine.remote.connect import HELLO_SECONDS, addresses_of
 from engine.remote.diagnose import Diagnosis, diagnose, most_telling, remedy_for, unreachable
 from engine.remote.links import Links
 from engine.remote.ssh import known_ciphers
@@ -147,11 +146,8 @@ async def start_server(
     Raises NodeUnreachable, TransferError.
     """
     await asyncio.to_thread(_prepare)
-    addresses: Sequence[Address | None] = (None,) if endpoint.local else links.addresses(endpoint)
-    if not addresses:
-        raise no_address(endpoint)
     failures: list[NodeUnreachable] = []
-    for address in addresses:
+    for address in addresses_of(endpoint, links):
         server = ServingChild(clock)
         try:
             await server.start(endpoint, address, options, links, job)

@@ -192,6 +192,15 @@ async def test_sync_on_marked_rows_names_exactly_those() -> None:
     assert client.calls == [("sync", SyncRequest(keys=(entry_at(0).key,)))]
 
 
+@pytest.mark.parametrize("keys", [("3", "space"), ("5", "tab", "space")], ids=["transfers", "archive"])
+async def test_in_every_list_of_files_sync_is_about_the_marked_ones(keys: tuple[str, ...]) -> None:
+    async with console(scripted_client(failing_view())) as pilot:
+        await press(pilot, *keys)
+        marked = tuple(pilot.app.screen.table.marked.values())  # type: ignore[attr-defined]
+        await press(pilot, "s")
+        assert pilot.app.screen.request == SyncRequest(keys=marked) and marked  # type: ignore[attr-defined]
+
+
 async def test_a_million_entries_open_and_reach_their_end() -> None:
     async with console(scripted_client(normal_view(), entries=1_000_000)) as pilot:
         await press(pilot, "2", "G")

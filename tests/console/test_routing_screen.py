@@ -298,3 +298,11 @@ async def test_a_read_only_console_tries_rules_but_saves_none() -> None:
         assert isinstance(pilot.app.screen, RuleEditor)
         assert "saving is not" in told(pilot)
     assert client.calls == []
+
+
+async def test_undo_is_named_with_the_key_that_it_has_here() -> None:
+    async with console(scripted_client(failing_view()), keymap={"undo": "f9"}) as pilot:
+        await press(pilot, "6")
+        assert "f9 undoes" in screen_text(pilot)
+        await press(pilot, "3", "x")
+        assert "f9 takes it back" in screen_text(pilot)

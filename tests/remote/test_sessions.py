@@ -154,6 +154,16 @@ async def test_a_command_or_terminal_in_the_users_own_ssh_configuration_is_left_
     await session.close()
 
 
+async def test_a_mistake_in_the_users_own_ssh_configuration_is_told_as_one(fleet: Fleet, tmp_path: Path) -> None:
+    own = tmp_path / "ssh_config"
+    own.write_text("NoSuchOption yes\n")
+    with pytest.raises(NodeUnreachable) as failure:
+        await open_session(fleet[0].endpoint, fleet.options(config_file=str(own)))
+    assert failure.value.error_class is ErrorClass.CONFIG
+    assert "nosuchoption" in failure.value.cause.lower()
+    assert "ssh's configuration" in failure.value.remedy
+
+
 async def test_a_silent_address_times_out(fleet: Fleet) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

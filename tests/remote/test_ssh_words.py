@@ -12,7 +12,7 @@ import pytest
 from config.types import Address
 from engine.errors import ErrorClass
 from engine.model import NodeState
-from engine.remote.diagnose import diagnose, most_telling, unreachable
+from engine.remote.diagnose import diagnose, most_telling, no_greeting, unreachable
 from engine.remote.links import SESSIONS_PER_MASTER, Links
 from engine.remote.ssh import SOCKET_PATH_LIMIT_BYTES, control_path, ssh_argv, usable_ciphers
 from engine.remote.types import Endpoint, SshOptions
@@ -165,6 +165,7 @@ def test_what_is_wrong_with_sshs_own_configuration_is_no_matter_of_the_network(w
     assert (diagnosis.state, diagnosis.error_class) == (NodeState.ERROR, ErrorClass.CONFIG)
     assert diagnosis.cause == words.split("\n", maxsplit=1)[0]
     assert "ssh's configuration" in diagnosis.remedy and "gpu-1" in diagnosis.remedy
+    assert no_greeting("gpu-1", 255, words, b"") == diagnosis
 
 
 def test_a_missing_key_file_is_the_cause_not_the_servers_refusal() -> None:

@@ -84,7 +84,7 @@ async def _waited(engine: EngineClient, node: str, json_output: bool) -> int:
 
 async def _view(engine: EngineClient, node: str) -> RescueView:
     for view in await engine.rescues():
-        if view.kind == "drain" and node in view.nodes and not view.sentence.startswith("cancelled"):
+        if view.kind == "drain" and node in view.nodes and not view.cancelled:
             return view
     cause, remedy = "somebody cancelled it", "see `syncdeck nodes at-risk`"
     raise SyncdeckError("wait for", f"the drain of {node}", cause, remedy, ErrorClass.NOT_FOUND)

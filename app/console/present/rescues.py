@@ -22,7 +22,7 @@ def shown_rescues(rescues: Sequence[RescueView], now: float) -> list[RescueView]
 
 
 def _over(view: RescueView) -> bool:
-    return view.state == "done" and (view.kind == "emergency" or view.sentence.startswith("cancelled"))
+    return view.state == "done" and (view.kind == "emergency" or view.cancelled)
 
 
 def rescue_line(view: RescueView, now: float) -> Line:

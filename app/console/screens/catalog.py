@@ -15,7 +15,7 @@ from app.console.present.details import entry_lines
 from app.console.present.tables import CATALOG_COLUMNS, LARGE_FIRST, SORTABLE
 from app.console.screens.list_screen import ListScreen
 from app.console.sources import CatalogSource
-from engine.views import CatalogQuery, SyncRequest
+from engine.views import CatalogQuery
 from engine.views_keeping import KeepRequest
 from widgets.paged_table import PagedTable
 from widgets.table_columns import TableRow
@@ -81,10 +81,6 @@ class CatalogScreen(ListScreen):
         """Say why the file under the cursor is, or is not, at a place of the operator's choice."""
         if self.table.row is not None:
             self.run_worker(explain(self.console, self.table.row.key), group="act", exit_on_error=False)
-
-    def sync_request(self) -> SyncRequest:
-        """Return the marked files, else everything."""
-        return SyncRequest(keys=tuple(self.table.marked.values()))
 
     def keep_request(self) -> KeepRequest:
         """Return the marked files, else everything."""

@@ -14,6 +14,7 @@ from textual.worker import Worker
 
 from app.console.present.state import ConsoleState
 from app.console.screens.base import ConsoleScreen
+from engine.views import SyncRequest
 from widgets.paged_table import PagedTable
 from widgets.table_columns import Column, TableRow
 from widgets.text import Line
@@ -170,6 +171,10 @@ class ListScreen(ConsoleScreen):
     def do_mark(self) -> None:
         """Select the row, or take it back."""
         self.table.toggle_mark()
+
+    def sync_request(self) -> SyncRequest:
+        """Return the files of the marked rows, else everything. A list whose rows are no files says what it means."""
+        return SyncRequest(keys=tuple(dict.fromkeys(self.table.marked.values())))
 
     def copy_text(self) -> str | None:
         """Return the keys of the marked rows, else of the row under the cursor."""

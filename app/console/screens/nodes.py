@@ -93,6 +93,10 @@ class NodesScreen(ListScreen):
             self.table.set_source(self._source)
         self.refresh_title()
 
+    def sync_request(self) -> SyncRequest:
+        """Return the marked files of one node, else everything: nodes are no files."""
+        return SyncRequest() if self._node is None else super().sync_request()
+
     def title_words(self) -> str:
         """Return in which order the rows stand."""
         return "most to lose first" if self._node is None else "smallest first, as an emergency saves them"

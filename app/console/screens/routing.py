@@ -109,7 +109,9 @@ class RoutingScreen(ListScreen):
         view = self._rules
         if view is None:
             return ""
-        undo = f" · u undoes {view.undo}" if view.undo and not self.console.state.read_only else ""
+        action = BY_ID["undo"]
+        offered = bool(view.undo) and not self.console.is_refused(action)
+        undo = f" · {self.console.state.keys.shown(action)} undoes {view.undo}" if offered else ""
         return plain(f"{view.file.rsplit('/', 1)[-1]}{undo}", 100).replace("[", "(")
 
     async def detail_lines(self, row: TableRow) -> list[Line]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import BindingType
 
-from app.console.actions import TRANSFERS, bindings_for
+from app.console.actions import BY_ID, TRANSFERS, bindings_for
 from app.console.modals.confirm import ConfirmScreen
 from app.console.modals.detail import DetailScreen
 from app.console.present.details import transfer_lines
@@ -108,9 +108,10 @@ class TransfersScreen(ListScreen):
 
     async def _cancel(self, chosen: list[TransferView]) -> None:
         total = sum(item.bytes_total for item in chosen)
+        undo = self.console.state.keys.shown(BY_ID["undo"])
         lines: list[Line] = [
             (Span(f"{plural(len(chosen), 'transfer')}, {bytes_text(total)}, stop. Nothing of them stays behind."),),
-            (Span("No copy is lost; the files stay where they are. u takes it back.", Tone.MUTED),),
+            (Span(f"No copy is lost; the files stay where they are. {undo} takes it back.", Tone.MUTED),),
             (),
         ]
         lines += [(Span("✗ ", Tone.WARN), Span(f"{name_of(item)} → {plain(item.target)}")) for item in chosen[:20]]

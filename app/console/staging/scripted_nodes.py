@@ -87,7 +87,13 @@ class ScriptedNodes(ScriptedPart):
         """Record that a drain is taken back."""
         result = self._did("drain_cancel", node, f"{node} takes copies again; what was copied stays.")
         self.nodes.rescues = tuple(
-            replace(view, state="done", finished_at=self.view.at, sentence="cancelled: it takes copies again")
+            replace(
+                view,
+                state="done",
+                finished_at=self.view.at,
+                sentence="cancelled: it takes copies again",
+                cancelled=True,
+            )
             if view.kind == "drain" and node in view.nodes
             else view
             for view in self.nodes.rescues

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from config.types import Address
 from engine.errors import NodeUnreachable
 from engine.remote import wire
 from engine.remote.agent import frames
@@ -16,7 +15,7 @@ from engine.remote.agent.bundle import agent_source
 from engine.remote.agent.scratch import MARK
 from engine.remote.agent_child import agent_command, read_frame
 from engine.remote.child import Child, StderrTail, spawn
-from engine.remote.connect import no_address
+from engine.remote.connect import addresses_of
 from engine.remote.diagnose import diagnose, most_telling, unreachable
 from engine.remote.links import Links
 from engine.remote.types import Endpoint, SshOptions
@@ -192,9 +191,8 @@ async def scratch_folder(
 async def _open(
     endpoint: Endpoint, root: str, options: SshOptions, links: Links, slot: int, source: bytes
 ) -> ScratchFolder:
-    addresses: tuple[Address | None, ...] = (None,) if endpoint.local else links.addresses(endpoint)
     failures: list[NodeUnreachable] = []
-    for address in addresses:
+    for address in addresses_of(endpoint, links):
         child = await spawn(agent_command(endpoint, address, options, source, slot))
         place = ScratchFolder(endpoint, child, StderrTail(child.stderr))
         try:
@@ -206,4 +204,4 @@ async def _open(
             await asyncio.shield(asyncio.ensure_future(place.end()))
             raise
         return place
-    raise most_telling(failures) if failures else no_address(endpoint)
+    raise most_telling(failures)
