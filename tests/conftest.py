@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,10 @@ from hypothesis import settings
 # A machine that is busy is no fault of ours: no example is held to a time.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# A run in a shell's background has Ctrl-C ignored, and so would every program that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
