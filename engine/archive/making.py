@@ -108,7 +108,7 @@ class ArchiveMaker:
             if elsewhere:
                 path, read_stat = await self._bring(work, content)
             made, temp_path = await self._pack(work, path, read_stat, content.content_id, moved)
-            version = await self._known(work, content, made)
+        version = await self._known(work, content, made)
         await self._publish(work, made, version, temp_path)
 
     async def _bring(self, work: _Work, content: Content) -> tuple[str, FileStat]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from engine.errors import SyncdeckError
+from engine.errors import NodeUnreachable, SyncdeckError
 from engine.model import FileStat
 from engine.remote.types import NodeAgent, SnapshotInfo
 from engine.shielded import finish_anyway
@@ -19,6 +19,7 @@ class _Shared:
     path: str
     making: asyncio.Task[SnapshotInfo]
     users: int = 0
+    spoilt: SyncdeckError | None = None
 
 
 class SnapshotShare:
@@ -37,7 +38,8 @@ class SnapshotShare:
     ) -> AsyncIterator[SnapshotInfo]:
         """Give a snapshot of the database as it was at ``stat`` or later, and remove it after its last use.
 
-        Raises what the agent raises; a snapshot that failed is removed as well.
+        Raises what the agent raises, at the end too: where the node failed to store the snapshot, what was read of it
+        must not be believed. A snapshot that failed is removed as well.
         """
         place = (node_id, database_path)
         shared = self._live.get(place)
@@ -48,12 +50,26 @@ class SnapshotShare:
         shared.users += 1
         try:
             yield await asyncio.shield(shared.making)
+            await _ensure_stored(agent, shared)
         finally:
             shared.users -= 1
             if shared.users == 0:
                 if self._live.get(place) is shared:
                     del self._live[place]
                 await finish_anyway(_remove(agent, shared))
+
+
+async def _ensure_stored(agent: NodeAgent, shared: _Shared) -> None:
+    """A system tells whom it failed once, so that every user is told by us."""
+    if shared.spoilt is not None:
+        raise shared.spoilt
+    try:
+        await agent.ensure_stored(shared.path)
+    except NodeUnreachable:
+        raise  # It says nothing of the snapshot.
+    except SyncdeckError as error:
+        shared.spoilt = error
+        raise
 
 
 async def _remove(agent: NodeAgent, shared: _Shared) -> None:

@@ -115,6 +115,7 @@ class Hasher:
         try:
             taken = await agent.snapshot(replica.path, snapshot_path)
             content = await agent.hash(taken.path, FileKind.SQLITE)
+            await agent.ensure_stored(taken.path)
         finally:
             await agent.discard([snapshot_path])
         mtime = max(taken.source_stat.mtime_ns, taken.source_stat.wal_mtime_ns) / 1e9

@@ -153,6 +153,10 @@ class AgentSession(ArchiveCalls):
         """Make a consistent rollback-mode copy of a live database on its node."""
         return wire.snapshot_from(await self._call("snapshot", {"path": path, "target": snapshot_path, "root": ""}))
 
+    async def ensure_stored(self, snapshot_path: str) -> None:
+        """Raise SyncdeckError where the node failed to store a snapshot."""
+        await self._call("ensure_stored", {"path": snapshot_path})
+
     async def game_ids(self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float) -> GameCounts:
         """Hand the hashes of a database's complete games to ``take``; ended on the node when this is cancelled."""
         whole: dict[str, Any] = {}

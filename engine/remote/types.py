@@ -272,7 +272,11 @@ class NodeAgent(ArchiveAgent, Protocol):
         ...
 
     async def snapshot(self, path: str, snapshot_path: str) -> SnapshotInfo:
-        """Make a consistent rollback-mode copy of a live database with SQLite's backup API, then fsync it."""
+        """Make a consistent rollback-mode copy of a live database with SQLite's backup API; it is not flushed."""
+        ...
+
+    async def ensure_stored(self, snapshot_path: str) -> None:
+        """Raise where the node failed to store a snapshot, so that what was read of it is not to be believed."""
         ...
 
     async def game_ids(self, path: str, take: Callable[[bytes], Awaitable[None]], ids_per_second: float) -> GameCounts:

@@ -73,6 +73,9 @@ class Mover:
             source_root=str(self._node.root),
         )
         outcome = await self._adapter.copy(job, lambda done, wire: None)
+        if snapshot is not None:
+            await agent.ensure_stored(snapshot)
+            await agent.discard([snapshot])
         published = await here.publish(
             PublishRequest(
                 job.temp_path,
@@ -86,8 +89,6 @@ class Mover:
             )
         )
         assert published.outcome == "published", published
-        if snapshot is not None:
-            await agent.discard([snapshot])
 
 
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:

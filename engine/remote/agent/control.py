@@ -26,7 +26,7 @@ from engine.remote.agent.pages_old import tell_old
 from engine.remote.agent.pages_talk import converse, relay
 from engine.remote.agent.polite_jobs import WORK, serve
 from engine.remote.agent.serving_probe import probe_http
-from engine.remote.agent.snapshots import make_snapshot
+from engine.remote.agent.snapshots import ensure_stored, make_snapshot
 
 # Batches of one request that may be on their way before the engine has taken the first of them.
 CREDIT = 4
@@ -85,6 +85,7 @@ class Control:
             "stat": lambda a, call: stats.stat_file(paths.existing(a["path"])),
             "hash": self._hash,
             "snapshot": lambda a, call: run_child(self._source, dict(a, mode="snapshot"), call.check),
+            "ensure_stored": lambda a, call: ensure_stored(a["path"]),
             "pages": lambda a, call: relay(self._source, dict(a, mode="pages"), call),
             "game_ids": lambda a, call: relay(self._source, dict(a, mode="game_ids"), call),
             "check": lambda a, call: check_file(a["path"], a["kind"], call.check),

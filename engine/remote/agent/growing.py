@@ -6,7 +6,6 @@ import os
 import time
 from typing import Any
 
-from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.paths import confined, existing, is_temporary
 from engine.remote.agent.stats import stat_file, usage
@@ -24,7 +23,7 @@ def is_growing(path: str) -> bool:
 
 
 def copy_complete_lines(path: str, target: str, root: str = "") -> dict[str, Any]:
-    """Leave the complete lines of a growing file at ``target``, flushed; return what ``make_snapshot`` returns.
+    """Leave the complete lines of a growing file at ``target``; return what ``make_snapshot`` returns.
 
     The count of games is the count of lines: one game, one line.
     """
@@ -71,6 +70,4 @@ def _copy(source: Any, target: str, limit: int, whole: bool) -> tuple[int, int]:
         if whole and complete < written:
             complete, lines = written, lines + 1
         copy.truncate(complete)
-        copy.flush()
-        sync_file(copy.fileno())
     return complete, lines

@@ -7,8 +7,8 @@ import time
 from typing import Any, Optional
 from urllib.parse import quote
 
-from engine.remote.agent.durable import sync_file
-from engine.remote.agent.failures import Failure
+from engine.remote.agent import durable
+from engine.remote.agent.failures import Failure, from_os_error
 from engine.remote.agent.paths import COMPANIONS, confined, existing, is_temporary
 from engine.remote.agent.stats import VERSION_BYTES_AT, reading_mode, stat_file, usage
 
@@ -20,8 +20,9 @@ ROLLBACK_MODE = b"\x01\x01"
 
 
 def make_snapshot(path: str, target: str, root: str = "") -> dict[str, Any]:
-    """Leave a rollback-mode copy at ``target``, flushed; return {size, source_stat, games_count}.
+    """Leave a rollback-mode copy at ``target``; return {size, source_stat, games_count}.
 
+    It is not flushed, for it is removed after its use: whoever read it asks ``ensure_stored`` before believing that.
     The backup is never stepped: under a writer a stepped one starts again for ever. Must run in a process that has
     no other descriptor of the database: closing one drops SQLite's locks.
     """
@@ -50,6 +51,17 @@ def make_snapshot(path: str, target: str, root: str = "") -> dict[str, Any]:
             "checksum-mismatch", "%s is damaged: %s" % (path, error), "restore it from a good copy, or move it aside"
         ) from error
     return {"path": target, "size": os.stat(target).st_size, "source_stat": source_stat, "games_count": games_count}
+
+
+def ensure_stored(path: str) -> None:
+    """Raise Failure or OSError where what was read of a snapshot may not be what was written to it."""
+    fd = os.open(existing(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        durable.ensure_stored(fd)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    finally:
+        os.close(fd)
 
 
 def remove_with_companions(path: str) -> bool:
@@ -86,7 +98,6 @@ def _back_up(sqlite3: Any, path: str, target: str) -> None:
     try:
         if os.fstat(fd).st_size:
             os.pwrite(fd, ROLLBACK_MODE, VERSION_BYTES_AT)
-        sync_file(fd)
     finally:
         os.close(fd)
 
