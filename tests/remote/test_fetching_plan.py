@@ -7,7 +7,15 @@ import pytest
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.fetching_hope import FRESH_SERVER_SECONDS, PATIENCE_SECONDS, Hope
 from engine.remote.agent.fetching_http import Broken
-from engine.remote.agent.fetching_plan import BREAKS_OF_URL, LEAST_GAIN_BYTES, Plan, Run, Source
+from engine.remote.agent.fetching_plan import (
+    BREAKS_OF_URL,
+    FULL_SPEED_BYTES_PER_SECOND,
+    LEAST_GAIN_BYTES,
+    SHOW_SECONDS,
+    Plan,
+    Run,
+    Source,
+)
 from engine.remote.agent.fetching_pull import LEAST_BYTES, Flow
 
 CHUNK = 4 << 20
@@ -53,12 +61,32 @@ def test_a_source_whose_connections_bring_enough_is_never_given_up() -> None:
 
 def test_connections_that_break_together_count_as_one_break() -> None:
     plan, source = plan_of(8)
-    runs = [run_of(plan, 0.0) for _ in range(8)]
+    runs = [run_of(plan, 0.0), *(run_of(plan, SHOW_SECONDS) for _ in range(7))]
     for run in runs:
         plan.broke(run, "reset", 1.0, lambda: 0.5)
         plan.leave(run)
     assert source.breaks == 1
     assert source.failed is None
+
+
+def test_a_connection_that_shows_full_speed_stays_the_only_one() -> None:
+    plan, source = plan_of()
+    run = run_of(plan, 1.0)
+    assert plan.next_run(1.0 + SHOW_SECONDS / 2) is None
+    run.gained = CHUNK
+    plan.complete(run, 1.0 + CHUNK / (1.1 * FULL_SPEED_BYTES_PER_SECOND))
+    assert source.speed is not None and plan.next_run(2.0) is None
+
+
+def test_a_slower_source_gets_all_connections_as_soon_as_that_shows() -> None:
+    plan, source = plan_of()
+    first = run_of(plan, 1.0)
+    others = [run_of(plan, 1.0 + SHOW_SECONDS) for _ in range(3)]
+    assert plan.next_run(1.0 + SHOW_SECONDS) is None and source.active == 4
+    first.gained = CHUNK
+    plan.complete(first, 1.0 + 2 * CHUNK / FULL_SPEED_BYTES_PER_SECOND)
+    plan.leave(others[0])
+    assert run_of(plan, 2.0) and source.active == 4
 
 
 def test_a_trickle_breaks_and_what_waits_for_its_cap_does_not() -> None:

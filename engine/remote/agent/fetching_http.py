@@ -15,7 +15,6 @@ from engine.remote.agent.failures import Failure
 
 MOST_HEADER_BYTES = 64 << 10
 MOST_REDIRECTS = 3
-RECEIVE_BUFFER_BYTES = 1 << 20
 REDIRECTS = (301, 302, 303, 307, 308)
 _STATUS = re.compile(rb"^HTTP/1\.[01] (\d{3})")
 _CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)$")
@@ -91,7 +90,6 @@ class Connection:
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             self._socket: Any = socket.create_connection((parts.hostname, port), connect_seconds)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if parts.scheme == "https":
                 self._secure(parts.hostname)

@@ -25,6 +25,11 @@ LONGEST_BUSY_SECONDS = 10.0
 SLOW_AFTER_SECONDS = 1.0
 SMOOTHING = 0.5
 CONNECTIONS_OF_FAST_PEER = 3
+# A connection of this speed is not what the fetch waits for: it is the hash of what was written, and every further
+# connection would take processor time from that.
+FULL_SPEED_BYTES_PER_SECOND = 200 << 20
+# How long a source's first connection has to show that speed before others are made.
+SHOW_SECONDS = 0.05
 
 
 class Source:
@@ -44,6 +49,8 @@ class Source:
         self.retry_at = 0.0
         self.broke_at = float("-inf")
         self.speed: Optional[float] = None
+        self.asked_at: Optional[float] = None
+        """When it was first asked for anything."""
         self.failed: Optional[Tuple[str, str]] = None
         self._url = 0
 
@@ -244,15 +251,19 @@ class Plan:
 
     def _ready(self, now: float) -> List[Source]:
         """Return the sources that another connection may ask, the least busy and fastest first."""
-        ready = [
-            source for source in self._live() if source.retry_at <= now and source.active < self._most_active(source)
-        ]
+        rested = [source for source in self._live() if source.retry_at <= now]
+        ready = [source for source in rested if source.active < self._most_active(source, now)]
         return sorted(ready, key=lambda source: (source.active, -(source.speed or float("inf"))))
 
-    def _most_active(self, source: Source) -> int:
-        """One whose answers are not known yet, or that broke last, gets one connection. So does a peer that takes long
-        for a chunk: others wait for the same, and whole chunks are what can be passed on."""
+    def _most_active(self, source: Source, now: float) -> int:
+        """One whose answers are not known yet, or that broke last, gets one connection, and so does one of which one
+        brings all that can be taken. So does a peer that takes long for a chunk: others wait for the same, and whole
+        chunks are what can be passed on."""
         if not source.ranges or source.breaks:
+            return 1
+        if source.speed is None and source.asked_at is not None and now - source.asked_at < SHOW_SECONDS:
+            return 1
+        if source.speed is not None and source.speed >= FULL_SPEED_BYTES_PER_SECOND:
             return 1
         if source.have is None:
             return self._connections
@@ -291,6 +302,8 @@ class Plan:
     def _begin(self, source: Source, first: int, past: int, now: float) -> Run:
         run = Run(source, first, past, now)
         source.active += 1
+        if source.asked_at is None:
+            source.asked_at = now
         self.runs.append(run)
         return run
 
