@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
+from engine.collecting import Collector
 from engine.execution.batch_sizes import BATCHES_PER_NODE, MOST_BYTES, MOST_FILES
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind
@@ -30,7 +32,10 @@ DURABLE = "rsync -a --fsync -e ssh"
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:
     """Return the rows of this section."""
     rows: list[Row] = []
-    with openssh_fleet(folder, 1) as fleet:
+    collector = Collector(lambda: False)  # As in every engine.
+    with openssh_fleet(folder, 1) as fleet, contextlib.ExitStack() as stack:
+        collector.start()
+        stack.callback(collector.stop)
         node = fleet[0]
         pool = SessionPool({node.name: node.endpoint, HERE.node_id: HERE}.__getitem__, fleet.options())
         for count, size in ((int(10_000 * scale), 20 * KIB), (int(200 * scale), 5 * KIB * KIB)):
