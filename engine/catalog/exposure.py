@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from engine.catalog.begun_anew import KEYS_AT_ONCE, copies_from_before
 from engine.catalog.part import CatalogPart
@@ -113,15 +113,7 @@ def _larger(connection: Connection, land: Ground, nodes: Collection[str]) -> dic
 
     No smaller file ever takes the place of a larger one.
     """
-    other, there = replicas.alias("other"), locations.alias("there")
-    saved = exists().where(
-        other.c.entry_id == replicas.c.entry_id,
-        other.c.version_id == replicas.c.version_id,
-        ~other.c.changed,
-        land.is_durable(other.c.location_id),
-        there.c.id == other.c.location_id,
-        there.c.node_id.not_in(sorted(nodes)),
-    )
+    saved = _saved(land, nodes, replicas.c.entry_id, replicas.c.version_id)
     size = func.max(replicas.c.size_bytes).label("bytes")
     statement = (
         select(replicas.c.entry_id, size)
@@ -139,13 +131,24 @@ def _saved_versions(connection: Connection, land: Ground, nodes: Collection[str]
     found: set[int] = set()
     wanted = sorted(ids)
     for start in range(0, len(wanted), KEYS_AT_ONCE):
-        statement = (
-            select(replicas.c.version_id)
-            .join(locations, locations.c.id == replicas.c.location_id)
-            .join(versions, versions.c.id == replicas.c.version_id)
-            .where(replicas.c.entry_id == versions.c.entry_id)
-            .where(replicas.c.version_id.in_(wanted[start : start + KEYS_AT_ONCE]), ~replicas.c.changed)
-            .where(land.is_durable(replicas.c.location_id), locations.c.node_id.not_in(sorted(nodes)))
+        statement = select(versions.c.id).where(
+            versions.c.id.in_(wanted[start : start + KEYS_AT_ONCE]),
+            _saved(land, nodes, versions.c.entry_id, versions.c.id),
         )
         found.update(connection.execute(statement).scalars())
     return found
+
+
+def _saved(
+    land: Ground, nodes: Collection[str], entry_id: ColumnElement[int], version_id: ColumnElement[int]
+) -> ColumnElement[bool]:
+    """Return the condition that a version has a safe copy that is at none of ``nodes``."""
+    other, there = replicas.alias("other"), locations.alias("there")
+    return exists().where(
+        other.c.entry_id == entry_id,
+        other.c.version_id == version_id,
+        ~other.c.changed,
+        land.is_durable(other.c.location_id),
+        there.c.id == other.c.location_id,
+        there.c.node_id.not_in(sorted(nodes)),
+    )
