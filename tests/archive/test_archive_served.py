@@ -61,12 +61,12 @@ class Served:
     async def row(self) -> ArchiveRow:
         return (await self.client.archives(0, 1)).rows[0]
 
-    async def syncdeck(self, *words: str) -> Any:
-        """Return what a command prints with --json."""
+    async def syncdeck(self, *words: str, code: int = 0) -> Any:
+        """Return what a command prints with --json; it must end with ``code``."""
         command = (sys.executable, "-m", "syncdeck", "--state", str(self.state), *words, "--json")
         process = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1)
         out, errors = await process.communicate()
-        assert process.returncode == 0, errors.decode()
+        assert process.returncode == code, errors.decode()
         return json.loads(out)
 
     async def audit(self, *actions: str) -> list[tuple[str, str, str]]:
@@ -190,8 +190,9 @@ async def test_every_question_and_lever_of_the_archive_travels(served: Served) -
     assert (await client.archive_run(run)).accepted == 1
     waiting = await served.row()
     assert (waiting.state, waiting.original) == ("queued", "kept")
-    assert (await client.archive_cancel((waiting.id,))).accepted == 1
+    assert (await served.syncdeck("archive", "cancel", str(waiting.id)))["accepted"] == 1
     assert (await served.row()).state == "cancelled"
+    assert (await served.syncdeck("archive", "cancel", str(waiting.id), code=1))["accepted"] == 0
     await client.resume(("node-2",))
 
     assert (await client.archive_run(ArchiveRequest((KEPT,), "node-2", None, "gzip", False))).accepted == 1
