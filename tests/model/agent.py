@@ -198,6 +198,9 @@ class ModelAgent(NotPlayed):
 
         return await self.call(path, copy)
 
+    async def ensure_stored(self, snapshot_path: str) -> None:
+        await self.call(snapshot_path, lambda: self.existing("ensure_stored", snapshot_path))
+
     async def publish(self, request: PublishRequest) -> PublishResult:
         return await self.call(request.final_path, lambda: self._publish(request))
 

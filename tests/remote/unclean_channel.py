@@ -6,8 +6,10 @@ takes lines of 4,095 bytes, and changes line ends. ``noisy``: seven bits, change
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -34,10 +36,10 @@ def relay(source: int, target: int, change: Callable[[bytes], bytes]) -> None:
         write_all(target, change(data))
 
 
-def _passed_on(target: int, change: Callable[[bytes], bytes]) -> None:
-    """Relay our input until the writer's end of it closes, and close the target's, which hangs up."""
+def _passed_on(target: int, change: Callable[[bytes], bytes], hang_up: Callable[[], None]) -> None:
+    """Relay our input until the writer's end of it closes, and hang up then."""
     relay(0, target, change)
-    os.close(target)
+    hang_up()
 
 
 def noise() -> Callable[[bytes], bytes]:
@@ -59,16 +61,22 @@ def on_terminal(command: str) -> int:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv("/bin/sh", ["sh", "-c", command])
-    threading.Thread(target=_passed_on, args=(terminal, bytes), daemon=True).start()
+    # Closing the terminal would not do: another thread reads from it.
+    threading.Thread(target=_passed_on, args=(terminal, bytes, lambda: _hang_up(pid)), daemon=True).start()
     relay(terminal, 1, bytes)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _hang_up(session: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # It ended before.
+        os.killpg(session, signal.SIGHUP)
 
 
 def in_noise(command: str) -> int:
     child = subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin is not None and child.stdout is not None
     fd = child.stdin.fileno()
-    threading.Thread(target=_passed_on, args=(fd, noise()), daemon=True).start()
+    threading.Thread(target=_passed_on, args=(fd, noise(), lambda: os.close(fd)), daemon=True).start()
     relay(child.stdout.fileno(), 1, noise())
     return child.wait()
 
