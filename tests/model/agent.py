@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import posixpath
-import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -42,7 +41,7 @@ from engine.remote.types import (
     ScanRoot,
     SnapshotInfo,
 )
-from tests.model.disk import EngineKilled, ModelFleet, ModelNode, StoredFile, digest
+from tests.model.disk import EngineKilled, ModelFleet, ModelNode, StoredFile, digest, unpacked
 from tests.model.games import holds_all, tell_ids
 from tests.model.not_played import NotPlayed
 
@@ -382,14 +381,6 @@ class ModelAgent(NotPlayed):
 
     async def close(self) -> None:
         """There is nothing to end."""
-
-
-def unpacked(data: bytes) -> bytes | None:
-    """Return what an archive holds, None for one that is damaged."""
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        return None
 
 
 def fingerprint_of(data: bytes, kind: FileKind) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +15,14 @@ from engine.model import FileStat
 def digest(data: bytes) -> str:
     """Return the SHA-256 of some bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def unpacked(data: bytes) -> bytes | None:
+    """Return what an archive holds, None for one that is damaged."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return None
 
 
 @dataclass(frozen=True)

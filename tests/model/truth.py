@@ -14,8 +14,7 @@ from engine.integrity.kept import kept_path
 from engine.integrity.temporary import parse_temporary
 from engine.locations import node_of
 from engine.model import Replica, ReplicaState
-from tests.model.agent import unpacked
-from tests.model.disk import ModelFleet, ModelNode, digest
+from tests.model.disk import ModelFleet, ModelNode, digest, unpacked
 from tests.model.games import complete_games, holds_all
 from tests.model.world import ModelWorld
 
