@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.model import ReplicaState
-from tests.model.agent import unpacked
 from tests.model.configuration import DRIVE, ROOT
-from tests.model.disk import ModelNode, Trap
+from tests.model.disk import ModelNode, Trap, unpacked
 from tests.model.games import merged
 from tests.model.stage import Doing, Stage
 from tests.model.truth import is_data
