@@ -14,6 +14,7 @@ from config.load import LoadedConfig, load
 from config.types import DataType
 from config.watch import watch
 from engine.archive.levers import ArchiveLevers
+from engine.assembling import assemble
 from engine.audit import sync_subject
 from engine.clock import Clock, SystemClock
 from engine.collecting import Collector
@@ -21,7 +22,7 @@ from engine.errors import ErrorClass, SyncdeckError
 from engine.inventory.scanner import ScanOutcome
 from engine.locations import node_of
 from engine.model import SyncPriority
-from engine.parts import Parts, assemble
+from engine.parts import Parts
 from engine.planner.obstacles import CONTRADICTED, NEEDS_A_PERSON
 from engine.rescue.levers import NodeLevers
 from engine.shown import Shown

@@ -10,8 +10,8 @@ from engine.catalog.catalog import DataCatalog
 from engine.clock import ManualClock, SystemClock
 from engine.data_plane import UnifiedDataPlane
 from engine.model import StorageSample
-from engine.parts import STORE_NAME
 from engine.queue.queue import TransferQueue
+from engine.store.peek import STORE_NAME
 from engine.store.store import Store
 from tests.queue.samples import done, new
 

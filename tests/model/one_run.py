@@ -68,7 +68,7 @@ class Engine:
 
 
 async def assemble(world: ModelWorld, state_file: Path, folder: Path) -> Engine:
-    """Return an engine of the world's present run, put together as ``engine/parts.py`` does it."""
+    """Return an engine of the world's present run, put together as ``engine/assembling.py`` does it."""
     run, clock = world.fleet.run, world.fleet.clock
     store = await Store.open(state_file)
     known = Fleet(world.loaded.policy, "mac-1")
