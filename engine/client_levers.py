@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.views import ActionResult, SyncPreview
+from engine.views import ActionResult, CheckResult, SyncPreview
 from engine.views_archive import (
     ArchivePage,
     ArchivePolicyView,
@@ -42,11 +42,11 @@ class ArchiveClient(Protocol):
         """Start archiving what the preview showed."""
         ...
 
-    async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         """Read archives back in full, now; all of them when none is named."""
         ...
 
-    async def archive_drill(self, count: int) -> ActionResult:
+    async def archive_drill(self, count: int) -> CheckResult:
         """Restore a sample into scratch space, compare, and remove it again."""
         ...
 

@@ -327,5 +327,12 @@ class ActionResult:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class CheckResult(ActionResult):
+    """What reading archives came to: ``accepted`` are good, and ``failed`` are the ids of those that are not."""
+
+    failed: tuple[int, ...] = ()
+
+
 PAUSED = "paused by the operator"
 """The reason of a transfer that was paused by itself."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from engine.client_levers import ArchiveClient
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_archive import (
     ArchivePage,
     ArchivePolicyView,
@@ -49,13 +49,13 @@ class ArchiveOverSocket(ABC):
         """See ArchiveClient."""
         return cast(ActionResult, await self._call("archive_run", {"request": request}))
 
-    async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         """See ArchiveClient."""
-        return cast(ActionResult, await self._call("archive_verify", {"archive_ids": archive_ids}))
+        return cast(CheckResult, await self._call("archive_verify", {"archive_ids": archive_ids}))
 
-    async def archive_drill(self, count: int) -> ActionResult:
+    async def archive_drill(self, count: int) -> CheckResult:
         """See ArchiveClient."""
-        return cast(ActionResult, await self._call("archive_drill", {"count": count}))
+        return cast(CheckResult, await self._call("archive_drill", {"count": count}))
 
     async def archive_cancel(self, archive_ids: tuple[int, ...]) -> ActionResult:
         """See ArchiveClient."""
@@ -120,11 +120,11 @@ class ArchivePassedOn(ABC):
         """See ArchiveClient."""
         return await self._engine.archive_run(request)
 
-    async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         """See ArchiveClient."""
         return await self._engine.archive_verify(archive_ids)
 
-    async def archive_drill(self, count: int) -> ActionResult:
+    async def archive_drill(self, count: int) -> CheckResult:
         """See ArchiveClient."""
         return await self._engine.archive_drill(count)
 

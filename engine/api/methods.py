@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import Any, get_type_hints
 
 from engine.client import EngineClient
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_keeping import KeepResult
 from engine.views_rules import SaveResult
 
 LOCAL_ONLY = frozenset({"start", "close"})
 """Methods about this end of the connection; a client must not stop an engine that others use."""
 
-CHANGING_RESULTS = (ActionResult, KeepResult, SaveResult)
+CHANGING_RESULTS = (ActionResult, CheckResult, KeepResult, SaveResult)
 """What a method answers that changes something: it is never sent twice, and finished even when the caller goes away."""
 
 

@@ -12,7 +12,7 @@ from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
 from engine.archive.surveying import Surveyor
 from engine.archive.values import ArchiveError, ArchiveRecord, ArchiveState, NewArchive, Original
-from engine.archive.verifying import Verifier
+from engine.archive.verifying import Verifier, checked
 from engine.archive.worker import ArchiveWorker
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
@@ -20,7 +20,7 @@ from engine.clock import Clock
 from engine.errors import ErrorClass
 from engine.execution.places import replica_at
 from engine.model import DataEntry, Replica, ReplicaState
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_archive import (
     ArchivePage,
     ArchivePreview,
@@ -114,7 +114,7 @@ class ArchiveDesk:
         ids = await self._restoring.queue(gone, None)
         return ActionResult(len(ids), f"{len(ids)} restore{'' if len(ids) == 1 else 's'} queued")
 
-    async def verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         """Read archives back in full, now; all verified ones when none is named."""
         if archive_ids:
             chosen = await self._named(archive_ids)
@@ -123,8 +123,7 @@ class ArchiveDesk:
         good, failed = await self._verifier.verify(chosen)
         if failed:
             await self.repair()
-        words = "" if not failed else f"; failed: {', '.join(str(one.id) for one in failed)}"
-        return ActionResult(good, f"{good} of {len(chosen)} archives hold what was archived{words}")
+        return checked(good, failed, f"{good} of {len(chosen)} archives hold what was archived")
 
     async def blocked(self) -> frozenset[tuple[str, str]]:
         """Return (key, location) of the copies whose archiving waits for a person."""
@@ -162,7 +161,7 @@ class ArchiveDesk:
                 return replica
         return None
 
-    async def drill(self, count: int) -> ActionResult:
+    async def drill(self, count: int) -> CheckResult:
         """Restore a sample into scratch space, compare, and remove it again."""
         return await self._verifier.drill(count)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TypeVar
 
 from engine.audit import archive_subject, subject_of
 from engine.parts import Parts
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_archive import (
     ArchivePage,
     ArchivePolicyView,
@@ -16,6 +17,8 @@ from engine.views_archive import (
     RestoreRequest,
     UsageView,
 )
+
+Result = TypeVar("Result", bound=ActionResult)
 
 
 class ArchiveLevers(ABC):
@@ -45,12 +48,12 @@ class ArchiveLevers(ABC):
         """Start archiving what the preview showed."""
         return await self._noted("archive", archive_subject(request), await self._need().archive.desk.run(request))
 
-    async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         """Read archives back in full, now."""
         which = subject_of(archive_ids, "archive", "all archives")
         return await self._noted("archive verify", which, await self._need().archive.desk.verify(archive_ids))
 
-    async def archive_drill(self, count: int) -> ActionResult:
+    async def archive_drill(self, count: int) -> CheckResult:
         """Restore a sample into scratch space, compare, and remove it again."""
         return await self._noted("archive drill", f"a sample of {count}", await self._need().archive.desk.drill(count))
 
@@ -106,7 +109,7 @@ class ArchiveLevers(ABC):
         self._need().board.touch()
         return result
 
-    async def _noted(self, action: str, subject: str, result: ActionResult) -> ActionResult:
+    async def _noted(self, action: str, subject: str, result: Result) -> Result:
         parts = self._need()
         await parts.audit(action, subject, result.message)
         parts.board.touch()

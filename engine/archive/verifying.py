@@ -18,7 +18,7 @@ from engine.locations import node_of
 from engine.model import FileKind, LocationView
 from engine.planner.obstacles import obstacle
 from engine.store.store import Store
-from engine.views import ActionResult
+from engine.views import CheckResult
 
 LAST_DRILL = "archive-drill"
 DRILL_SECONDS = 7 * 86_400.0
@@ -106,14 +106,14 @@ class Verifier:
             await agent.quarantine(record.path, aside)
             await self._records.change(record.id, path=aside)
 
-    async def drill(self, count: int) -> ActionResult:
+    async def drill(self, count: int) -> CheckResult:
         """Unpack a random sample of what is at hand beside the archives, compare, check and remove it.
 
         The outcome is kept, unless there was nothing to unpack.
         """
         sound = await self.at_hand()
         if not sound:
-            return ActionResult(0, "no verified archive is at hand")
+            return CheckResult(0, "no verified archive is at hand")
         sample = self._chance.sample(sound, min(count, len(sound)))
         good, failed = 0, []
         for record in sample:
@@ -123,10 +123,11 @@ class Verifier:
             except SyncdeckError as error:
                 await self._judge(record, error)
                 failed.append(record)
-        words = "" if not failed else f"; failed: {', '.join(str(one.id) for one in failed)}"
-        message = f"{good} of {len(sample)} archives were restored into scratch space and compared{words}"
-        await self._store.meta_set(LAST_DRILL, f"{self._clock.now()} {message}")
-        return ActionResult(good, message)
+        result = checked(
+            good, failed, f"{good} of {len(sample)} archives were restored into scratch space and compared"
+        )
+        await self._store.meta_set(LAST_DRILL, f"{self._clock.now()} {result.message}")
+        return result
 
     async def at_hand(self) -> list[ArchiveRecord]:
         """Return the verified archives that can be looked at now: not those on drives and nodes that are away."""
@@ -148,3 +149,9 @@ class Verifier:
         kind = FileKind(classify(record.key.path).kind)
         async with as_unpacked(self._tools, agent, 0, record.key, packed, kind):
             return
+
+
+def checked(good: int, failed: Sequence[ArchiveRecord], message: str) -> CheckResult:
+    """Return what reading archives came to; the message names those that failed."""
+    ids = tuple(one.id for one in failed)
+    return CheckResult(good, f"{message}; failed: {', '.join(map(str, ids))}" if ids else message, ids)

@@ -20,6 +20,7 @@ from engine.views import (
     CatalogQuery,
     CatalogRow,
     CatalogWindow,
+    CheckResult,
     EntryDetail,
     FindingView,
     FreshnessView,
@@ -243,6 +244,11 @@ class ScriptedEngine(Unscripted):
         preview = await self.keep_both_preview(request)
         done = await self._change("keep_both", request, "1 copy kept beside what is to come")
         return KeepResult(1, done.message, 1, preview.steps, preview.refused)
+
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
+        failed = tuple(number for number in archive_ids if number > 9)
+        done = await self._change("archive_verify", archive_ids, "worded in any way")
+        return CheckResult(len(archive_ids) - len(failed), done.message, failed)
 
     async def reset_transports(self, nodes: tuple[str, ...] = ()) -> ActionResult:
         return await self._change("reset_transports", nodes, "reset")

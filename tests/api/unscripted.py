@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from engine.errors import SyncdeckError
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_archive import (
     ArchivePage,
     ArchivePolicyView,
@@ -40,10 +40,10 @@ class Unscripted:
     async def archive_run(self, request: ArchiveRequest) -> ActionResult:
         _unscripted("archive_run")
 
-    async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         _unscripted("archive_verify")
 
-    async def archive_drill(self, count: int) -> ActionResult:
+    async def archive_drill(self, count: int) -> CheckResult:
         _unscripted("archive_drill")
 
     async def archive_cancel(self, archive_ids: tuple[int, ...]) -> ActionResult:

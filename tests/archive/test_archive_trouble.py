@@ -40,7 +40,8 @@ async def test_a_flipped_byte_is_found_counts_for_nothing_and_is_repaired(world:
     assert (record.state, record.original) == (ArchiveState.VERIFIED, Original.KEPT)
     flip(Path(record.path))
     found = await world.parts.desk.verify((record.id,))
-    assert found.accepted == 0 and f"failed: {record.id}" in found.message
+    assert (found.accepted, found.failed) == (0, (record.id,))
+    assert f"failed: {record.id}" in found.message
     entry = await world.world.entry(OLD)
     assert entry.locations == {"node-2"}
     await world.parts.worker.drain()

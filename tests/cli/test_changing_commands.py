@@ -113,3 +113,12 @@ def test_read_only_takes_every_change_away(engine: RunningEngine, syncdeck: Sync
 def test_read_only_still_reads(engine: RunningEngine, syncdeck: Syncdeck) -> None:
     assert syncdeck("--read-only", "plan", "--state", engine.state).code == 0
     assert syncdeck("--read-only", "sync", "--dry-run", "--state", engine.state).code == 0
+
+
+def test_an_archive_that_is_damaged_is_a_bad_answer_however_it_is_told(
+    engine: RunningEngine, syncdeck: Syncdeck
+) -> None:
+    assert syncdeck("archive", "verify", "3", "4", "--state", engine.state).code == 0
+    answer = syncdeck("archive", "verify", "3", "11", "--json", "--state", engine.state)
+    assert answer.code == 1
+    assert json.loads(answer.out) == {"accepted": 1, "message": "worded in any way", "failed": [11]}

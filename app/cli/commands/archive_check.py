@@ -13,7 +13,7 @@ from app.cli.engine_access import engine_for
 from app.cli.exit_codes import ExitCode
 from app.cli.options import ConfigOption, JsonOption, Settings, StateOption, refuse_read_only, settings_of
 from engine.client import EngineClient
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_archive import RestoreRequest
 
 IdsArgument = Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of `syncdeck archive list`.")]
@@ -48,7 +48,7 @@ def archive_verify(
     settings = settings_of(context, config, state)
     refuse_read_only(settings, "archive verify")
     numbers = tuple(ids or ())
-    return asyncio.run(_act(settings, lambda engine: engine.archive_verify(numbers), json_output))
+    return asyncio.run(_check(settings, lambda engine: engine.archive_verify(numbers), json_output))
 
 
 def archive_drill(
@@ -61,7 +61,7 @@ def archive_drill(
     """Restore a random sample into scratch space, compare and check it, and remove it again."""
     settings = settings_of(context, config, state)
     refuse_read_only(settings, "archive drill")
-    return asyncio.run(_act(settings, lambda engine: engine.archive_drill(count), json_output))
+    return asyncio.run(_check(settings, lambda engine: engine.archive_drill(count), json_output))
 
 
 def archive_allow(
@@ -80,5 +80,11 @@ def archive_allow(
 async def _act(settings: Settings, act: Callable[[EngineClient], Awaitable[ActionResult]], json_output: bool) -> int:
     async with engine_for(settings) as engine:
         result = await act(engine)
+    return told(result, json_output)
+
+
+async def _check(settings: Settings, act: Callable[[EngineClient], Awaitable[CheckResult]], json_output: bool) -> int:
+    async with engine_for(settings) as engine:
+        result = await act(engine)
     told(result, json_output)
-    return ExitCode.BAD_ANSWER if "; failed: " in result.message else ExitCode.DONE
+    return ExitCode.BAD_ANSWER if result.failed else ExitCode.DONE

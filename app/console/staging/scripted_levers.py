@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.console.staging.scripted_part import ScriptedPart
 from engine.errors import ErrorClass, SyncdeckError
-from engine.views import ActionResult
+from engine.views import ActionResult, CheckResult
 from engine.views_archive import (
     ArchivePage,
     ArchivePolicyView,
@@ -113,13 +113,15 @@ class ScriptedLevers(ScriptedPart):
         self.show(self.view)
         return result
 
-    async def archive_verify(self, archive_ids: tuple[int, ...]) -> ActionResult:
+    async def archive_verify(self, archive_ids: tuple[int, ...]) -> CheckResult:
         """Record a verification."""
-        return self._did("archive_verify", archive_ids, "Reading archives back in full.")
+        result = self._did("archive_verify", archive_ids, "Reading archives back in full.")
+        return CheckResult(result.accepted, result.message)
 
-    async def archive_drill(self, count: int) -> ActionResult:
+    async def archive_drill(self, count: int) -> CheckResult:
         """Record a drill."""
-        return self._did("archive_drill", count, f"Restoring {count} archives into scratch space.")
+        result = self._did("archive_drill", count, f"Restoring {count} archives into scratch space.")
+        return CheckResult(result.accepted, result.message)
 
     async def archive_cancel(self, archive_ids: tuple[int, ...]) -> ActionResult:
         """Record a cancel."""
