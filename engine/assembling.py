@@ -15,6 +15,7 @@ from engine.catalog.catalog import DataCatalog
 from engine.catalog.kept_figures import KeptFigures
 from engine.catalog.outlines import Outlines
 from engine.clock import Clock
+from engine.codes import TransferCode
 from engine.execution.executor import Executor
 from engine.execution.progress import ProgressBoard
 from engine.execution.recovery import Recovery
@@ -304,5 +305,5 @@ class _Assembly:
             if node is not None:
                 held.setdefault(closed.get(node, f"{node} is paused"), []).append(transfer.id)
         for reason, ids in held.items():
-            stopped += await self._runner.hold(ids, reason)
+            stopped += await self._runner.hold(ids, reason, TransferCode.NODE_CLOSED)
         return stopped

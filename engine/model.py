@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from config.types import DataType, Transport
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.samples import StorageSample
 
@@ -85,15 +86,12 @@ class TransferState(StrEnum):
 
 
 LIVE_STATES = frozenset(TransferState) - {TransferState.DONE, TransferState.CANCELLED, TransferState.FAILED}
-RUNNING_STATES = frozenset(
-    {
-        TransferState.CLAIMED,
-        TransferState.SNAPSHOTTING,
-        TransferState.TRANSFERRING,
-        TransferState.VERIFYING,
-        TransferState.PUBLISHING,
-    }
-)
+RUNNING_STATES = LIVE_STATES - {
+    TransferState.QUEUED,
+    TransferState.WAITING,
+    TransferState.RETRY_AT,
+    TransferState.BLOCKED,
+}
 
 
 class FileKind(StrEnum):
@@ -310,6 +308,7 @@ class Transfer:
     final_path: str | None = None
     emergency: bool = False
     may_fill: bool = False
+    code: TransferCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

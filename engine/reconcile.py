@@ -10,7 +10,8 @@ from typing import NamedTuple
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.values import Place, Places
 from engine.clock import Clock
-from engine.errors import ErrorClass
+from engine.codes import TransferCode
+from engine.integrity.guard import in_the_way
 from engine.inventory.fleet import Fleet
 from engine.inventory.settler import Settler
 from engine.model import DataEntry, DataType, EntryKey, LocationView, NodeState, PlanResult, Refusal, SyncPriority
@@ -185,7 +186,7 @@ class Reconciler:
         refused: list[Refusal] = []
         context = replace(await self.context(), snapshot_now=snapshot_now)
         room = QueueRoom(await self.room(), MOST_LIVE - len(context.live))
-        damaged = await self._queue.blocked_as(ErrorClass.CHECKSUM_MISMATCH)
+        damaged = await self._queue.blocked_as(TransferCode.SOURCE_DAMAGED)
         async for page in self.pages(changed_since, after):
             entries += len(page.entries)
             await asyncio.to_thread(self._newest.see, page.entries)
@@ -289,4 +290,4 @@ def _refused(refusal: Refusal, entry: DataEntry) -> RefusedTransfer:
     source = min(holders - {refusal.location}, default=refusal.location)
     reason, rule, line = refusal.reason, refusal.rule, refusal.line
     wanted = NewTransfer(entry.key, source, refusal.location, SyncPriority.NORMAL, reason, rule, line)
-    return RefusedTransfer(wanted, refusal.remedy)
+    return RefusedTransfer(wanted, refusal.remedy, in_the_way(refusal.code))

@@ -122,6 +122,8 @@ class TransferView:
     finished_at: float | None
     rule: str = ""
     line: int | None = None
+    code: str | None = None
+    """A TransferCode where something hangs on why it is in its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +334,3 @@ class CheckResult(ActionResult):
     """What reading archives came to: ``accepted`` are good, and ``failed`` are the ids of those that are not."""
 
     failed: tuple[int, ...] = ()
-
-
-PAUSED = "paused by the operator"
-"""The reason of a transfer that was paused by itself."""

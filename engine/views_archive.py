@@ -107,6 +107,8 @@ class ArchiveRow:
     reason: str = ""
     bytes_done: int = 0
     bytes_per_second: float | None = None
+    code: str | None = None
+    """An ArchiveCode where something is still to be done with it."""
 
 
 @dataclass(frozen=True, slots=True)

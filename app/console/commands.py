@@ -12,12 +12,8 @@ from app.console.modals.keep import KeepBothScreen
 from app.console.modals.limit import LimitScreen
 from app.console.modals.sync import SyncPreviewScreen
 from app.console.present.units import bytes_text, plural
-from engine.views import (
-    PAUSED,
-    ActionResult,
-    SyncRequest,
-    TransferView,
-)
+from engine.codes import TransferCode
+from engine.views import ActionResult, SyncRequest, TransferView
 from engine.views_bandwidth import BandwidthChange
 from engine.views_engine import EngineState
 from widgets.text import Line, Span, Tone
@@ -127,7 +123,7 @@ class Commands:
         """Pause transfers, or let them go on when all of them are paused."""
         client = self._app.client
         ids = tuple(item.id for item in transfers)
-        if all(item.reason == PAUSED for item in transfers):
+        if all(item.code == TransferCode.PAUSED for item in transfers):
             await self._done(client.resume_transfers(ids))
         elif await self._done(client.pause_transfers(ids)):
             self._remember(Undo("hold", lambda: client.resume_transfers(ids)))

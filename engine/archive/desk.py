@@ -305,6 +305,7 @@ class ArchiveDesk:
             reason=record.reason,
             bytes_done=progress.bytes_done if mine and progress else 0,
             bytes_per_second=progress.bytes_done / seconds if mine and progress else None,
+            code=record.code.value if record.code else None,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.archive.records import note
+from engine.archive.records import note, set_columns
 from engine.archive.values import UNFINISHED, ArchiveError, ArchiveRecord, ArchiveState, Original, Proof, Witness
 from engine.catalog.part import touch
 from engine.catalog.standing_in import stand_in
@@ -109,8 +109,7 @@ class Proofs:
             sequence = await touch(connection, proof.entry_id, now)
             await stand_in(connection, sequence, now, entry=proof.entry_id, location=place)
             await _close(connection, proof, USED, detail, now)
-            values = {"original": Original.DELETED.value, "reason": ""}
-            await connection.execute(update(archives).where(archives.c.id == proof.archive_id).values(**values))
+            await set_columns(connection, proof.archive_id, original=Original.DELETED.value, reason="")
             await note(connection, now, who, "delete", subject, detail)
 
         await self._store.write(end)
@@ -126,8 +125,8 @@ class Proofs:
             back = update(replicas).where(*same, replicas.c.state == ReplicaState.DELETING.value)
             await connection.execute(back.values(state=proof.replica_state.value, sequence=sequence))
             await _close(connection, proof, BROKEN, reason, now)
-            values = {"original": Original.KEPT.value, "reason": f"the original stays: {reason}"}
-            await connection.execute(update(archives).where(archives.c.id == proof.archive_id).values(**values))
+            stays = f"the original stays: {reason}"
+            await set_columns(connection, proof.archive_id, original=Original.KEPT.value, reason=stays)
             await note(connection, now, who, "delete refused", subject, reason)
 
         await self._store.write(end)

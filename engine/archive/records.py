@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from engine.archive.values import UNFINISHED, ArchiveRecord, ArchiveState, NewArchive, Original
+from engine.archive.values import UNFINISHED, ArchiveCode, ArchiveRecord, ArchiveState, NewArchive, Original
 from engine.catalog.part import location_id, touch
 from engine.catalog.rows import id_of
 from engine.catalog.standing_in import stand_anew
@@ -49,18 +49,14 @@ class ArchiveRecords:
         return await self._store.write(put)
 
     async def change(self, archive_id: int, **values: Any) -> None:
-        """Change columns of an archive."""
-
-        async def put(connection: AsyncConnection) -> None:
-            await connection.execute(update(archives).where(archives.c.id == archive_id).values(**values))
-
-        await self._store.write(put)
+        """Change columns of an archive; a reason takes its code with it."""
+        await self._store.write(lambda c: set_columns(c, archive_id, **values))
 
     async def settle(self, archive_id: int, **values: Any) -> None:
-        """Change columns of an archive, and what stands for its entry at its location: verified ones do."""
+        """Do what ``change`` does, and change what stands for its entry at its location: verified ones do."""
 
         async def put(connection: AsyncConnection) -> None:
-            await connection.execute(update(archives).where(archives.c.id == archive_id).values(**values))
+            await set_columns(connection, archive_id, **values)
             await restand(connection, archive_id, self._clock.now())
 
         await self._store.write(put)
@@ -164,7 +160,8 @@ class ArchiveRecords:
 
         async def put(connection: AsyncConnection) -> None:
             await connection.execute(damaged.values(state=ArchiveState.REPLACED))
-            await connection.execute(blocked.values(state=ArchiveState.CANCELLED, reason="a later one was made"))
+            given_up = {"state": ArchiveState.CANCELLED, "reason": "a later one was made", "code": None}
+            await connection.execute(blocked.values(given_up))
 
         await self._store.write(put)
 
@@ -184,6 +181,14 @@ class ArchiveRecords:
             return [record_of(row) for row in connection.execute(statement)]
 
         return await self._store.query(look)
+
+
+async def set_columns(connection: AsyncConnection, archive_id: int | None, **values: Any) -> None:
+    """Change columns of an archive in the transaction at hand. A reason that comes without a code clears that of the
+    one that it replaces."""
+    if "reason" in values:
+        values = {"code": None, **values}
+    await connection.execute(update(archives).where(archives.c.id == archive_id).values(**values))
 
 
 async def restand(connection: AsyncConnection, archive_id: int, at: float) -> None:
@@ -212,6 +217,7 @@ def record_of(row: Any) -> ArchiveRecord:
         codec=row.codec,
         state=ArchiveState(row.state),
         reason=row.reason,
+        code=None if row.code is None else ArchiveCode(row.code),
         original_location=row.original_location,
         original_path=row.original_path,
         original=Original(row.original),

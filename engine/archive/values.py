@@ -34,6 +34,13 @@ class Original(StrEnum):
     DELETED = "deleted"
 
 
+class ArchiveCode(StrEnum):
+    """What is still to be done with an archive, where its state does not say it; a reason without a code clears it."""
+
+    AWAITS_DELETION = "awaits-deletion"
+    """VERIFIED, and its original is to go: a killed engine goes on with that."""
+
+
 UNFINISHED = (ArchiveState.QUEUED, ArchiveState.WRITING)
 
 
@@ -50,6 +57,7 @@ class ArchiveRecord:
     codec: str
     state: ArchiveState
     reason: str
+    code: ArchiveCode | None
     original_location: str
     original_path: str
     original: Original

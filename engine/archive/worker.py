@@ -13,7 +13,7 @@ from engine.archive.deleting import Deleter
 from engine.archive.making import ArchiveMaker
 from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
-from engine.archive.values import UNFINISHED, ArchiveRecord, ArchiveState, Original
+from engine.archive.values import UNFINISHED, ArchiveCode, ArchiveRecord, ArchiveState, Original
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.locations import node_of
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 60.0
 """How long what could not be done because a node was lost waits for the next try."""
-AWAITS_DELETION = "read back in full; the original goes next"
+_AWAITS_DELETION = {"reason": "read back in full; the original goes next", "code": ArchiveCode.AWAITS_DELETION.value}
 PASSING = (ErrorClass.TRANSIENT_NETWORK, ErrorClass.THROTTLED)
 
 
@@ -138,7 +138,7 @@ class ArchiveWorker:
     async def _take_up_deletions(self) -> None:
         """Have those that were cut short, by a kill or a lost node, begun again from a new proof."""
         for archive_id in await self._deleter.recover("engine"):
-            await self._records.change(archive_id, reason=AWAITS_DELETION)
+            await self._records.change(archive_id, **_AWAITS_DELETION)
 
     async def _do(self, record: ArchiveRecord) -> None:
         try:
@@ -170,7 +170,7 @@ class ArchiveWorker:
     async def _ready(self, record: ArchiveRecord) -> ArchiveRecord:
         """Return the archive that was made; one whose original is to go says so, also after a kill."""
         if record.delete_original:
-            await self._records.change(record.id, reason=AWAITS_DELETION)
+            await self._records.change(record.id, **_AWAITS_DELETION)
         found = await self._records.get(record.id)
         assert found is not None
         return found
@@ -203,7 +203,7 @@ class ArchiveWorker:
             await self._records.change(record.id, state=ArchiveState.CANCELLED.value, reason=reason)
             if record.delete_original:
                 of = {"original_location": record.original_location, "original_path": record.original_path}
-                await self._records.change(twin.id, **of, reason=AWAITS_DELETION, run=record.run)
+                await self._records.change(twin.id, **of, **_AWAITS_DELETION, run=record.run)
             return True
         return False
 
@@ -216,7 +216,7 @@ class ArchiveWorker:
             await self._records.change(record.id, reason=reason)
             return
         try:
-            # Until this is done the reason says that it is to be: a killed engine goes on with it.
+            # Until this is done the code says that it is to be: a killed engine goes on with it.
             await self._deleter.replace(record, record.who)
         except SyncdeckError as error:
             # The archive is good; the original stays, and why is written at the archive.
@@ -241,4 +241,4 @@ class ArchiveWorker:
 
 
 def _awaits_deletion(record: ArchiveRecord) -> bool:
-    return record.reason == AWAITS_DELETION and record.original is not Original.DELETING
+    return record.code is ArchiveCode.AWAITS_DELETION and record.original is not Original.DELETING

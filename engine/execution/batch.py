@@ -11,10 +11,11 @@ from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.batch_items import Item, Prepared, ends, prepare, refreshed
 from engine.execution.batch_sizes import BatchSizes
 from engine.execution.executor import Executor
+from engine.execution.landing import refused
 from engine.execution.outcomes import Announced, Arrived, Outcomes
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Refused, Superseded
-from engine.integrity.guard import Decision, Verdict
+from engine.integrity.guard import Verdict
 from engine.model import ReplicaState, Transfer, TransferState, Transport
 from engine.queue.values import NewEdge
 from engine.remote.types import NodeAgent, PublishResult
@@ -101,7 +102,7 @@ class BatchExecutor:
             known = item.known_version
             decision = item.decide(found, known, item.stat.size_bytes)
             if decision.verdict is Verdict.REFUSE:
-                prepared.failed.append((item.transfer, _refused(item, decision)))
+                prepared.failed.append((item.transfer, refused(item.target, decision)))
             elif decision.verdict is Verdict.HASH_FIRST:
                 prepared.singly.append((item.transfer, "what is at the target is looked at first"))
             elif decision.verdict is Verdict.ALREADY and known is not None:
@@ -343,7 +344,3 @@ class BatchExecutor:
 def _found(item: Item) -> Found:
     assert item.version is not None
     return Found(item.transfer.key, item.source.location, item.source.path, item.version, item.stat)
-
-
-def _refused(item: Item, decision: Decision) -> Refused:
-    return Refused("publish", item.target.path, decision.reason, decision.remedy, ErrorClass.CONFIG)

@@ -40,7 +40,7 @@ class Landing:
             known = replaced_at(await self.catalog.get(self.key), self.target)
             decision = decide(found, known, new, new_size_bytes)
             if decision.verdict is Verdict.REFUSE:
-                raise Refused("publish", self.target.path, decision.reason, decision.remedy, ErrorClass.CONFIG)
+                raise refused(self.target, decision)
             if decision.verdict is not Verdict.HASH_FIRST:
                 return decision
             await self.judge_what_is_there()
@@ -104,6 +104,11 @@ class Landing:
             f"stop what writes to {self.target.path} on {self.target.node_id}, then retry",
             ErrorClass.CONFIG,
         )
+
+
+def refused(target: Target, decision: Decision) -> Refused:
+    """Return a decision against a target's file as the error that it is."""
+    return Refused("publish", target.path, decision.reason, decision.remedy, code=decision.code)
 
 
 def replaced_at(entry: DataEntry | None, target: Target) -> Replica | None:

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from engine.errors import SyncdeckError
 from engine.execution.tools import Tools
-from engine.execution.verdicts import Ending, Verdict, judge
+from engine.execution.verdicts import Ending, Verdict, code_of, judge
 from engine.locations import node_of
 from engine.model import Attempt, Transfer, TransferState, Transport
 from engine.queue.values import NewEdge, TransferFields
@@ -144,6 +144,7 @@ class Outcomes:
             at = tools.clock.now() + self._retry_delay(transfer, verdict)
             await tools.queue.retry_at(transfer.id, at, in_short(error), **about)
         elif verdict.ending is Ending.BLOCK:
+            about["code"] = code_of(error)
             await tools.queue.block(transfer.id, in_short(error), **about)
         elif verdict.ending is Ending.FAIL:
             await tools.queue.finish(transfer.id, TransferState.FAILED, in_short(error), **about)

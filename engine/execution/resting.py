@@ -33,11 +33,9 @@ class RestingNodes:
         return min(moments) - now if moments else None
 
     def worth_waiting(self) -> frozenset[str]:
-        """Return the reasons that a drain waits for."""
+        """Return the nodes that a drain waits for."""
         closed = self._breakers.closed_nodes()
-        return frozenset(
-            words for node, (_, words) in self._worded.items() if node in closed and closed[node].trips <= PATIENT_TRIPS
-        )
+        return frozenset(node for node, status in closed.items() if status.trips <= PATIENT_TRIPS)
 
     def _word(self, node: str, status: BreakerStatus) -> tuple[float | None, str]:
         known = self._worded.get(node)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.execution.batch import BatchExecutor
 from engine.execution.batch_sizes import BATCHES_PER_NODE, FIRST_BYTES, FIRST_FILES, LARGEST_FILE_BYTES
@@ -46,7 +47,7 @@ class _Running:
     @property
     def nodes(self) -> set[str]:
         """The nodes that take part."""
-        return {node_of(self.transfers[0].source), node_of(self.transfers[0].target)}
+        return set(_ends(self.transfers[0]))
 
 
 @dataclass
@@ -124,8 +125,8 @@ class Runner:
         retry_at = await self._tools.queue.soonest_retry_at()
         if retry_at is not None and retry_at - self._tools.clock.now() <= DRAIN_PATIENCE_SECONDS:
             return True
-        worth = self._resting.worth_waiting()
-        return any(reason in worth for reason, _ in await self._tools.queue.waiting_reasons())
+        worth = self._resting.worth_waiting() - self._closed_nodes().keys()
+        return await self._tools.queue.waits_for(worth, self._closed.keys() - worth) if worth else False
 
     async def stop(self) -> None:
         """Stop claiming, end what runs, leave nothing of it behind, and queue it again for the next start."""
@@ -148,11 +149,11 @@ class Runner:
         self._wake.set()
         return count
 
-    async def hold(self, transfer_ids: Sequence[int], reason: str) -> int:
+    async def hold(self, transfer_ids: Sequence[int], reason: str, code: TransferCode | None = None) -> int:
         """Stop what runs of these at once, keeping what arrived, and let it wait; return how many were running."""
         async with self._claiming:
             ended = await self._end_keeping(transfer_ids)
-            await self._tools.queue.hold(ended, reason)
+            await self._tools.queue.hold(ended, reason, code)
         self._wake.set()
         return len(ended)
 
@@ -178,7 +179,7 @@ class Runner:
         ids = [
             transfer.id
             for transfer in await self._tools.queue.in_state(TransferState.BLOCKED)
-            if transfer.error_class in refused and node_id in (node_of(transfer.source), node_of(transfer.target))
+            if transfer.error_class in refused and node_id in _ends(transfer)
         ]
         released = await self._tools.queue.release(ids, f"{node_id} answers again") if ids else 0
         self._wake.set()
@@ -280,11 +281,14 @@ class Runner:
 
     async def _requeue_opened(self, closed: Mapping[str, str]) -> None:
         """Queue again what waited only for nodes that are open now: a reason that is over is not shown."""
-        over = set(self._closed.values()) - set(closed.values())
-        self._closed = dict(closed)
+        before, self._closed = self._closed, dict(closed)
+        over = {node for node, reason in before.items() if closed.get(node) != reason}
         if over:
             waiting = await self._tools.queue.in_state(TransferState.WAITING, REQUEUED_AT_ONCE)
-            await self._tools.queue.release([t.id for t in waiting if t.reason in over], "waits for its turn")
+            held = [t for t in waiting if t.code is TransferCode.NODE_CLOSED and not over.isdisjoint(_ends(t))]
+            # What waits for its other end, too, stays where that is what it says.
+            ids = [t.id for t in held if _why_closed(t, closed) != t.reason]
+            await self._tools.queue.release(ids, "waits for its turn")
 
     async def _explain(self, closed: Mapping[str, str]) -> None:
         """Say of what could be claimed but for a closed node why it waits."""
@@ -296,8 +300,7 @@ class Runner:
         """Explain the most urgent transfers of a state; return how many wait now."""
         explained = 0
         for transfer in await self._tools.queue.in_state(state, EXPLAINED_AT_ONCE):
-            ends = (node_of(transfer.source), node_of(transfer.target))
-            reason = next((closed[node] for node in ends if node in closed), None)
+            reason = _why_closed(transfer, closed)
             if reason is not None:
                 await self._tools.queue.wait(transfer.id, reason)
                 explained += 1
@@ -335,3 +338,12 @@ class Runner:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _ends(transfer: Transfer) -> tuple[str, str]:
+    return node_of(transfer.source), node_of(transfer.target)
+
+
+def _why_closed(transfer: Transfer, closed: Mapping[str, str]) -> str | None:
+    """Return why a transfer has to wait for a node, None where it need not."""
+    return next((closed[node] for node in _ends(transfer) if node in closed), None)

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.codes import TransferCode
 from engine.errors import ErrorClass, SyncdeckError
 from engine.transport.attempts import AllOpen
 from engine.transport.errors import BadSource, retry_after_seconds
@@ -36,7 +37,19 @@ class Verdict:
 
 
 class Refused(SyncdeckError):
-    """A guard rule forbids the transfer: the operator decides."""
+    """A guard rule forbids the transfer: the operator decides. ``code`` is that of what is in the way, if any."""
+
+    def __init__(
+        self,
+        operation: str,
+        subject: str,
+        cause: str,
+        remedy: str,
+        error_class: ErrorClass = ErrorClass.CONFIG,
+        code: TransferCode | None = None,
+    ) -> None:
+        super().__init__(operation, subject, cause, remedy, error_class)
+        self.code = code
 
 
 class Superseded(SyncdeckError):
@@ -52,6 +65,13 @@ class Superseded(SyncdeckError):
         error_class: ErrorClass = ErrorClass.SOURCE_CHANGED,
     ) -> None:
         super().__init__(operation, subject, cause, remedy, error_class)
+
+
+def code_of(error: SyncdeckError) -> TransferCode | None:
+    """Return what hangs on an error that ends or blocks a transfer, None for nothing."""
+    if isinstance(error, BadSource):
+        return TransferCode.SOURCE_DAMAGED
+    return error.code if isinstance(error, Refused) else None
 
 
 def judge(error: SyncdeckError, attempts: int, max_retries: int, chance: random.Random) -> Verdict:

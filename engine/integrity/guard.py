@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.codes import TransferCode
 from engine.model import FileStat, Replica, ReplicaState, Version
 
-SMALLER, DIVERGED = "smaller", "diverged"
+SMALLER, DIVERGED = TransferCode.SMALLER, TransferCode.DIVERGED
 IN_THE_WAY = (SMALLER, DIVERGED)
-"""The first words of the reasons for which a sound copy is not replaced: an operator may have both kept."""
+"""The codes under which a sound copy is not replaced: an operator may have both kept."""
 
 
 class Verdict(StrEnum):
@@ -27,12 +28,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict; ``expected`` is the stat of the file that may be replaced (None: nothing may be there)."""
+    """A verdict; ``expected`` is the stat of the file that may be replaced (None: nothing may be there).
+
+    ``code`` is set where a sound copy is not replaced.
+    """
 
     verdict: Verdict
     reason: str
     remedy: str = ""
     expected: FileStat | None = None
+    code: TransferCode | None = None
 
 
 def decide(found: FileStat | None, known: Replica | None, new: Version | None, new_size_bytes: int) -> Decision:
@@ -56,21 +61,22 @@ def _decide_known(found: FileStat, known: Replica, new_size_bytes: int) -> Decis
     if known.state is ReplicaState.UNHASHED:
         return Decision(Verdict.HASH_FIRST, "what is there was never judged", expected=found)
     if known.state not in (ReplicaState.STALE, ReplicaState.CURRENT):
-        return Decision(Verdict.REFUSE, _REASONS[known.state], _remedy(known.state, path), found)
+        code = in_the_way(known.state)
+        return Decision(Verdict.REFUSE, _REASONS[known.state], _remedy(known.state, path), found, code)
     if new_size_bytes < found.size_bytes:
         return Decision(
             Verdict.REFUSE,
             f"{SMALLER}: the new version has {new_size_bytes} bytes, the copy there {found.size_bytes}",
             f"see why it shrank; if both are worth keeping, {keep_both(path)}",
             found,
+            SMALLER,
         )
     return Decision(Verdict.ALLOW, f"replaces the {known.state.value} version there", expected=found)
 
 
-def code_of(reason: str) -> str:
-    """Return the code of a reason for which a sound copy was not replaced, "" for any other reason."""
-    word = reason.partition(":")[0]
-    return word if word in IN_THE_WAY else ""
+def in_the_way(code: str | None) -> TransferCode | None:
+    """Return a code under which a sound copy is not replaced, None for any other."""
+    return TransferCode(code) if code in IN_THE_WAY else None
 
 
 def keep_both(path: str) -> str:

@@ -12,7 +12,7 @@ from engine.catalog.keys import parse_key
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.keeping import CopyKeeper
 from engine.hosts import check_hosts
-from engine.integrity.guard import code_of
+from engine.integrity.guard import in_the_way
 from engine.inventory.fleet import Fleet
 from engine.keeping.finding import Finder, Place, asked_for
 from engine.locations import node_of
@@ -126,7 +126,7 @@ class KeepDesk:
         return [
             transfer
             for transfer in await self.queue.of_entry(key)
-            if transfer.target == location and transfer.state is TransferState.BLOCKED and code_of(transfer.reason)
+            if transfer.target == location and transfer.state is TransferState.BLOCKED and in_the_way(transfer.code)
         ]
 
     async def _look(self, request: KeepRequest) -> _Looked:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.catalog.catalog import DataCatalog
 from engine.catalog.keys import parse_key
 from engine.catalog.values import EntryFilter
-from engine.integrity.guard import DIVERGED, IN_THE_WAY, code_of
+from engine.integrity.guard import DIVERGED, in_the_way
 from engine.locations import node_of
 from engine.model import DataEntry, Refusal, ReplicaState, TransferState
 from engine.planner.keeping import BEGUN_ANEW, Aside, aside
@@ -37,11 +37,11 @@ class Finder:
         asked = asked_for(request)
         found: dict[Place, str] = {}
         for transfer in await self.queue.in_state(TransferState.BLOCKED, MOST_LOOKED_THROUGH):
-            if code := code_of(transfer.reason):
+            if code := in_the_way(transfer.code):
                 found[str(transfer.key), transfer.target] = code
         for refusal in self.refused():
-            if refusal.code in IN_THE_WAY:
-                found.setdefault((str(refusal.key), refusal.location), refusal.code)
+            if code := in_the_way(refusal.code):
+                found.setdefault((str(refusal.key), refusal.location), code)
         await self._add_diverged(found)
         named = asked.keys | {key for key, _ in asked.places}
         before = await self.catalog.from_before() if named else frozenset()

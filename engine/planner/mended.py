@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from engine.model import DataEntry, ReplicaState, Transfer
-from engine.transport.errors import SOURCE_DAMAGED
 
 
-def mended(blocked: Iterable[Transfer], page: Sequence[DataEntry]) -> list[int]:
+def mended(damaged: Sequence[Transfer], page: Sequence[DataEntry]) -> list[int]:
     """Return the ids of those whose damaged source was written anew or is gone, or that another copy can serve.
 
-    The first is read again; the others end, and are planned anew from what there is.
+    The first is read again; the others end, and are planned anew from what there is. ``damaged`` are blocked as
+    SOURCE_DAMAGED.
     """
-    damaged = [transfer for transfer in blocked if transfer.reason.startswith(SOURCE_DAMAGED)]
     if not damaged:
         return []  # As on nearly every page of every pass: a million entries are not named for nothing.
     entries = {str(entry.key): entry for entry in page}

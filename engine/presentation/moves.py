@@ -52,6 +52,7 @@ def transfer_view(transfer: Transfer, progress: LiveProgress | None = None) -> T
         finished_at=transfer.finished_at,
         rule=transfer.rule,
         line=transfer.line,
+        code=transfer.code.value if transfer.code else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.codes import TransferCode
 from engine.model import LIVE_STATES, TransferState
 from engine.queue.moves import MOVED_AT_ONCE
 from engine.queue.rows import NEVER, new_row, route_columns
@@ -88,7 +89,7 @@ async def _raise(connection: AsyncConnection, row: Any, new: NewTransfer, sizes:
     }
     if TransferState(row.state) in CLAIMABLE_STATES:
         changes |= route_columns(new, _size(new, sizes) or row.bytes_total)
-        if new.emergency and not row.emergency and row.not_before != NEVER:  # A person's pause stands.
+        if new.emergency and not row.emergency and row.code != TransferCode.PAUSED:  # A person's pause stands.
             changes["not_before"] = None
     if any(getattr(row, name) != value for name, value in changes.items()):
         statement = update(transfers).where(transfers.c.id == bindparam("transfer"))

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.model import TransferState
 from engine.queue.errors import IllegalEdge, LeaseLost, UnknownTransfer
@@ -101,7 +102,8 @@ async def move_many(connection: AsyncConnection, moves: Sequence[RowMove], at: f
     lines = []
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     async for one in in_turns(moves):
-        state = {"state": one.state.value, "reason": one.reason, "updated_at": at}
+        # A code belongs to the reason that it came with: the next edge brings its own, or none.
+        state = {"state": one.state.value, "reason": one.reason, "code": None, "updated_at": at}
         changes = {**state, **_standing(one.row, one.state, at), **one.columns}
         alike.setdefault(tuple(changes), []).append({"of_id": one.row.id, **_prefixed(changes)})
         lines.append(_edge(one.row, one.state, one.reason, one.evidence, at, changes.get("run_id")))
@@ -133,10 +135,16 @@ def _ensure_legal(row: Any, state: TransferState) -> None:
 
 
 async def move_all(
-    connection: AsyncConnection, rows: Sequence[Any], state: TransferState, reason: str, at: float
+    connection: AsyncConnection,
+    rows: Sequence[Any],
+    state: TransferState,
+    reason: str,
+    at: float,
+    code: TransferCode | None = None,
 ) -> int:
     """Take one edge for every row that may take it; return how many did."""
-    moves = [RowMove(row, state, reason) for row in rows if may(TransferState(row.state), state)]
+    columns = {"code": None if code is None else code.value}
+    moves = [RowMove(row, state, reason, "", columns) for row in rows if may(TransferState(row.state), state)]
     await move_many(connection, moves, at)
     return len(moves)
 

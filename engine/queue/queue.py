@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from engine.codes import TransferCode
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
 from engine.queue import claims, entrance, holding, overdue, rows
@@ -32,8 +33,6 @@ from engine.turns import in_turns
 
 __all__ = ["Edge", "NewTransfer", "Recovered", "RefusedTransfer", "Tally", "TransferFields", "TransferQueue"]
 
-BY_OPERATOR = "cancelled by the operator"
-"""Why a transfer ended that a person cancelled; what a rescue says of it hangs on this reason."""
 HISTORY_KEPT_SECONDS = 14 * 86_400.0
 HISTORY_KEPT_ROWS = 50_000
 PRUNED_AT_ONCE = 1_000
@@ -172,13 +171,15 @@ class TransferQueue(Reports):
         return await self._store.write(take) if moves else frozenset()
 
     async def wait(self, transfer_id: int, reason: str) -> Transfer:
-        """Say why a transfer that is not running has to wait; it is claimed as soon as that is over."""
-        return await self.transition(transfer_id, TransferState.WAITING, reason)
+        """Say which closed node a transfer that is not running waits for; it is claimed as soon as that is over."""
+        return await self.transition(transfer_id, TransferState.WAITING, reason, code=TransferCode.NODE_CLOSED)
 
-    async def hold(self, ids: Sequence[int], reason: str, until: float | None = None) -> int:
+    async def hold(
+        self, ids: Sequence[int], reason: str, code: TransferCode | None = None, until: float | None = None
+    ) -> int:
         """Let live transfers wait (until a time, seconds since the epoch); return how many. Stop running ones first."""
         now = self._clock.now()
-        return await self._store.write(lambda c: holding.hold(c, ids, reason, until, now))
+        return await self._store.write(lambda c: holding.hold(c, ids, reason, code, until, now))
 
     async def raise_overdue(self) -> int:
         """Let what waits past its deadline rise in priority; return how many rose."""
@@ -187,7 +188,7 @@ class TransferQueue(Reports):
 
     async def pause(self, ids: Sequence[int]) -> int:
         """Hold transfers back until ``resume``, also over a restart; return how many. Stop running ones first."""
-        return await self.hold(ids, holding.PAUSED, rows.NEVER)
+        return await self.hold(ids, "paused by the operator", TransferCode.PAUSED, rows.NEVER)
 
     async def resume(self, ids: Sequence[int]) -> int:
         """Queue those again that were paused one by one; return how many."""
@@ -242,12 +243,18 @@ class TransferQueue(Reports):
 
         return await self._store.write(release)
 
-    async def cancel(self, ids: Sequence[int], reason: str = BY_OPERATOR) -> int:
-        """Cancel live transfers; return how many. Whoever runs one must stop it first."""
+    async def cancel(self, ids: Sequence[int]) -> int:
+        """Cancel live transfers for an operator; return how many. Whoever runs one must stop it first."""
+        return await self._cancel(ids, "cancelled by the operator", TransferCode.CANCELLED_BY_OPERATOR)
 
+    async def withdraw(self, ids: Sequence[int], reason: str) -> int:
+        """Cancel live transfers that nobody asks for any more; return how many. They may be planned again at once."""
+        return await self._cancel(ids, reason, None)
+
+    async def _cancel(self, ids: Sequence[int], reason: str, code: TransferCode | None) -> int:
         async def cancel(connection: AsyncConnection) -> int:
             live = await _rows(connection, ids, LIVE_STATES)
-            return await move_all(connection, live, TransferState.CANCELLED, reason, self._clock.now())
+            return await move_all(connection, live, TransferState.CANCELLED, reason, self._clock.now(), code)
 
         return await self._store.write(cancel)
 

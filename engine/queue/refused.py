@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from engine.model import TransferState
 from engine.queue import entrance
 from engine.queue.moves import move, move_all, row_of
+from engine.queue.rows import field_columns
 from engine.queue.states import CLAIMABLE_STATES
 from engine.queue.values import RefusedTransfer
 from engine.store.schema import transfers
@@ -28,7 +29,7 @@ async def refuse(connection: AsyncConnection, refused: Sequence[RefusedTransfer]
     for number, one in zip(ids, refused, strict=True):
         row = await row_of(connection, number)
         if TransferState(row.state) in CLAIMABLE_STATES:
-            columns = {"hint": one.remedy, "run_id": PLANNER}
+            columns = {**field_columns({"hint": one.remedy, "code": one.code}), "run_id": PLANNER}
             await move(connection, row, TransferState.BLOCKED, one.wanted.reason, "", now, columns)
             blocked += 1
     return blocked

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
-from engine.errors import ErrorClass
+from engine.codes import TransferCode
 from engine.model import LIVE_STATES, Attempt, Transfer, TransferState
 from engine.queue import attempts as attempt_rows
 from engine.queue import rows
@@ -78,6 +78,14 @@ class Reports(QueuePart):
 
         return await self._store.query(count)
 
+    async def waits_for(self, nodes: Collection[str], but_for: Collection[str]) -> bool:
+        """Return whether anything waits for one of these nodes that are closed, and for none of the others."""
+        ends = (transfers.c.source_node, transfers.c.target_node)
+        closed = transfers.c.code == TransferCode.NODE_CLOSED.value
+        only = (or_(*(end.in_(nodes) for end in ends)), *(end.not_in(but_for) for end in ends))
+        statement = select(transfers.c.id).where(transfers.c.state.in_(_HELD), closed, *only).limit(1)
+        return await self._store.query(lambda c: c.execute(statement).first() is not None)
+
     async def page(self, offset: int, count: int, text: str = "", history: bool = True) -> tuple[int, list[Transfer]]:
         """Return how many transfers match and a window of them: running, by urgency, then newest finished first."""
         wanted = _matching(text)
@@ -120,9 +128,9 @@ class Reports(QueuePart):
         statement = select(transfers.c.key, transfers.c.target).where(IS_REFUSED)
         return await self._store.query(lambda c: {(key, target) for key, target in c.execute(statement)})
 
-    async def blocked_as(self, error_class: ErrorClass) -> list[Transfer]:
-        """Return what is blocked because an attempt failed like that; not what planning refused."""
-        blocked = and_(transfers.c.state == _BLOCKED, transfers.c.error_class == error_class.value, ~IS_REFUSED)
+    async def blocked_as(self, code: TransferCode) -> list[Transfer]:
+        """Return what is blocked for that."""
+        blocked = and_(transfers.c.state == _BLOCKED, transfers.c.code == code.value)
         statement = select(transfers).where(blocked).order_by(transfers.c.id)
         return await self._store.query(lambda c: [rows.transfer(row) for row in c.execute(statement)])
 

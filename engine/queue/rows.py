@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.locations import node_of
 from engine.model import DataType, EntryKey, SyncPriority, Transfer, TransferState, Transport
@@ -58,7 +59,7 @@ def deadline_columns(deadline: float | None) -> dict[str, Any]:
 def field_columns(fields: TransferFields) -> dict[str, Any]:
     """Return fields that go with an edge as columns."""
     row: dict[str, Any] = dict(fields)
-    for name in ("transport", "error_class"):
+    for name in ("transport", "error_class", "code"):
         if row.get(name) is not None:
             row[name] = row[name].value
     if "source" in row:
@@ -99,6 +100,7 @@ def transfer(row: Any) -> Transfer:
         final_path=row.final_path,
         emergency=row.emergency,
         may_fill=row.may_fill,
+        code=None if row.code is None else TransferCode(row.code),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.model import EntryKey, SyncPriority, Transfer, TransferState, Transport
 
@@ -36,10 +37,11 @@ class RefusedTransfer:
 
     wanted: NewTransfer
     remedy: str
+    code: TransferCode | None = None
 
 
 class TransferFields(TypedDict, total=False):
-    """What may be set together with an edge."""
+    """What may be set together with an edge. A ``code`` stands until the next edge."""
 
     source: str
     bytes_total: int
@@ -53,6 +55,7 @@ class TransferFields(TypedDict, total=False):
     sha256: str | None
     temp_path: str | None
     final_path: str | None
+    code: TransferCode | None
 
 
 @dataclass(frozen=True, slots=True)

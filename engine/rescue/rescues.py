@@ -127,7 +127,7 @@ class Rescues:
         async with self._looking:
             await self._close(track, "")
             _, waiting = await self._tools.transfers.of_node(node)
-        await self._tools.queue.cancel(waiting, f"the drain of {node} was cancelled") if waiting else 0
+        await self._tools.queue.withdraw(waiting, f"the drain of {node} was cancelled") if waiting else 0
         await self._tools.audit("drain cancelled", node, "")
         self._tools.wake()
         return ActionResult(1, f"{node} takes copies again; what was copied stays")
@@ -241,7 +241,8 @@ class Rescues:
     async def _judge(self, track: Track, live: Sequence[OpenTransfer], cancelled: Sequence[OpenTransfer]) -> None:
         """Say how a rescue stands, and write that down where it changed."""
         arriving = sum(self._arrived(one) for one in live)
-        moving = {one.key for one in live if self._moves(one)}
+        closed = self._tools.fleet.closed_nodes()
+        moving = {one.key for one in live if one.moves(closed)}
         unsaved = {one.key: one.reason for one in cancelled} | track.refused
         unsaved |= {one.key: one.reason for one in live if one.key not in moving}
         unsaved = {key: why for key, why in unsaved.items() if key not in moving}
@@ -271,15 +272,6 @@ class Rescues:
         looked = [self._tools.fleet.status(node).last_scan_at for node in track.rescue.nodes]
         seen = all(at is not None and at > track.rescue.started_at for at in looked)
         return RescueState.DONE if seen else RescueState.RUNNING
-
-    def _moves(self, transfer: OpenTransfer) -> bool:
-        """Return whether a transfer is under way, or will be without anybody's help."""
-        if transfer.state is TransferState.BLOCKED:
-            return False
-        return not (transfer.state is TransferState.WAITING and transfer.reason in self._shut())
-
-    def _shut(self) -> set[str]:
-        return set(self._tools.fleet.closed_nodes().values())
 
     def _arrived(self, transfer: OpenTransfer) -> int:
         progress = self._tools.progress.of(transfer.id)

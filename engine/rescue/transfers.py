@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from engine.codes import TransferCode
 from engine.model import LIVE_STATES, TransferState
-from engine.queue.queue import BY_OPERATOR
 from engine.queue.refused import IS_REFUSED
 from engine.rescue.records import Fate
 from engine.store.schema import entries, rescue_files, transfers
@@ -27,7 +27,17 @@ class OpenTransfer:
     key: str
     state: TransferState
     reason: str
+    code: TransferCode | None
+    source_node: str
+    target_node: str
     bytes_done: int
+
+    def moves(self, closed: Collection[str]) -> bool:
+        """Return whether it is under way, or will be without anybody's help. ``closed`` are the nodes that cannot be
+        used now."""
+        if self.state is TransferState.BLOCKED or self.code is TransferCode.PAUSED:
+            return False
+        return self.code is not TransferCode.NODE_CLOSED or not {self.source_node, self.target_node} & set(closed)
 
 
 class RescueTransfers:
@@ -46,7 +56,7 @@ class RescueTransfers:
     async def cancelled(self, rescue_id: int, nodes: Collection[str], since: float) -> list[OpenTransfer]:
         """Return those that a person cancelled since then, the newest of each file."""
         ended = (transfers.c.state == TransferState.CANCELLED.value, transfers.c.finished_at >= since)
-        by_person = transfers.c.reason == BY_OPERATOR
+        by_person = transfers.c.code == TransferCode.CANCELLED_BY_OPERATOR.value
         return await self._read(_of_open(rescue_id, nodes).where(*ended, by_person))
 
     async def copied_since(self, rescue_id: int, nodes: Collection[str], since: float) -> set[int]:
@@ -80,12 +90,23 @@ class RescueTransfers:
 
     async def _read(self, statement: Select[Any]) -> list[OpenTransfer]:
         def look(connection: Connection) -> list[OpenTransfer]:
-            return [
-                OpenTransfer(r.id, r.entry_id, r.key, TransferState(r.state), r.reason, r.bytes_done)
-                for r in connection.execute(statement)
-            ]
+            return [_open_transfer(row) for row in connection.execute(statement)]
 
         return await self._store.query(look)
+
+
+def _open_transfer(row: Any) -> OpenTransfer:
+    return OpenTransfer(
+        id=row.id,
+        entry_id=row.entry_id,
+        key=row.key,
+        state=TransferState(row.state),
+        reason=row.reason,
+        code=None if row.code is None else TransferCode(row.code),
+        source_node=row.source_node,
+        target_node=row.target_node,
+        bytes_done=row.bytes_done,
+    )
 
 
 def _of_open(rescue_id: int, nodes: Collection[str]) -> Select[Any]:
@@ -96,6 +117,9 @@ def _of_open(rescue_id: int, nodes: Collection[str]) -> Select[Any]:
             transfers.c.key,
             transfers.c.state,
             transfers.c.reason,
+            transfers.c.code,
+            transfers.c.source_node,
+            transfers.c.target_node,
             transfers.c.bytes_done,
         )
         .select_from(transfers)

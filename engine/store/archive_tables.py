@@ -41,6 +41,8 @@ archives = Table(
     Column("who", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("verified_at", Float),
+    # An ArchiveCode: what decides; the reason is for people.
+    Column("code", Text),
     Index("ix_archives_entry", "entry_id", "state"),
     Index("ix_archives_state", "state", "id"),
 )

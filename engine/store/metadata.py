@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import MetaData
 
-REVISION = "0005"
+REVISION = "0006"
 """The Alembic revision that equals these tables; a test compares both, so a new migration must change it."""
 
 APPLICATION_ID = 0x73796E63

@@ -63,6 +63,8 @@ transfers = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("may_fill", Boolean, nullable=False, server_default="0"),
+    # A TransferCode: what decides; the reason is for people.
+    Column("code", Text),
     # At most one live transfer per content and target, whoever asks.
     Index("uq_transfers_live", "key", "target", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
     Index(

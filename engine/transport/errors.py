@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from engine.errors import ErrorClass, SyncdeckError, TransferError
 
-SOURCE_DAMAGED = "the source is damaged"
-"""How the cause of every BadSource begins, also where only its words are left."""
-
 
 class BadSource(TransferError):
     """The source file is not sound (failed its type check): it must not travel, whatever the way."""
@@ -31,7 +28,7 @@ def bad_source(path: str, detail: str) -> BadSource:
     return BadSource(
         "check",
         path,
-        f"{SOURCE_DAMAGED}: {detail}",
+        f"the source is damaged: {detail}",
         "restore it from a good copy or write it anew; it is never sent, and never replaces a good copy",
         ErrorClass.CHECKSUM_MISMATCH,
     )

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from engine.archive.values import ArchiveState, Original
+from engine.archive.values import ArchiveCode, ArchiveState, Original
 from engine.model import ReplicaState, TransferState
 from tests.archive.world import ArchiveWorld, games
 from tests.execution.data import make_database
@@ -59,3 +59,21 @@ async def test_a_database_is_archived_elsewhere_and_its_original_goes_only_then(
         ("node-2", ReplicaState.CURRENT),
     }
     assert world.leftovers() == []
+
+
+async def test_an_original_goes_for_the_code_of_its_archive_and_for_no_words(world: ArchiveWorld) -> None:
+    database = await archived(world)
+    record = await world.archive(OLD, "node-2", delete=False)
+    await world.parts.records.change(record.id, reason="read back in full; the original goes next")
+    await world.parts.worker.drain()
+    assert database.exists()
+    awaits = ArchiveCode.AWAITS_DELETION.value
+    await world.parts.records.change(record.id, reason="worded anew", code=awaits)
+    await world.parts.records.change(record.id, reason="the original stays: it is pinned")
+    await world.parts.worker.drain()
+    assert database.exists(), "another reason takes the code of the one before with it"
+    await world.parts.records.change(record.id, reason="worded anew", code=awaits)
+    await world.parts.worker.drain()
+    assert not database.exists()
+    gone = await world.parts.records.get(record.id)
+    assert gone is not None and (gone.original, gone.code, gone.reason) == (Original.DELETED, None, "")

@@ -17,6 +17,7 @@ from app.console.screens.dashboard import DashboardScreen
 from app.console.screens.transfers import TransfersScreen
 from app.console.staging.scenes import entry_at
 from app.console.staging.stage import MOST_LOOKS
+from engine.codes import TransferCode
 from engine.views import FindingView, SyncRequest
 from engine.views_bandwidth import BandwidthChange
 from tests.console.fixtures import (
@@ -388,3 +389,11 @@ async def test_a_held_transfer_goes_on_by_undo() -> None:
     names = [name for name, _ in client.calls]
     assert names == ["pause_transfers", "resume_transfers"]
     assert client.calls[0][1] == client.calls[1][1] != ()
+
+
+async def test_what_was_paused_one_by_one_goes_on_by_the_same_key_whatever_its_reason_says() -> None:
+    client = scripted_client(normal_view())
+    client.history = tuple(replace(item, code=TransferCode.PAUSED.value) for item in client.history)
+    async with console(client) as pilot:
+        await press(pilot, "3", "h")
+    assert [name for name, _ in client.calls] == ["resume_transfers"]

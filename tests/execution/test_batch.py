@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.types import DataType
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.model import EntryKey, ReplicaState, SyncPriority, TransferState, Transport
 from engine.queue.queue import NewTransfer
@@ -109,9 +110,11 @@ async def test_each_file_that_cannot_go_fails_alone_and_says_why(world: World) -
     ended = {name: await world.transfer(number) for name, number in ids.items()}
     assert {ended[name].state for name in contents} == {S.DONE}
     assert (ended["torn.pth"].state, ended["torn.pth"].error_class) == (S.BLOCKED, ErrorClass.CHECKSUM_MISMATCH)
+    assert ended["torn.pth"].code is TransferCode.SOURCE_DAMAGED
     assert (await world.entry(model("torn.pth"))).replicas[0].state is ReplicaState.BAD
     assert ended["gone.pth"].state is S.CANCELLED and "not on node-1 any more" in ended["gone.pth"].reason
     assert ended["folder.pth"].state is S.BLOCKED and "is a folder" in ended["folder.pth"].reason
+    assert ended["folder.pth"].code is None
     assert (ended["same.pth"].state, ended["same.pth"].reason) == (S.DONE, "the target holds it already")
     assert (there / "m0.pth").read_bytes() == contents["m0.pth"]
     assert temporaries(*roots(world)) == []
@@ -128,7 +131,7 @@ async def test_smaller_never_replaces_larger_and_a_new_version_replaces_the_old_
     again = await ask_all(world, [model(name) for name in contents], Transport.AGENT)
     await world.runner.drain()
     ended = {name: await world.transfer(number) for name, number in zip(contents, again, strict=True)}
-    assert ended["m0.pth"].state is S.BLOCKED and "smaller" in ended["m0.pth"].reason
+    assert (ended["m0.pth"].state, ended["m0.pth"].code) == (S.BLOCKED, TransferCode.SMALLER)
     assert ended["m0.pth"].hint is not None and str(there / "m0.pth") in ended["m0.pth"].hint
     assert (there / "m0.pth").read_bytes() == contents["m0.pth"]
     for name in ("run1/m1.pth", "m2.pth", "run0/m3.pth"):
@@ -149,7 +152,7 @@ async def test_a_diverged_file_is_never_overwritten_and_its_batch_arrives(world:
     ids = await ask_all(world, [log_of(name) for name in names], Transport.AGENT)
     await world.runner.drain()
     first, *others = [await world.transfer(number) for number in ids]
-    assert first.state is S.BLOCKED and "diverged" in first.reason
+    assert (first.state, first.code) == (S.BLOCKED, TransferCode.DIVERGED)
     assert (landed / names[0]).read_bytes() == b'{"theirs":1}\n'
     assert {transfer.state for transfer in others} == {S.DONE}
     assert [await batched(world, number) for number in ids] == [False, True, True, True]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config.types import DataType
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.execution.space_watch import SpaceWatch
 from engine.model import EntryKey, ReplicaState, TransferState, Transport
@@ -119,7 +120,7 @@ async def test_a_diverged_file_is_never_overwritten(world: World) -> None:
     # The origin's content is known first, so the other one is no version of it.
     await world.carry_out(await world.ask(GAMES, "node-1", "node-0", Transport.RSYNC))
     ended = await world.carry_out(await world.ask(GAMES, "node-1", "node-2", Transport.AGENT))
-    assert ended.state is S.BLOCKED
+    assert (ended.state, ended.code) == (S.BLOCKED, TransferCode.DIVERGED)
     assert "diverged" in ended.reason
     assert read_copy(theirs) == ("ok", 50)
     entry = await world.entry(GAMES)
@@ -130,7 +131,7 @@ async def test_a_torn_archive_is_marked_bad_and_goes_nowhere(world: World) -> No
     (world.nodes["node-1"].training / "hex8_2p.npz").write_bytes(b"PK\x03\x04" + os.urandom(50_000))
     await world.scan()
     ended = await world.carry_out(await world.ask(NPZ, "node-1", "node-2", Transport.AGENT))
-    assert ended.state is S.BLOCKED
+    assert (ended.state, ended.code) == (S.BLOCKED, TransferCode.SOURCE_DAMAGED)
     assert "damaged" in ended.reason
     assert (await world.entry(NPZ)).replicas[0].state is ReplicaState.BAD
     assert not (world.nodes["node-2"].training / "hex8_2p.npz").exists()

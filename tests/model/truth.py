@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.classify import classify
-from engine.archive.worker import AWAITS_DELETION
+from engine.archive.values import ArchiveCode
 from engine.integrity.kept import kept_path
 from engine.integrity.temporary import parse_temporary
 from engine.locations import node_of
@@ -101,7 +101,7 @@ class Truth:
             WHERE t.state = 'done' AND t.target = a.original_location"""
         made = """SELECT a.path, l.name, a.original_location, a.original_path FROM archives a
             JOIN locations l ON l.id = a.location_id
-            WHERE a.path != '' AND a.original != 'deleted' AND (a.state = 'writing' OR a.reason = ?)"""
+            WHERE a.path != '' AND a.original != 'deleted' AND (a.state = 'writing' OR a.code = ?)"""
         found = set()
         for row in self._rows(again) if self.went else ():
             pair = (row["original_location"], row["original_path"]), (row["name"], row["path"])
@@ -110,7 +110,7 @@ class Truth:
                 continue
             if sum(place == pair[0][0] and data == file for place, _, file in holdings(self.fleet)) == 1:
                 found.add(pair[1])
-        for row in self._rows(made, AWAITS_DELETION):
+        for row in self._rows(made, ArchiveCode.AWAITS_DELETION.value):
             archive = row["name"], row["path"]
             if self._original_of((row["original_location"], row["original_path"]), archive) is not None:
                 found.add(archive)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.clock import ManualClock
+from engine.codes import TransferCode
 from engine.model import SyncPriority, TransferState
 from engine.queue.queue import TransferQueue
-from engine.views import PAUSED
 from tests.queue.samples import claimed, done, new
 
 
@@ -13,7 +13,7 @@ async def test_a_held_transfer_is_claimed_by_nobody_until_it_is_resumed(queue: T
     first, second = await queue.enqueue([new("a.db"), new("b.db")])
     assert await queue.pause([first]) == 1
     found = await queue.get(first)
-    assert found is not None and (found.state, found.reason) == (TransferState.WAITING, PAUSED)
+    assert found is not None and (found.state, found.code) == (TransferState.WAITING, TransferCode.PAUSED)
     assert [transfer.id for transfer in await queue.claim("run-1", limit=5)] == [second]
     assert await queue.resume([first]) == 1
     assert [transfer.id for transfer in await queue.claim("run-1", limit=5)] == [first]

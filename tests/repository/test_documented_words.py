@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.types import Transport
+from engine.archive.values import ArchiveCode
+from engine.codes import TransferCode
 from engine.views_engine import EngineState
 
 
@@ -30,3 +32,11 @@ def test_every_transport_is_documented(repository: Path, page: str, beginning: s
 def test_the_states_of_an_engine_are_documented_and_no_others(repository: Path) -> None:
     said = line_of(repository, "docs/json.md", "| `engine` | `state` (").partition("(")[2].partition(")")[0]
     assert {words.split()[0] for words in re.split("[,;] ", said)} == set(EngineState)
+
+
+def test_the_codes_of_transfers_and_archives_are_documented_and_no_others(repository: Path) -> None:
+    said = line_of(repository, "docs/json.md", "`code` says which it is: ").removeprefix("`code` says which it is: ")
+    said = re.sub(r"\([^)]*\)", "", said).partition(";")[0]
+    assert {" ".join(words.split()) for words in said.split(",")} == set(TransferCode)
+    of_archives = line_of(repository, "docs/json.md", "`code` (awaits-deletion").partition("(")[2].partition(")")[0]
+    assert {words.partition(":")[0] for words in of_archives.split("; or ")} == {*ArchiveCode, "null"}

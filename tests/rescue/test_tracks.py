@@ -98,3 +98,32 @@ async def test_a_copy_of_what_began_anew_does_not_save_what_was_before(rescued: 
     await rescued.arrives("mac-studio")
     await tracker.update(track, [ExposedEntry(rescued.entry_id, 100, newer=not earlier, earlier=earlier)])
     assert track.open_ids == ([rescued.entry_id] if earlier else [])
+
+
+async def test_what_a_person_cancelled_is_known_as_that_whatever_its_reason_says(rescued: Rescued) -> None:
+    nodes, since = ("vast-1",), rescued.rescue.started_at
+    (number,) = await rescued.queue.enqueue([new("a.db")])
+    await rescued.queue.withdraw([number], "cancelled by the operator")
+    assert await rescued.reads.cancelled(rescued.rescue.id, nodes, since) == []
+    (number,) = await rescued.queue.enqueue([new("a.db")])
+    await rescued.queue.cancel([number])
+    assert [one.id for one in await rescued.reads.cancelled(rescued.rescue.id, nodes, since)] == [number]
+
+
+async def test_only_what_goes_on_by_itself_is_under_way(rescued: Rescued) -> None:
+    (number,) = await rescued.queue.enqueue([new("a.db")])
+
+    async def moves(*closed: str) -> bool:
+        (one,) = await rescued.reads.live(rescued.rescue.id, ("vast-1",))
+        return one.moves(closed)
+
+    assert await moves()
+    await rescued.queue.wait(number, "mac-studio is lost")
+    assert not await moves("mac-studio")
+    assert await moves("hub"), "its node is open again, or rests and is probed soon"
+    await rescued.queue.pause([number])
+    assert not await moves()
+    await rescued.queue.resume([number])
+    assert await moves("mac-studio"), "nothing made it wait yet"
+    await rescued.queue.block(number, "no room")
+    assert not await moves()
