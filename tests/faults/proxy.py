@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PIECE_BYTES = 64 << 10
+HELD_BYTES = 256 << 10
 THROTTLED_PIECE_BYTES = 256
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, no seconds: close sends a reset
 START_SECONDS = 10.0
@@ -138,6 +139,8 @@ class Proxy:
                     continue
                 return
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to_port, limit=PIECE_BYTES)
+            for writer in (near_writer, far_writer):
+                _hold_little(writer)
             graceful = await self._pass_on(link, (near_reader, near_writer), (far_reader, far_writer)) or graceful
         except OSError:
             return  # Either end went away, which is its own affair.
@@ -201,6 +204,13 @@ class Proxy:
             link.silent = True
             await _for_ever()
         raise _Over
+
+
+def _hold_little(writer: asyncio.StreamWriter) -> None:
+    """What was handed on and not taken yet is lost when a connection breaks: no more than ``HELD_BYTES``."""
+    writer.transport.set_write_buffer_limits(high=HELD_BYTES // 4)
+    # The system takes it twice, for what it needs beside.
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HELD_BYTES // 4)
 
 
 async def _for_ever() -> None:

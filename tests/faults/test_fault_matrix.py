@@ -16,7 +16,7 @@ from engine.transport.fetch_types import MANIFEST_CHUNK_BYTES
 from engine.transport.manager import TransportManager
 from engine.transport.types import TransferJob
 from tests.faults.conftest import BETWEEN, DIRECT, GET, PUT, Ends, Ground
-from tests.faults.proxy import NO_FAULT, Fault, Kind
+from tests.faults.proxy import HELD_BYTES, NO_FAULT, Fault, Kind
 from tests.transport.built import ALL as TRANSPORTS
 from tests.transport.built import BETWEEN_NODES
 
@@ -204,10 +204,10 @@ async def test_a_way_that_is_cut_again_and_again_brings_the_file_in_the_end(
             ground.proxy.fault = Fault(Kind.CUT_BY_TIME, seconds=2.0)
         else:
             ground.proxy.fault = Fault(Kind.CUT_BY_BYTES, after_bytes=(3 if ground.by_ssh else 1) * MIB)
-        seen: list[tuple[int, int]] = []
+        seen: list[tuple[int, int, int]] = []
 
         async def look(seconds: float) -> None:
-            seen.append((await _received(ground, job), ground.proxy.passed))
+            seen.append((await _received(ground, job), ground.proxy.passed, ground.proxy.struck))
 
         manager = TransportManager((ground.bench.adapter,), SystemClock(), pause=look)
         delivery = await manager.deliver(job, (ground.bench.adapter.name,), lambda done, wire: None)
@@ -215,8 +215,9 @@ async def test_a_way_that_is_cut_again_and_again_brings_the_file_in_the_end(
         await ground.bench.arrived(job, delivery.outcome)
         breaks, passed = ground.proxy.struck, ground.proxy.passed
         assert breaks >= max(1, len(delivery.tries) - 1) and len(seen) == len(delivery.tries) - 1
-        for received, passed_before in seen[-1:]:
-            _little_is_sent_twice(ground, size, received, delivery.outcome, passed - passed_before)
+        for received, passed_before, breaks_before in seen[-1:]:
+            lost = (breaks - breaks_before) * HELD_BYTES
+            _little_is_sent_twice(ground, size, received, delivery.outcome, passed - passed_before - lost)
         beside = (breaks + 1) * BESIDE_CONTENT_BYTES
         assert passed < (size + breaks * (IN_FLIGHT_BYTES + MANIFEST_CHUNK_BYTES)) * _factor(ground) + beside
         await _nothing_stays(ground, job, wait_until)
