@@ -12,6 +12,7 @@ from engine.remote.agent.fetching_plan import (
     FULL_SPEED_BYTES_PER_SECOND,
     LEAST_GAIN_BYTES,
     SHOW_SECONDS,
+    SPEED_HOLDS_SECONDS,
     Plan,
     Run,
     Source,
@@ -75,7 +76,18 @@ def test_a_connection_that_shows_full_speed_stays_the_only_one() -> None:
     assert plan.next_run(1.0 + SHOW_SECONDS / 2) is None
     run.gained = CHUNK
     plan.complete(run, 1.0 + CHUNK / (1.1 * FULL_SPEED_BYTES_PER_SECOND))
-    assert source.speed is not None and plan.next_run(2.0) is None
+    assert source.speed is not None and plan.next_run(1.0 + SHOW_SECONDS) is None
+
+
+def test_a_source_that_was_fast_and_now_crawls_gets_all_connections() -> None:
+    plan, source = plan_of()
+    run = run_of(plan, 1.0)
+    run.gained = CHUNK
+    plan.complete(run, 1.001)
+    assert source.speed is not None and source.speed > 10 * FULL_SPEED_BYTES_PER_SECOND
+    assert plan.next_run(1.001 + SPEED_HOLDS_SECONDS / 2) is None
+    now = 1.001 + 2 * SPEED_HOLDS_SECONDS
+    assert [run_of(plan, now) for _ in range(3)] and source.active == 4
 
 
 def test_a_slower_source_gets_all_connections_as_soon_as_that_shows() -> None:

@@ -30,6 +30,8 @@ CONNECTIONS_OF_FAST_PEER = 3
 FULL_SPEED_BYTES_PER_SECOND = 200 << 20
 # How long a source's first connection has to show that speed before others are made.
 SHOW_SECONDS = 0.05
+# A speed that was measured holds no more once a chunk takes that much longer than it would at full speed.
+SPEED_HOLDS_SECONDS = 0.25
 
 
 class Source:
@@ -261,13 +263,18 @@ class Plan:
         chunks are what can be passed on."""
         if not source.ranges or source.breaks:
             return 1
-        if source.speed is None and source.asked_at is not None and now - source.asked_at < SHOW_SECONDS:
-            return 1
-        if source.speed is not None and source.speed >= FULL_SPEED_BYTES_PER_SECOND:
+        if self._one_brings_all(source, now):
             return 1
         if source.have is None:
             return self._connections
         return 1 if (source.speed or 0.0) < self.chunk_bytes else CONNECTIONS_OF_FAST_PEER
+
+    def _one_brings_all(self, source: Source, now: float) -> bool:
+        """Whether one connection showed full speed and still has it, or has the time to show it."""
+        if source.speed is None:
+            return source.asked_at is not None and now - source.asked_at < SHOW_SECONDS
+        slowed = any(run.source is source and now - run.begun_at >= SPEED_HOLDS_SECONDS for run in self.runs)
+        return source.speed >= FULL_SPEED_BYTES_PER_SECOND and not slowed
 
     def _askable(self, source: Source, missing: Spans) -> Spans:
         wanted = missing if source.have is None else common(missing, source.have)
