@@ -52,7 +52,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class AgentInfo:
-    """What a node's agent said of its machine. ``rsync`` is the first line of ``rsync --version`` or None."""
+    """What a node's agent said of its machine. ``rsync`` is the first line of ``rsync --version`` or None,
+    ``rsync_path`` where it is if the login shell's PATH does not lead to it."""
 
     node_id: str
     hostname: str
@@ -63,6 +64,7 @@ class AgentInfo:
     rsync: str | None
     zstd: bool
     cache_dir: str
+    rsync_path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

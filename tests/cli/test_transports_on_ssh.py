@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_a_node_that_is_lost_midway_leaves_a_document_that_says_so(tmp_path: Pat
     assert [step["check"] for step in steps[:1]] == ["put-and-prove"] and steps[0]["result"] == "passed"
     lost = steps[-1]
     assert (lost["check"], lost["result"], lost["transport"], lost["direction"]) == ("reach", "failed", "agent", "put")
-    assert lost["cause"] and lost["remedy"]
+    assert lost["cause"] and "by itself" not in lost["remedy"]
     shown = _all_of(told)
     assert "agent put put-and-prove ..." in shown and lost["cause"] in shown
 
@@ -128,6 +129,46 @@ def test_a_node_that_is_down_is_a_bad_answer_with_a_remedy(fleet: Fleet, tmp_pat
     finally:
         fleet["node-0"].start()
     assert answer.code == 1 and "start sshd on node-0" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("forced", "cause", "remedy"),
+    [
+        ("echo 'python3: not found' >&2; exit 127", "python3: not found", "install Python 3.8"),
+        ("exit 98", "no python3 of version 3.8", "install Python 3.8"),
+        ("echo 'This account is not available.'; exit 1", "and said: This account is not available.", "login shell"),
+    ],
+)
+def test_a_node_that_cannot_run_what_it_is_sent_is_told_with_what_mends_it(
+    tmp_path: Path, syncdeck: Syncdeck, forced: str, cause: str, remedy: str
+) -> None:
+    with openssh_fleet(tmp_path, count=2) as sick:
+        keys = sick["node-1"].server.folder / "authorized_keys"
+        keys.write_text(f'command="{forced}" {keys.read_text()}')
+        hosts, state = sick.write_hosts(), tmp_path / "state"
+        answer = syncdeck("--config", hosts, "--state", state, "transports", "test", "node-1")
+    assert answer.code == 1 and cause in answer.err and remedy in answer.err
+
+
+def test_an_rsync_to_which_the_login_shells_path_does_not_lead_is_used(tmp_path: Path, syncdeck: Syncdeck) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(os.path.realpath(sys.executable))
+    with openssh_fleet(tmp_path, count=2) as bare:
+        keys = bare["node-1"].server.folder / "authorized_keys"
+        forced = f'PATH={tmp_path / "bin"} exec /bin/sh -c \\"$SSH_ORIGINAL_COMMAND\\"'
+        keys.write_text(f'command="{forced}" {keys.read_text()}')
+        words = ("--transport", "rsync", "--check", "put-and-prove", "--check", "cancel")
+        hosts, state = bare.write_hosts(), tmp_path / "state"
+        answer = syncdeck("--config", hosts, "--state", state, "transports", "test", "node-1", *words)
+    assert answer.code == 0 and "4 passed, 0 failed, 0 not applicable" in answer.out, answer.out
+
+
+def test_a_node_whose_data_folder_refuses_us_is_a_bad_answer(tmp_path: Path, syncdeck: Syncdeck) -> None:
+    with openssh_fleet(tmp_path, count=2, limited=True) as sick:
+        sick["node-1"].root.chmod(0o555)
+        hosts, state = sick.write_hosts(), tmp_path / "state"
+        answer = syncdeck("--config", hosts, "--state", state, "transports", "test", "node-1")
+    assert answer.code == 1 and ".syncdeck-conformance-" in answer.err
 
 
 @pytest.mark.parametrize(

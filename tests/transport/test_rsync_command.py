@@ -51,6 +51,13 @@ def test_a_partial_file_is_continued_by_blocks_that_match_database_pages() -> No
     assert "--checksum-choice=none" not in argv
 
 
+def test_an_rsync_to_which_no_path_leads_is_named_with_its_folder() -> None:
+    run = replace(RUN, program="/opt/homebrew/bin/rsync", remote_program="/home/a b/rsync")
+    argv = build_command(run, NEW, OLD)
+    assert argv[0] == "/opt/homebrew/bin/rsync" and "--rsync-path='/home/a b/rsync'" in argv
+    assert not [word for word in build_command(RUN, NEW, OLD) if word.startswith("--rsync-path")]
+
+
 @pytest.mark.parametrize("features", [NEW, OLD])
 @pytest.mark.parametrize("resume", [False, True])
 def test_nothing_is_ever_appended_deleted_or_sparsely_written(features: RsyncFeatures, resume: bool) -> None:

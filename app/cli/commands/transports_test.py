@@ -17,7 +17,7 @@ from app.cli.fleet_access import FleetAccess, fleet_access
 from app.cli.options import ConfigOption, JsonOption, StateOption, refuse_read_only, settings_of
 from engine.clock import SystemClock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
-from engine.model import Transport
+from engine.model import NodeState, Transport
 
 if TYPE_CHECKING:
     from engine.transport.conformance.tour import End, Step
@@ -86,7 +86,7 @@ class _Walk:
                     self.count[step.result.verdict.value] += 1
                     yield step
         except NodeUnreachable as lost:
-            self.lost = lost
+            self.lost = _of_one_walk(lost, self._node)
         finally:
             output.passing()
 
@@ -117,6 +117,14 @@ class _Walk:
             "seconds": 0.0,
             "bytes_per_second": None,
         }
+
+
+def _of_one_walk(lost: NodeUnreachable, node: str) -> NodeUnreachable:
+    """Nothing walks again by itself, as transfers do."""
+    if lost.state != NodeState.LOST:
+        return lost
+    remedy = f"`syncdeck nodes test {node}` tells when it answers again; then try its transports again"
+    return NodeUnreachable(lost.operation, lost.subject, lost.cause, remedy, lost.error_class, lost.state)
 
 
 async def _show_all(steps: AsyncIterator[Step]) -> None:

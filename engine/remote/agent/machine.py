@@ -12,7 +12,7 @@ from typing import Any, List, Optional, Tuple
 
 from engine.remote.agent.hashcache import cache_folder
 from engine.remote.agent.platforms import is_openrsync
-from engine.remote.agent.programs import find_tool
+from engine.remote.agent.programs import find_tool, found_by_shells
 
 VERSION_SECONDS = 10
 
@@ -26,6 +26,7 @@ def hello() -> dict[str, Any]:
         "home": os.path.expanduser("~"),
         "user": _user(),
         "rsync": _first_line("rsync", "--version"),
+        "rsync_path": _hidden_path("rsync"),
         "zstd": find_tool("zstd") is not None,
         "cache_dir": cache_folder(),
     }
@@ -36,6 +37,12 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())  # A container's user may have no name.
+
+
+def _hidden_path(name: str) -> Optional[str]:
+    """Return where a program is that a command must name with its folder; a restricted shell refuses that of others."""
+    tool = find_tool(name)
+    return None if tool is None or found_by_shells(tool) else tool
 
 
 def _first_line(name: str, *arguments: str) -> Optional[str]:

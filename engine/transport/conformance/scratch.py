@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from engine.errors import NodeUnreachable
+from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
+from engine.model import NodeState
 from engine.remote import wire
 from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
@@ -16,7 +17,7 @@ from engine.remote.agent.scratch import MARK
 from engine.remote.agent_child import agent_command, read_frame
 from engine.remote.child import Child, StderrTail, spawn
 from engine.remote.connect import addresses_of
-from engine.remote.diagnose import diagnose, most_telling, unreachable
+from engine.remote.diagnose import Diagnosis, diagnose, most_telling, no_greeting, remedy_for, unreachable
 from engine.remote.links import Links
 from engine.remote.types import Endpoint, SshOptions
 from engine.transport.conformance.place import Seen
@@ -60,9 +61,20 @@ class ScratchFolder:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._child.stdout.readuntil(frames.MARKER)
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            raise await self._lost() from None
-        made = await self._answer()
+        except asyncio.IncompleteReadError as ended:
+            code = await self._ended()
+            raise self._unreachable(no_greeting(self._node_id, code, self._stderr.text(), ended.partial)) from None
+        except (TimeoutError, asyncio.LimitOverrunError):
+            raise await self._silent() from None
+        try:
+            made = await self._answer()
+        except NodeUnreachable:
+            raise
+        except SyncdeckError as error:
+            # A disk that is read-only, a root that is missing: the node's state, whatever class a transfer gives it.
+            raise SyncdeckError(
+                error.operation, error.subject, error.cause, error.remedy, ErrorClass.UNSUPPORTED
+            ) from error
         self._folder, self._free_bytes = made["folder"], made["free"]
 
     async def end(self) -> None:
@@ -157,7 +169,7 @@ class ScratchFolder:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await read_frame(self._child.stdout)
         except TimeoutError:
-            answer = None
+            raise await self._silent() from None
         if answer is None:
             raise await self._lost()
         if "error" in answer:
@@ -165,9 +177,32 @@ class ScratchFolder:
         return answer["result"]
 
     async def _lost(self) -> NodeUnreachable:
+        code = await self._ended()
+        return self._unreachable(diagnose(self._node_id, code, self._stderr.text()))
+
+    async def _silent(self) -> NodeUnreachable:
         await self._child.kill()
-        node_id = self._endpoint.node_id
-        return unreachable(OPERATION, node_id, diagnose(node_id, self._child.returncode, self._stderr.text()))
+        cause = f"it said nothing for {ANSWER_SECONDS:.0f} s"
+        state = NodeState.TIMED_OUT
+        return self._unreachable(
+            Diagnosis(state, ErrorClass.TRANSIENT_NETWORK, cause, remedy_for(state, self._node_id))
+        )
+
+    async def _ended(self) -> int | None:
+        """Return how the agent ended, None where it does not end by itself; it is gone then."""
+        code = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                code = await self._child.drained(self._stderr.task)
+        await self._child.kill()
+        return code
+
+    def _unreachable(self, diagnosis: Diagnosis) -> NodeUnreachable:
+        return unreachable(OPERATION, self._node_id, diagnosis)
+
+    @property
+    def _node_id(self) -> str:
+        return self._endpoint.node_id
 
 
 @asynccontextmanager

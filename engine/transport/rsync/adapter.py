@@ -109,6 +109,7 @@ class RsyncTransport:
         source_features, target_features = _features(source), _features(target)
         remote = job.target if job.source.local else job.source
         near, far = (source_features, target_features) if remote is job.target else (target_features, source_features)
+        near_info, far_info = (source.info, target.info) if remote is job.target else (target.info, source.info)
         local_only = job.source.local and job.target.local
         addresses = (LOCAL_ADDRESS,) if local_only else self._links.addresses(remote)
         end: RsyncEnd | None = None
@@ -121,6 +122,8 @@ class RsyncTransport:
             resume=resume,
             is_sqlite=job.kind.value == "sqlite",
             stall_timeout_seconds=job.stall_timeout_seconds,
+            program=near_info.rsync_path or "rsync",
+            remote_program=far_info.rsync_path,
         )
         for address in addresses:
             if local_only:  # Within one node no link is used, so that there is nothing to pace.

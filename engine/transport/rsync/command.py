@@ -32,9 +32,12 @@ class RsyncRun:
     resume: bool
     is_sqlite: bool
     stall_timeout_seconds: float
+    program: str = "rsync"
+    """What we start; with its folder where PATH does not lead to it, as ``remote_program`` at the other end."""
+    remote_program: str | None = None
 
 
-def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures, program: str = "rsync") -> list[str]:
+def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures) -> list[str]:
     """Return the argv. ``near`` is the rsync that we start, ``far`` the one at the other end.
 
     Raises TransferError (config) for a path with a line break, which no protocol carries safely.
@@ -42,7 +45,7 @@ def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures, progra
     for path in (run.source_path, run.temp_path):
         _refuse_unsafe(path)
     protect = near.protects_arguments and far.protects_arguments and run.remote_host is not None
-    argv = [program, "--inplace", "--ignore-times", "--chmod=u+rw,go-rwx", "--stats"]
+    argv = [run.program, "--inplace", "--ignore-times", "--chmod=u+rw,go-rwx", "--stats"]
     argv += _speed_options(run, near, far)
     argv += _output_options(near)
     argv += [f"--timeout={max(1, round(run.stall_timeout_seconds))}"]
@@ -55,6 +58,8 @@ def build_command(run: RsyncRun, near: RsyncFeatures, far: RsyncFeatures, progra
         argv.append("-s")
     if run.remote_host is not None:
         argv += ["-e", join_shell_argv(run.shell_argv)]
+        if run.remote_program is not None:  # The remote shell reads it.
+            argv.append(f"--rsync-path={shlex.quote(run.remote_program)}")
     return [*argv, "--", *_paths(run, near, protect)]
 
 
