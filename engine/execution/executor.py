@@ -17,6 +17,7 @@ from engine.execution.places import Source, Target, find_source, find_target
 from engine.execution.tools import Tools
 from engine.execution.verdicts import Ending, Superseded
 from engine.integrity.guard import Decision, Verdict
+from engine.integrity.temporary import content_id
 from engine.locations import node_of
 from engine.model import DataEntry, ReplicaState, Transfer, TransferState, Transport, Version
 from engine.remote.types import NodeAgent, Progress, PublishResult, StreamOutcome
@@ -178,7 +179,7 @@ class Executor:
 
     async def _move(self, work: Work, content: Content, decision: Decision) -> StreamOutcome:
         tools, transfer = self._tools, work.transfer
-        temp_path = tools.names.part(work.target.path, transfer.id, content.content_id)
+        temp_path = self._temp_path(work, content)
         await self._drop_other_partials(work, temp_path)
         rate = tools.bandwidth.start(transfer, work.source.node_id, work.target.node_id)
         job = await build_job(
@@ -214,6 +215,15 @@ class Executor:
         moved = outcome.size_bytes - outcome.resumed_bytes
         await tools.catalog.record_link(transfer.source, transfer.target, moved, outcome.duration_seconds)
         return outcome
+
+    def _temp_path(self, work: Work, content: Content) -> str:
+        """Return where the content arrives: a partial that was begun before its hash was known goes on as it is."""
+        names, transfer = self._tools.names, work.transfer
+        hashless = content_id(transfer.key, content.source_stat, None)
+        begun = names.part(work.target.path, transfer.id, hashless)
+        if not work.source.live and transfer.temp_path == begun:
+            return begun
+        return names.part(work.target.path, transfer.id, content.content_id)
 
     async def _drop_other_partials(self, work: Work, temp_path: str) -> None:
         """A partial of an earlier content of this transfer is of no more use."""

@@ -108,7 +108,7 @@ class FetchedFile(PartialFile):
         whole = self._whole_chunks(found) if found <= self.size else 0
         if holes is None:
             self.held = normal([(0, whole)])
-        elif holes.content == self._content and holes.chunk_bytes == self.chunk_bytes:
+        elif holes.content in ("", self._content) and holes.chunk_bytes == self.chunk_bytes:
             self.held = common(normal(holes.spans), [(0, whole)])
         end = self.held[-1][1] * self.chunk_bytes if self.held else 0
         os.ftruncate(self.fd, min(end, self.size))
