@@ -36,6 +36,7 @@ class NodeTransportView:
 
     ``attempts`` are tries of this transport, ``failures`` those that did not deliver; ``first_attempt_rate`` is the
     share of the transfers it brought to their end that were done at the first attempt (None: none yet).
+    ``passed_over`` is why it could not serve when it was last to, since the engine started (None: it could).
     """
 
     node: str
@@ -46,6 +47,7 @@ class NodeTransportView:
     first_attempt_rate: float | None
     bytes_per_second: float | None
     last_errors: tuple[TransportErrorView, ...] = ()
+    passed_over: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def _node_transport(
         first_attempt_rate=tally.first_attempt_rate,
         bytes_per_second=tally.bytes_per_second,
         last_errors=tuple(error_view(seen.failed, seen.peer) for seen in failures),
+        passed_over=breakers.refusal(node, transport),
     )
 
 

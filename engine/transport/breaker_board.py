@@ -58,7 +58,7 @@ class Breakers:
         self._chance = chance if chance is not None else random.Random()
         self._own_node = own_node
         self._breakers: dict[tuple[str, Transport], Breaker] = {}
-        self._unusable: dict[tuple[str, Transport], bool] = {}
+        self._refusals: dict[tuple[str, Transport], str] = {}
 
     # --- asking -------------------------------------------------------------------------------------------
 
@@ -77,6 +77,10 @@ class Breakers:
         """Return a breaker as it stands."""
         breaker = self._breakers.get((node, transport))
         return breaker.status(self._clock.monotonic()) if breaker is not None else CLOSED
+
+    def refusal(self, node: str, transport: Transport) -> str | None:
+        """Return why a transport could not serve this node when it was last to, None where it could."""
+        return self._refusals.get((node, transport))
 
     def tripped(self) -> Iterator[tuple[str, Transport, BreakerStatus]]:
         """Yield every breaker that is not closed."""
@@ -104,7 +108,7 @@ class Breakers:
         """Return the nodes that no transport may be used with now, with what reopens first."""
         closed: dict[str, BreakerStatus] = {}
         for node in {name for name, _ in self._breakers}:
-            usable = [t for t in self.transports if not self._unusable.get((node, t), False)]
+            usable = [t for t in self.transports if self.refusal(node, t) is None]
             statuses = [self.status(node, transport) for transport in usable]
             if statuses and all(status.state is BreakerState.OPEN for status in statuses):
                 closed[node] = min(statuses, key=lambda status: status.until or 0.0)
@@ -114,7 +118,7 @@ class Breakers:
         """Return the nodes that only a probe may go to: no transport is closed, one is half-open."""
         found: set[str] = set()
         for node in {name for name, _ in self._breakers}:
-            usable = [t for t in self.transports if not self._unusable.get((node, t), False)]
+            usable = [t for t in self.transports if self.refusal(node, t) is None]
             states = {self.status(node, transport).state for transport in usable}
             if BreakerState.HALF_OPEN in states and BreakerState.CLOSED not in states:
                 found.add(node)
@@ -122,10 +126,13 @@ class Breakers:
 
     # --- hearing ------------------------------------------------------------------------------------------
 
-    def note_usable(self, transport: Transport, source: str, target: str, usable: bool) -> None:
-        """Remember whether a transport serves these nodes at all; what cannot serve keeps no node open."""
+    def note_refusal(self, transport: Transport, source: str, target: str, why: str | None) -> None:
+        """Remember why a transport cannot serve these nodes at all, None where it can; what cannot keeps no node
+        open."""
         for node in (source, target):
-            self._unusable[(node, transport)] = not usable
+            self._refusals.pop((node, transport), None)
+            if why is not None:
+                self._refusals[(node, transport)] = why
 
     def note_success(self, transport: Transport, source: str, target: str) -> None:
         """Close both ends' breakers, and those that were open only because the node did not answer."""
@@ -190,7 +197,7 @@ class Breakers:
     def forget_others(self, nodes: Collection[str]) -> None:
         """Drop what is known of nodes that left the configuration."""
         self._breakers = {key: breaker for key, breaker in self._breakers.items() if key[0] in nodes}
-        self._unusable = {key: unusable for key, unusable in self._unusable.items() if key[0] in nodes}
+        self._refusals = {key: why for key, why in self._refusals.items() if key[0] in nodes}
 
     # --- inside -------------------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ class TransportManager:
         except SyncdeckError as error:
             self.breakers.note_unreachable(error)
             raise
-        self.breakers.note_usable(adapter.name, source, target, reason is None)
+        self.breakers.note_refusal(adapter.name, source, target, reason)
         if reason is not None:
             walk.passed_over.append(f"{adapter.name.value}: {reason}")
             return None

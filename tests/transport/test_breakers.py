@@ -9,6 +9,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.errors import ErrorClass, NodeUnreachable, TransferError
 from engine.model import Transport
+from engine.presentation.transports import node_transport_views
 from engine.transport.breaker_board import Breakers, Permit
 from engine.transport.breakers import LONGEST_COOL_DOWN_SECONDS, BreakerState
 from engine.transport.errors import Throttled
@@ -167,8 +168,19 @@ def test_a_node_is_closed_when_all_that_can_serve_it_is_open() -> None:
     breakers = board(ManualClock())
     fail(breakers, "hub", "vast-1")
     assert breakers.closed_nodes() == {}
-    breakers.note_usable(AGENT, "hub", "vast-1", False)
+    breakers.note_refusal(AGENT, "hub", "vast-1", "it has none")
     assert set(breakers.closed_nodes()) == {"vast-1"}
+
+
+def test_why_a_transport_was_passed_over_is_shown_until_it_serves() -> None:
+    breakers = board(ManualClock())
+    breakers.note_refusal(HTTP, "hub", "vast-1", "its port is in use")
+    shown = {
+        (view.node, view.transport): view.passed_over for view in node_transport_views(["vast-1"], breakers, {}, {})
+    }
+    assert shown[("vast-1", "http")] == "its port is in use" and shown[("vast-1", "agent")] is None
+    breakers.note_refusal(HTTP, "hub", "vast-1", None)
+    assert [view.passed_over for view in node_transport_views(["vast-1"], breakers, {}, {})] == [None] * 2
 
 
 def test_who_asks_to_be_left_alone_is_at_once_and_for_as_long_as_he_says() -> None:

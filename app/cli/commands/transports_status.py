@@ -73,6 +73,8 @@ def _cells(row: NodeTransportView, now: float) -> tuple[str, ...]:
     share = None if row.first_attempt_rate is None else 100.0 * row.first_attempt_rate
     last = row.last_errors[0] if row.last_errors else None
     error = "" if last is None else f"{human.age(last.at, now)}, {last.peer}: {last.error_class}, {last.error}"
+    if row.passed_over is not None:
+        error = f"passed over: {row.passed_over}" + (f"; {error}" if error else "")
     return (
         row.node,
         row.transport,
