@@ -101,7 +101,7 @@ def is_stale(path: str, engine_id: str, run_id: str) -> bool:
 def content_id(key: EntryKey, stat: FileStat, sha256: str | None) -> str:
     """Return the name of a content: its SHA-256 where known, else a hash of key and stat.
 
-    A partial file is continued only under the same content id, so every field that shows a change is in it.
+    A partial file is continued only under the id it was begun under, so every field that shows a change is in it.
     """
     if sha256 is not None:
         return sha256

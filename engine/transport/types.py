@@ -52,8 +52,8 @@ class TransferJob:
     """One file to bring to a temporary file at the target, verified by SHA-256 of what was written there.
 
     ``content_id`` is the content's hash where known, else a name made of its stat: a partial file is only
-    ever continued for the same content id. ``sha256`` is what the content must hash to, None where the
-    source is hashed while it is read.
+    ever continued for the same content, under the name that it was begun under. ``sha256`` is what the content
+    must hash to, None where the source is hashed while it is read.
     """
 
     source: Endpoint
