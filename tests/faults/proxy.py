@@ -139,8 +139,8 @@ class Proxy:
                     continue
                 return
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to_port, limit=PIECE_BYTES)
-            for writer in (near_writer, far_writer):
-                _hold_little(writer)
+            for held in (near_writer, far_writer):
+                _hold_little(held)
             graceful = await self._pass_on(link, (near_reader, near_writer), (far_reader, far_writer)) or graceful
         except OSError:
             return  # Either end went away, which is its own affair.
