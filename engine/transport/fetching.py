@@ -11,7 +11,7 @@ from typing import Any
 from engine.errors import ErrorClass, NodeUnreachable, TransferError
 from engine.remote import wire
 from engine.remote.agent import frames
-from engine.remote.agent.bundle import agent_source
+from engine.remote.agent.bundle import agent_source, compiled_agent_source
 from engine.remote.agent_child import agent_command
 from engine.remote.child import spawn
 from engine.remote.connect import addresses_of
@@ -47,17 +47,17 @@ class AgentFetching:
 
         Await its ``result``, also to end it: a child runs until then.
         """
-        await asyncio.to_thread(agent_source, MODE)
         await asyncio.to_thread(known_ciphers)
         target = job.target
         failures: list[NodeUnreachable] = []
         for address in addresses_of(target, self._links):
             await self._links.turn(target)
+            source = await asyncio.to_thread(agent_source if address else compiled_agent_source, MODE)
             with ExitStack() as held:
                 way = Way(target, address, held.enter_context(self._links.slot(target.node_id)))
                 fetch = RunningFetch(way, job, progress)
                 try:
-                    await fetch.begin(self._options)
+                    await fetch.begin(source, self._options)
                 except EndUnreached as unreached:
                     failures.append(unreached.failure)
                     continue
@@ -103,14 +103,14 @@ class RunningFetch:
         """Of what class the failures of given up sources are."""
         return self._failed_classes
 
-    async def begin(self, options: SshOptions) -> None:
-        """Start the child and wait until it speaks; raises EndUnreached when it never does."""
+    async def begin(self, source: bytes, options: SshOptions) -> None:
+        """Start the child that runs ``source`` and wait until it speaks; raises EndUnreached when it never does."""
         way = self._way
-        child = await spawn(agent_command(way.endpoint, way.address, options, agent_source(MODE), way.slot))
+        child = await spawn(agent_command(way.endpoint, way.address, options, source, way.slot))
         assert child.stdin is not None
         self._end = StreamEnd(way.endpoint, child, MODE, self._note)
         try:
-            child.stdin.write(agent_source(MODE) + frames.encode(_job_frame(self._job)))
+            child.stdin.write(source + frames.encode(_job_frame(self._job)))
             await self._until_it_speaks(self._end)
         except BaseException:
             await self._end.kill()

@@ -16,7 +16,7 @@ import pytest
 
 from engine.remote.agent import machine, platforms
 from engine.remote.agent.boot import BOOT, agent_argv
-from engine.remote.agent.bundle import agent_source, part_names
+from engine.remote.agent.bundle import agent_source, compiled_agent_source, part_names
 from engine.remote.agent.chunks import CHUNK_BYTES, DATA, END, ChunkReader, ChunkWriter
 from engine.remote.agent.durable import sync_file
 from engine.remote.agent.failures import Failure, from_os_error
@@ -62,6 +62,18 @@ def test_a_source_that_is_cut_off_never_runs() -> None:
     argv = agent_argv(sys.executable, b"print('ran')  ")
     ran = subprocess.run(argv, input=b"print('ran')", capture_output=True, check=False)
     assert (ran.returncode, ran.stdout) == (97, b"")
+
+
+@pytest.mark.parametrize("mode", [*MODES, "fetching"])
+def test_a_compiled_agent_is_the_same_program(mode: str) -> None:
+    """Both load every part and wait for their job; at the end of stdin both go as one without a job goes."""
+    endings = []
+    for source in (agent_source(mode), compiled_agent_source(mode)):
+        argv = agent_argv(sys.executable, source)
+        ran = subprocess.run(argv, input=source, capture_output=True, check=False)
+        endings.append((ran.returncode, ran.stdout, ran.stderr))
+    assert endings[0] == endings[1]
+    assert b"Traceback" not in endings[1][2]
 
 
 def test_only_our_own_temporary_names_are_ours() -> None:

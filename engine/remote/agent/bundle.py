@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import marshal
 import re
 import zlib
 from functools import cache
@@ -23,14 +24,19 @@ import sys, types
 for _name in {packages!r}:
     sys.modules[_name] = types.ModuleType(_name)
     sys.modules[_name].__path__ = []
-def _add(name, text):
+def _add(name, part):
     module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(text, name.rsplit(".", 1)[1] + ".py", "exec"), module.__dict__)
+    exec(compile(part, name.rsplit(".", 1)[1] + ".py", "exec") if isinstance(part, str) else part, module.__dict__)
     setattr(sys.modules[{package!r}], name.rsplit(".", 1)[1], module)
 """
 
 
 PACKED = "import binascii,zlib\nexec(compile(zlib.decompress(binascii.a2b_base64('{packed}')),'agent.py','exec'))\n"
+COMPILED = """\
+import binascii,marshal,zlib
+_main,_codes=marshal.loads(zlib.decompress(binascii.a2b_base64('{packed}')))
+exec(_main)
+"""
 TEXT_LINE_CHARS = 960
 """Fits into a line of any terminal (see ``agent.lines``)."""
 
@@ -41,9 +47,32 @@ def agent_source(mode: str) -> bytes:
 
     Packed, it comes to a third: fewer round trips before an agent far away begins.
     """
-    whole = f"{_parts(mode)}sys.modules[{f'{PACKAGE}.{mode}'!r}].main(source)\n"
+    whole = f"{_parts(mode)}{_call(mode)}"
     packed = base64.b64encode(zlib.compress(whole.encode("ascii"), 9)).decode("ascii")
     return PACKED.format(packed=packed).encode("ascii")
+
+
+@cache
+def compiled_agent_source(mode: str) -> bytes:
+    """Return the same agent, already compiled: for the interpreter that this process runs in, and no other.
+
+    Compiling takes a fifth of the time in which an agent on this machine begins.
+    """
+    names = part_names(mode)
+    codes = {f"{PACKAGE}.{name}": compile(_text(name), f"{name}.py", "exec", dont_inherit=True) for name in names}
+    main = f"{_prelude()}for _name, _code in _codes.items(): _add(_name, _code)\n{_call(mode)}"
+    whole = marshal.dumps((compile(main, "agent.py", "exec", dont_inherit=True), codes))
+    return COMPILED.format(packed=base64.b64encode(zlib.compress(whole)).decode("ascii")).encode("ascii")
+
+
+def _call(mode: str) -> str:
+    return f"sys.modules[{f'{PACKAGE}.{mode}'!r}].main(source)\n"
+
+
+def _prelude() -> str:
+    words = PACKAGE.split(".")
+    packages = [".".join(words[: count + 1]) for count in range(len(words))]
+    return PRELUDE.format(packages=packages, package=PACKAGE)
 
 
 def text_head(mode: str, job: dict[str, Any]) -> bytes:
@@ -56,9 +85,7 @@ def text_head(mode: str, job: dict[str, Any]) -> bytes:
 
 @cache
 def _parts(mode: str) -> str:
-    words = PACKAGE.split(".")
-    packages = [".".join(words[: count + 1]) for count in range(len(words))]
-    parts = [PRELUDE.format(packages=packages, package=PACKAGE)]
+    parts = [_prelude()]
     parts += [f"_add({f'{PACKAGE}.{name}'!r}, {_text(name)!a})\n" for name in part_names(mode)]
     return "".join(parts)
 

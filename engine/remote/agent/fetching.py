@@ -16,9 +16,10 @@ from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.fetching_file import FetchedFile
 from engine.remote.agent.fetching_hope import PATIENCE_SECONDS, Hope
 from engine.remote.agent.fetching_http import Body
+from engine.remote.agent.fetching_pieces import Pieces
 from engine.remote.agent.fetching_plan import Plan, Run, Source
 from engine.remote.agent.fetching_proof import Proof, numbers_as_spans
-from engine.remote.agent.fetching_pull import Piece, Puller, pieces_in_flight
+from engine.remote.agent.fetching_pull import Piece, Puller
 from engine.remote.agent.fetching_report import Reporter
 from engine.remote.agent.fetching_spans import Spans, holds, normal, without
 from engine.remote.agent.frames import LineWriter, read_frame
@@ -57,8 +58,7 @@ class Fetch:
         self._trusted: Spans = list(self._file.held)
         self.plan.done = list(self._file.held)
         self.plan.offer(job["sources"])
-        self._pieces: Dict[Run, Piece] = {}
-        self._parked: Dict[int, Piece] = {}
+        self._pieces = Pieces(self.plan, self.size, self._connections, self._hash_chunks)
         self._error: Optional[BaseException] = None
         self._hope = Hope(self.plan)
         self._writing: Set[int] = set()
@@ -106,13 +106,7 @@ class Fetch:
     def piece(self, run: Run) -> Piece:
         """Return the chunk at which a run is, begun before or new."""
         with self.lock:
-            self._park(run)
-            number = run.at
-            self.plan.parked.discard(number)
-            piece = self._parked.pop(number, None) or Piece(number, self.plan.length(number), self._hash_chunks)
-            run.filled = piece.filled
-            self._pieces[run] = piece
-            return piece
+            return self._pieces.begin(run)
 
     def answered(self, run: Run, body: Body) -> None:
         """Take note of how a source answers. Raises Failure for a file of another size."""
@@ -129,6 +123,11 @@ class Fetch:
                 self.plan.widen(run)
             self.lock.notify_all()
 
+    def sated(self, run: Run) -> bool:
+        """Return whether a run's connection brings so much that it may fill a whole read before it is looked at."""
+        with self.lock:
+            return run.source.speed is not None and self.plan.one_brings_all(run.source, time.monotonic())
+
     def took(self, count: int) -> None:
         """Account for bytes that arrived, and wait until they are paid for."""
         with self.lock:
@@ -136,11 +135,18 @@ class Fetch:
         self.throttle.pay(count)
 
     def arrived(self, run: Run, piece: Piece) -> None:
-        """Keep a whole chunk that is right; ask another source for one that is not."""
+        """Keep a whole chunk that is right; ask another source for one that is not. Its memory serves the next."""
+        try:
+            self._keep_right(run, piece)
+        finally:
+            with self.lock:
+                self._pieces.give_back(piece)
+
+    def _keep_right(self, run: Run, piece: Piece) -> None:
         compared = self._hash_chunks or self._proof.sha256s is not None
         sha256 = piece.sha256() if compared else None
         with self.lock:
-            self._pieces.pop(run, None)
+            self._pieces.take(run)
             if holds(self.plan.done, piece.number) or piece.number in self._writing:
                 self.plan.advance(run, time.monotonic())
                 return
@@ -161,8 +167,10 @@ class Fetch:
                 run.stopped = True
                 return
             run.brought = True
-            self.plan.complete(run, time.monotonic())
-            self.lock.notify_all()
+            now = time.monotonic()
+            self.plan.complete(run, now)
+            if self.plan.finished or not self.plan.one_brings_all(run.source, now):
+                self.lock.notify_all()  # Otherwise there is nothing for the others to do.
 
     def broke(self, run: Run, reason: str, refused: bool) -> None:
         """A run's connection broke; ``refused``: there was none to be had, because nobody listens."""
@@ -189,7 +197,7 @@ class Fetch:
     def leave(self, run: Run) -> None:
         """A run is over; what was begun is kept for whoever goes on."""
         with self.lock:
-            self._park(run)
+            self._pieces.park(run)
             self.plan.leave(run)
             self.lock.notify_all()
 
@@ -223,7 +231,7 @@ class Fetch:
             return
         with self.lock:
             have = self._verified()
-            flying = pieces_in_flight([*self._pieces.values(), *self._parked.values()])
+            flying = self._pieces.in_flight()
             wire = self.wire
             failures = {source.id: (source.turn, source.failed) for source in self.plan.sources.values()}
         at = min(self.size, self._file.held_bytes + flying)
@@ -259,18 +267,6 @@ class Fetch:
         self._file.drop(spans)
         self.plan.reopen(spans)
 
-    def _park(self, run: Run) -> None:
-        """Keep what a run began, unless somebody else finished it or as much is kept as there are connections: a
-        process that is killed loses no more."""
-        piece = self._pieces.pop(run, None)
-        if piece is None or piece.whole or not piece.filled or holds(self.plan.done, piece.number):
-            return
-        kept = self._parked.get(piece.number)
-        begun = len(self._pieces) + len(self._parked)
-        if kept.filled < piece.filled if kept is not None else begun < self._connections:
-            self._parked[piece.number] = piece
-            self.plan.parked.add(piece.number)
-
     def _wait_for_chunks(self) -> None:
         """Return when every chunk is written; raise what makes that impossible."""
         while True:
@@ -282,9 +278,7 @@ class Fetch:
                     return
                 self._hope.ensure(time.monotonic())
                 stopped = [run.connection for run in self.plan.runs if run.stopped and run.connection is not None]
-                for number in [n for n in self._parked if holds(self.plan.done, n)]:
-                    del self._parked[number]
-                    self.plan.parked.discard(number)
+                self._pieces.forget_finished()
             for connection in stopped:
                 connection.close()
             with self.lock:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 from contextlib import suppress
 from typing import Any, Dict, Optional
 from urllib.parse import urljoin, urlsplit
@@ -54,14 +55,14 @@ class Body:
         self._connection = connection
         self._left = left
 
-    def read_into(self, view: memoryview) -> int:
-        """Fill the beginning of ``view`` with what comes next and return how much that is, 0 at the end. Raises
-        Broken where the connection ends before."""
+    def read_into(self, view: memoryview, patient: bool = False) -> int:
+        """Fill the beginning of ``view`` with what comes next and return how much that is, 0 at the end; all of it
+        where one is ``patient`` and the connection goes on. Raises Broken where the connection ends before."""
         if self._left is not None:
             view = view[: self._left]
         if not view:
             return 0
-        taken = self._connection.take(view)
+        taken = self._connection.take(view, patient)
         if not taken and self._left:
             raise Broken("the answer ended %d bytes early" % self._left)
         if self._left is not None:
@@ -87,13 +88,17 @@ class Connection:
         self._pending = b""
         self._reusable = True
         self._body: Optional[Body] = None
+        self._stall_seconds = stall_seconds
+        self._patient_flag = 0
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             self._socket: Any = socket.create_connection((parts.hostname, port), connect_seconds)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if parts.scheme == "https":
                 self._secure(parts.hostname)
-            self._socket.settimeout(stall_seconds)
+                self._socket.settimeout(stall_seconds)
+            else:
+                self._let_the_system_wait()
         except ConnectionRefusedError as error:
             raise Refused("%s: %s" % (self._host, error)) from None
         except (OSError, ValueError) as error:
@@ -103,6 +108,16 @@ class Connection:
         import ssl
 
         self._socket = ssl.create_default_context().wrap_socket(self._socket, server_hostname=host)
+
+    def _let_the_system_wait(self) -> None:
+        """Have the system end what takes too long. Python's own time limits ask twice for every read, and cannot wait
+        for a whole one."""
+        whole, part = divmod(self._stall_seconds, 1)
+        limit = struct.pack("ll", int(whole), int(part * 1e6))
+        self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._patient_flag = socket.MSG_WAITALL
 
     def serves(self, url: str) -> bool:
         """Return whether another request for ``url`` can go over this connection now."""
@@ -127,17 +142,17 @@ class Connection:
             url = self._redirected(url, headers)
         raise Failure("unsupported", "it redirects without end", "look at that server")
 
-    def take(self, view: memoryview) -> int:
-        """Fill the beginning of ``view``; 0 at the connection's end. Raises Broken."""
+    def take(self, view: memoryview, patient: bool = False) -> int:
+        """Fill the beginning of ``view``, or all of it; 0 at the connection's end. Raises Broken."""
         if self._pending:
             count = min(len(view), len(self._pending))
             view[:count] = self._pending[:count]
             self._pending = self._pending[count:]
             return count
         try:
-            return int(self._socket.recv_into(view))
-        except socket.timeout:
-            raise Broken("%s: nothing came for %.0f s" % (self._host, self._socket.gettimeout() or 0)) from None
+            return int(self._socket.recv_into(view, 0, self._patient_flag if patient else 0))
+        except (socket.timeout, BlockingIOError):
+            raise Broken("%s: nothing came for %.0f s" % (self._host, self._stall_seconds)) from None
         except (OSError, ValueError) as error:
             raise Broken("%s: %s" % (self._host, error)) from None
 

@@ -248,6 +248,13 @@ class Plan:
             return "there is no source", "transient-network"
         return failures[0] if all(failure is not None for failure in failures) else None
 
+    def one_brings_all(self, source: Source, now: float) -> bool:
+        """Return whether one connection showed full speed and still has it, or has the time to show it."""
+        if source.speed is None:
+            return source.asked_at is not None and now - source.asked_at < SHOW_SECONDS
+        slowed = any(run.source is source and now - run.begun_at >= SPEED_HOLDS_SECONDS for run in self.runs)
+        return source.speed >= FULL_SPEED_BYTES_PER_SECOND and not slowed
+
     def _live(self) -> List[Source]:
         return [source for source in self.sources.values() if source.failed is None]
 
@@ -263,18 +270,11 @@ class Plan:
         chunks are what can be passed on."""
         if not source.ranges or source.breaks:
             return 1
-        if self._one_brings_all(source, now):
+        if self.one_brings_all(source, now):
             return 1
         if source.have is None:
             return self._connections
         return 1 if (source.speed or 0.0) < self.chunk_bytes else CONNECTIONS_OF_FAST_PEER
-
-    def _one_brings_all(self, source: Source, now: float) -> bool:
-        """Whether one connection showed full speed and still has it, or has the time to show it."""
-        if source.speed is None:
-            return source.asked_at is not None and now - source.asked_at < SHOW_SECONDS
-        slowed = any(run.source is source and now - run.begun_at >= SPEED_HOLDS_SECONDS for run in self.runs)
-        return source.speed >= FULL_SPEED_BYTES_PER_SECOND and not slowed
 
     def _askable(self, source: Source, missing: Spans) -> Spans:
         wanted = missing if source.have is None else common(missing, source.have)

@@ -18,11 +18,15 @@ LEAST_BYTES = 32 << 10
 
 
 class Piece:
-    """A chunk as far as it arrived; kept when its connection breaks, so that the next one goes on from there."""
+    """A chunk as far as it arrived; kept when its connection breaks, so that the next one goes on from there.
 
-    def __init__(self, number: int, length: int, hashed: bool) -> None:
+    ``memory`` is what it is filled in, of its length at least; what was in there before does not matter.
+    """
+
+    def __init__(self, number: int, length: int, hashed: bool, memory: memoryview) -> None:
         self.number = number
-        self.view = memoryview(bytearray(length))
+        self.memory = memory
+        self.view = memory[:length]
         self.filled = 0
         self._digest: Any = hashlib.sha256() if hashed else None
         self.sources: Set[str] = set()
@@ -145,7 +149,7 @@ class Puller:
         while not piece.whole and not run.stopped:
             limit = fetch.throttle.chunk_bytes(READ_BYTES)
             asked_at = time.monotonic()
-            count = body.read_into(piece.view[piece.filled : piece.filled + limit])
+            count = body.read_into(piece.view[piece.filled : piece.filled + limit], fetch.sated(run))
             waited = time.monotonic() - asked_at
             if not count:
                 raise Failure("source-changed", "the source ends at %d bytes" % position, "the next scan sees it")
