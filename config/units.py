@@ -35,6 +35,9 @@ _BYTES: dict[str, int] = {f"{prefix}B": factor for prefix, factor in _PREFIXES.i
 }
 _BITS: dict[str, int] = {f"{prefix}bit": factor for prefix, factor in _PREFIXES.items()}
 
+MOST_BYTES = 1_000**6
+"""The largest size and rate that is read (an exabyte): what is more was mistyped."""
+
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _OPEN_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])(?:|b|bp|ps|bps|/s|b/s|p/s|bits?)", re.IGNORECASE)
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
@@ -60,7 +63,7 @@ def parse_size(text: str) -> int:
     match = _AMOUNT.fullmatch(text.strip())
     if match is None or match[2] not in _BYTES:
         raise ValueError(f"{text!r} is not a size; write a number and a unit, such as 500MB or 10 GiB")
-    return round(float(match[1]) * _BYTES[match[2]])
+    return _count(text, float(match[1]) * _BYTES[match[2]])
 
 
 def parse_rate(text: str) -> int:
@@ -72,8 +75,8 @@ def parse_rate(text: str) -> int:
             raise ValueError(f"{text!r} can be read in two ways; write {readings[0]} or {readings[1]}")
         raise ValueError(f"{text!r} is not a rate; write a number and a unit, such as 20MB/s or 100Mbit/s")
     if match[2] in _BITS:
-        return round(float(match[1]) * _BITS[match[2]] / 8)
-    return round(float(match[1]) * _BYTES[match[2]])
+        return _count(text, float(match[1]) * _BITS[match[2]] / 8)
+    return _count(text, float(match[1]) * _BYTES[match[2]])
 
 
 def rate_text(bytes_per_second: float) -> str:
@@ -82,6 +85,13 @@ def rate_text(bytes_per_second: float) -> str:
         if bytes_per_second >= factor and prefix != "K":
             return f"{bytes_per_second / factor:.4g}{prefix}B/s"
     return f"{bytes_per_second:.0f}B/s"
+
+
+def _count(text: str, amount: float) -> int:
+    """Return an amount in whole bytes; raises ValueError for more than anything stores or carries."""
+    if amount > MOST_BYTES:
+        raise ValueError(f"{text!r} is more than there can be; the largest that is read is {MOST_BYTES // 1_000**5}PB")
+    return round(amount)
 
 
 def _two_readings(text: str) -> tuple[str, str] | None:

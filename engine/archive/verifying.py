@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 
+from sqlalchemy import case
+
 from config.classify import classify
 from engine.archive.cold import available, root_of
 from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
-from engine.archive.values import ArchiveRecord, ArchiveState
+from engine.archive.values import ArchiveCode, ArchiveRecord, ArchiveState
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.archived import DAMAGE, as_unpacked
@@ -17,11 +19,14 @@ from engine.execution.tools import Tools
 from engine.locations import node_of
 from engine.model import FileKind, LocationView
 from engine.planner.obstacles import obstacle
+from engine.store.schema import archives
 from engine.store.store import Store
 from engine.views import CheckResult
 
 LAST_DRILL = "archive-drill"
 DRILL_SECONDS = 7 * 86_400.0
+# What is still to be done with an archive is not done by reading it once more.
+_AWAITS_DELETION = archives.c.code == ArchiveCode.AWAITS_DELETION.value
 
 
 class Verifier:
@@ -73,7 +78,8 @@ class Verifier:
         await self._records.settle(
             record.id,
             state=ArchiveState.VERIFIED.value,
-            reason="read back in full",
+            reason=case((_AWAITS_DELETION, archives.c.reason), else_="read back in full"),
+            code=case((_AWAITS_DELETION, archives.c.code), else_=None),
             verified_at=self._clock.now(),
             archive_bytes=read.stat.size_bytes,
             mtime_ns=read.stat.mtime_ns,

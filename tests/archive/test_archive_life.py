@@ -73,6 +73,10 @@ async def test_an_original_goes_for_the_code_of_its_archive_and_for_no_words(wor
     await world.parts.worker.drain()
     assert database.exists(), "another reason takes the code of the one before with it"
     await world.parts.records.change(record.id, reason="worded anew", code=awaits)
+    again = await world.parts.records.get(record.id)
+    assert again is not None and await world.parts.verifier.verify_one(again)
+    read = await world.parts.records.get(record.id)
+    assert read is not None and (read.code, read.reason) == (awaits, "worded anew"), "reading it settles nothing else"
     await world.parts.worker.drain()
     assert not database.exists()
     gone = await world.parts.records.get(record.id)

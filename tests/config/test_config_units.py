@@ -32,6 +32,15 @@ def test_a_rate_that_could_be_read_two_ways_is_refused(text):
         parse_rate(text)
 
 
+@pytest.mark.parametrize("digits", ["1001" + "0" * 15, "9" * 400])
+def test_what_is_more_than_there_can_be_is_refused(digits: str) -> None:
+    with pytest.raises(ValueError, match="1000PB"):
+        parse_size(f"{digits}B")
+    for unit in ("B/s", "GB/s", "Gbit/s"):
+        with pytest.raises(ValueError, match="1000PB"):
+            parse_rate(digits + unit)
+
+
 @pytest.mark.parametrize("text", ["", "6", "h", "6 fortnights", "6h x"])
 def test_a_duration_without_a_known_unit_is_refused(text):
     with pytest.raises(ValueError, match="6h"):
