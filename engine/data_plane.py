@@ -238,7 +238,7 @@ class UnifiedDataPlane(ArchiveLevers, NodeLevers, TransferLevers, Shown):
         if not left:
             return
         try:
-            await parts.runner.cancel(left)
+            await parts.runner.cancel(left, withdrawn="a host of it left the configuration")
         except SyncdeckError as error:
             # The host cannot be asked any more; when it comes back, its first scan finds the partial file.
             log.warning("a partial file stays on a host that left the configuration: %s", error)

@@ -137,12 +137,13 @@ class Runner:
             await self._end(ids)
             await self._settle(ids, TransferState.QUEUED, "the engine was stopped")
 
-    async def cancel(self, transfer_ids: Sequence[int]) -> int:
-        """Cancel live transfers, running or not; nothing of them stays behind. Return how many were cancelled."""
+    async def cancel(self, transfer_ids: Sequence[int], withdrawn: str = "") -> int:
+        """Cancel live transfers by an operator, or ``withdrawn`` for that reason, leaving nothing; return how many."""
         async with self._claiming:
             await self._end(transfer_ids)
             known = [await self._tools.queue.get(transfer_id) for transfer_id in transfer_ids]
-            count = await self._tools.queue.cancel(transfer_ids)
+            queue = self._tools.queue
+            count = await (queue.withdraw(transfer_ids, withdrawn) if withdrawn else queue.cancel(transfer_ids))
         for transfer in known:
             if transfer is not None:
                 await self._executor.abandon(transfer)

@@ -7,7 +7,10 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from config.types import DataType
+from engine.codes import TransferCode
 from engine.errors import ErrorClass
 from engine.execution.executor import Executor
 from engine.execution.runner import Runner
@@ -82,7 +85,12 @@ async def test_a_closed_node_makes_its_transfers_wait_with_the_reason_and_others
     assert (await world.transfer(waiting)).state is S.DONE
 
 
-async def test_cancelling_a_running_transfer_ends_it_and_leaves_nothing(world: World) -> None:
+@pytest.mark.parametrize(
+    ("withdrawn", "code"), [("", TransferCode.CANCELLED_BY_OPERATOR), ("a host of it left the configuration", None)]
+)
+async def test_cancelling_a_running_transfer_ends_it_and_leaves_nothing(
+    world: World, withdrawn: str, code: TransferCode | None
+) -> None:
     world.limit(bandwidth_bytes_per_second=2 * MIB)
     (world.nodes["node-0"].models / "big.pth").write_bytes(os.urandom(24 * MIB))
     await world.scan()
@@ -94,8 +102,10 @@ async def test_cancelling_a_running_transfer_ends_it_and_leaves_nothing(world: W
         return progress is not None and progress.bytes_done > 0
 
     await until(moving)
-    assert await world.runner.cancel([transfer_id]) == 1
-    assert (await world.transfer(transfer_id)).state is S.CANCELLED
+    assert await world.runner.cancel([transfer_id], withdrawn) == 1
+    ended = await world.transfer(transfer_id)
+    assert (ended.state, ended.code) == (S.CANCELLED, code)
+    assert ended.reason == (withdrawn or "cancelled by the operator")
     assert world.runner.progress_of(transfer_id) is None
     assert temporaries(world.nodes["node-2"].root) == []
     await world.runner.stop()
