@@ -11,7 +11,7 @@ from config.classify import classify
 from engine.archive.cold import available, root_of
 from engine.archive.records import ArchiveRecords
 from engine.archive.restoring import Restoring
-from engine.archive.values import ArchiveCode, ArchiveRecord, ArchiveState
+from engine.archive.values import ArchiveRecord, ArchiveState
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError
 from engine.execution.archived import DAMAGE, as_unpacked
@@ -25,8 +25,6 @@ from engine.views import CheckResult
 
 LAST_DRILL = "archive-drill"
 DRILL_SECONDS = 7 * 86_400.0
-# What is still to be done with an archive is not done by reading it once more.
-_AWAITS_DELETION = archives.c.code == ArchiveCode.AWAITS_DELETION.value
 
 
 class Verifier:
@@ -78,8 +76,9 @@ class Verifier:
         await self._records.settle(
             record.id,
             state=ArchiveState.VERIFIED.value,
-            reason=case((_AWAITS_DELETION, archives.c.reason), else_="read back in full"),
-            code=case((_AWAITS_DELETION, archives.c.code), else_=None),
+            # What is still to be done with an archive is not done by reading it once more.
+            reason=case((archives.c.code.is_(None), "read back in full"), else_=archives.c.reason),
+            code=archives.c.code,
             verified_at=self._clock.now(),
             archive_bytes=read.stat.size_bytes,
             mtime_ns=read.stat.mtime_ns,

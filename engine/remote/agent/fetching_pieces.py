@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, List
 
 from engine.remote.agent.fetching_plan import Plan, Run
-from engine.remote.agent.fetching_pull import Piece, pieces_in_flight
+from engine.remote.agent.fetching_pull import Piece
 from engine.remote.agent.fetching_spans import holds
 
 
@@ -58,8 +58,11 @@ class Pieces:
             self._plan.parked.discard(number)
 
     def in_flight(self) -> int:
-        """Return how many bytes of chunks that are not whole yet arrived."""
-        return pieces_in_flight([*self._filling.values(), *self._parked.values()])
+        """Return how many bytes of chunks that are not whole yet arrived, each chunk once."""
+        best: Dict[int, int] = {}
+        for piece in [*self._filling.values(), *self._parked.values()]:
+            best[piece.number] = max(best.get(piece.number, 0), piece.filled)
+        return sum(best.values())
 
     def _new(self, number: int) -> Piece:
         memory = self._spare.pop() if self._spare else memoryview(bytearray(self._largest))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, Optional, Set
 
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.fetching_http import Body, Broken, Busy, Connection, Expired, Refused
@@ -192,11 +192,3 @@ class Puller:
         connection = self._connections.pop(source_id, None)
         if connection is not None:
             connection.close()
-
-
-def pieces_in_flight(pieces: List[Piece]) -> int:
-    """Return how many bytes of chunks that are not whole yet arrived, each chunk once."""
-    best: Dict[int, int] = {}
-    for piece in pieces:
-        best[piece.number] = max(best.get(piece.number, 0), piece.filled)
-    return sum(best.values())
