@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.model import FileKind, FileStat
 
@@ -25,8 +25,7 @@ class Rate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class BatchFile:
+class BatchFile(NamedTuple):
     """One file of a batch. ``growing``: a log at its origin, of which the lines complete at ``source_stat`` travel."""
 
     source_path: str

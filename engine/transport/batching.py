@@ -45,12 +45,7 @@ async def copy_by_agents(
 
 def _file(job: TransferJob) -> BatchFile:
     assert job.source_stat is not None
+    growing = job.live and is_growing(job.source_path)
     return BatchFile(
-        source_path=job.source_path,
-        temp_path=job.temp_path,
-        root=job.target_root,
-        kind=job.kind,
-        source_stat=job.source_stat,
-        check_source=job.check_source,
-        growing=job.live and is_growing(job.source_path),
+        job.source_path, job.temp_path, job.target_root, job.kind, job.source_stat, job.check_source, growing
     )

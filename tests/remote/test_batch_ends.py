@@ -1,8 +1,9 @@
-"""The two ends of a batch: how its files are written, and by how many threads they are read."""
+"""The two ends of a batch: how its files are written and flushed, and by how many threads they are read."""
 
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.integrity.temporary import TemporaryNames
-from engine.remote.agent import batch_reading
+from engine.remote.agent import batch_reading, batch_writing
 from engine.remote.agent.batch_format import FILES, Piece, covered, tail_of, unseal
 from engine.remote.agent.batch_reading import READERS, Reader, Wanted
 from engine.remote.agent.batch_writing import BatchWriter, Expected
@@ -113,26 +114,84 @@ def read_again(tail_bytes: int, checksum: int, tail: bytes, encoding: str) -> li
         os.close(read_end)
 
 
-def test_one_thread_reads_until_the_wire_waits_and_then_no_more_than_a_few(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Readers:
+    """Which threads read which files, each as slowly as is asked for."""
+
+    def __init__(self, seconds_each: float = 0.0) -> None:
+        self.by_file: dict[str, int] = {}
+        self._seconds_each = seconds_each
+        self._look = batch_reading.existing
+
+    def existing(self, path: str) -> str:
+        """Stands where the reader asks for a file's spelling, before it opens it."""
+        self.by_file[Path(path).name] = threading.get_ident()
+        time.sleep(self._seconds_each)
+        return self._look(path)
+
+
+def wanted(folder: Path, contents: list[bytes]) -> list[Wanted]:
     files = []
-    for number in range(40):
-        path = tmp_path / f"{number}.pth"
-        path.write_bytes(b"%d" % number)
+    for number, content in enumerate(contents):
+        path = folder / f"{number}.pth"
+        path.write_bytes(content)
         found = path.stat()
         stat = [found.st_size, found.st_mtime_ns, found.st_ino, 0, 0]
         files.append(Wanted(str(path), stat, "plain", False, False))
-    at_once: set[int] = set()
-    look = batch_reading.existing
+    return files
 
-    def slowly(path: str) -> str:
-        at_once.add(threading.get_ident())
-        time.sleep(0.02)
-        return look(path)
 
-    monkeypatch.setattr(batch_reading, "existing", slowly)
-    chunks = Reader(files, lambda most: 2, lambda: None).chunks()
-    pieces = [unseal(memoryview(bytes(contents) + tail)) for contents, tail in chunks]
-    assert sorted(piece.number for chunk in pieces for piece in chunk) == list(range(40))
-    assert 1 < len(at_once) <= READERS
+def read_all(files: list[Wanted], chunk_bytes: int) -> dict[int, bytes]:
+    """Return the contents by number, as a receiver puts them together."""
+    found: dict[int, bytes] = {}
+    for contents, tail in Reader(files, lambda most: chunk_bytes, lambda: None).chunks():
+        payload, at = bytes(contents), 0
+        for piece in unseal(memoryview(payload + tail)):
+            found[piece.number] = found.get(piece.number, b"") + payload[at : at + piece.length]
+            at += piece.length
+    return found
+
+
+def test_what_is_slow_to_open_is_read_by_more_threads_but_no_more_than_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [b"%d" % number for number in range(40)]
+    readers = Readers(seconds_each=0.03)
+    monkeypatch.setattr(batch_reading, "existing", readers.existing)
+    assert read_all(wanted(tmp_path, contents), 2) == dict(enumerate(contents))
+    threads = set(readers.by_file.values())
+    assert threading.get_ident() in threads and 2 < len(threads) <= READERS + 1
+
+
+def test_small_files_are_read_in_between_and_one_of_several_chunks_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [b"%d" % number for number in range(40)] + [b"large" * 20, b"small"]
+    readers = Readers()
+    monkeypatch.setattr(batch_reading, "existing", readers.existing)
+    monkeypatch.setattr(batch_reading, "PATIENCE_SECONDS", 60.0)
+    assert read_all(wanted(tmp_path, contents), 10) == dict(enumerate(contents))
+    here = threading.get_ident()
+    assert {readers.by_file[f"{number}.pth"] for number in range(40)} == {here}
+    assert here not in {readers.by_file["40.pth"], readers.by_file["41.pth"]}
+
+
+def test_new_folders_are_flushed_once_each_and_fail_what_lies_in_them_where_they_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+
+    def flush(folder: str) -> None:
+        flushed.append(folder)
+        if folder.endswith("bad"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+
+    monkeypatch.setattr(batch_writing, "sync_folder", flush)
+    folders = ["good/1", "good/2", "bad/1"]
+    files = [expected(tmp_path / folder)._replace(root=str(tmp_path)) for folder in folders]
+    writer = BatchWriter(files)
+    writer.take([WHOLE._replace(number=number) for number in range(3)], memoryview(CONTENT * 3))
+    assert flushed == [] and len(writer.whole) == 3
+    writer.finish()
+    assert flushed == [str(tmp_path), str(tmp_path / "bad"), str(tmp_path / "good")]
+    assert list(writer.whole) == [0, 1] and list(writer.failed) == [2]
+    assert not os.path.exists(files[2].path)

@@ -105,9 +105,9 @@ async def test_each_file_fails_alone_with_its_class(fleet: Fleet, tmp_path: Path
         (source / name).write_bytes(b"" if name == "empty" else name.encode() * 3000)
     (source / "torn.npz").write_bytes(b"PK\x03\x04" + os.urandom(2000))
     files = {Path(file.source_path).name: file for file in files_in(source, target)}
-    files["torn.npz"] = replace(files["torn.npz"], kind=FileKind.ZIP)
-    files["out"] = replace(files["a"], temp_path=NAMES.part(str(target / "way" / "x"), 90, "0" * 12))
-    files["name"] = replace(files["a"], temp_path=str(target / "games.db"))
+    files["torn.npz"] = files["torn.npz"]._replace(kind=FileKind.ZIP)
+    files["out"] = files["a"]._replace(temp_path=NAMES.part(str(target / "way" / "x"), 90, "0" * 12))
+    files["name"] = files["a"]._replace(temp_path=str(target / "games.db"))
     (target / "way").symlink_to(outside)
     (source / "changed").write_bytes(b"other" * 3000)
     (source / "gone").unlink()
@@ -318,6 +318,18 @@ async def test_requests_for_many_that_are_given_up_leave_the_session_of_use(pool
     with pytest.raises(asyncio.CancelledError):
         await asked
     assert await agent.stat_many([str(tmp_path / "a")] * 3) == [stat_of(tmp_path / "a")] * 3
+
+
+async def test_looks_that_wait_for_each_other_end_also_when_one_is_given_up(pool: SessionPool, tmp_path: Path) -> None:
+    agent = await pool.get("node-1")
+    (tmp_path / "a").write_bytes(b"a")
+    paths = [str(tmp_path / "a")] * (3 * MANY_AT_ONCE)
+    first, given_up, last = (asyncio.create_task(agent.stat_many(paths)) for _ in range(3))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert await first == await last == [stat_of(tmp_path / "a")] * len(paths)
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
 
 
 def test_one_flush_for_all_is_made_only_where_it_tells_errors_and_waits_for_little_else() -> None:

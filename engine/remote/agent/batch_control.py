@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 from engine.remote.agent.batch_placing import place_new
@@ -11,6 +12,7 @@ from engine.remote.agent.durable import sync_folder
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.hashcache import HashCache
 from engine.remote.agent.hashing import hash_file
+from engine.remote.agent.listing import holds_no_wal
 from engine.remote.agent.paths import existing
 from engine.remote.agent.publishing import Publisher
 from engine.remote.agent.stats import pack_stat, same_content, stat_file, wal_of
@@ -23,7 +25,10 @@ Check = Callable[[], None]
 
 def stat_many(paths: List[str]) -> List[Any]:
     """Return what ``stat_file`` says of each path."""
-    return [stat_file(existing(path)) for path in paths]
+    found = [existing(path) for path in paths]
+    folders = [path.rpartition("/")[0] for path in found]
+    without_wal = {folder for folder, count in Counter(folders).items() if holds_no_wal(folder, count)}
+    return [stat_file(path, folder not in without_wal) for path, folder in zip(found, folders)]
 
 
 def hash_many(files: List[List[str]], cache: HashCache, check: Check) -> List[Dict[str, Any]]:

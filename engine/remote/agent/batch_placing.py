@@ -7,19 +7,16 @@ for itself.
 
 from __future__ import annotations
 
-import itertools
 import os
 import stat
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional
 
 from engine.remote.agent.failures import Failure
+from engine.remote.agent.listing import Names
 from engine.remote.agent.paths import checked, is_temporary, make_parents
 
 Rename = Callable[[int, str, str], bool]
 RENAME_NOREPLACE = 1
-LISTED_PER_FILE = 4
-"""A folder is listed while that is cheaper than asking for each name and its companions."""
-OVERHANG = 64
 
 
 def place_new(requests: "List[Dict[str, Any]]") -> Dict[int, Dict[str, Any]]:
@@ -36,7 +33,7 @@ def place_new(requests: "List[Dict[str, Any]]") -> Dict[int, Dict[str, Any]]:
         except (Failure, OSError):
             continue
         try:
-            there = _Names(fd, len(numbers))
+            there = Names(fd, len(numbers))
             for number in numbers:
                 answer = _place(fd, there, requests[number], rename)
                 if answer is not None:
@@ -44,29 +41,6 @@ def place_new(requests: "List[Dict[str, Any]]") -> Dict[int, Dict[str, Any]]:
         finally:
             os.close(fd)
     return answers
-
-
-class _Names:
-    """Which names a folder holds. What appears later under a final name is still never overwritten."""
-
-    def __init__(self, fd: int, wanted: int) -> None:
-        self._fd = fd
-        self._all: Optional[Set[str]] = None
-        most = LISTED_PER_FILE * wanted + OVERHANG
-        with os.scandir(fd) as entries:
-            found = {entry.name for entry in itertools.islice(entries, most)}
-            if next(entries, None) is None:
-                self._all = found
-
-    def holds(self, name: str) -> bool:
-        """Return whether there is such a name."""
-        if self._all is not None:
-            return name in self._all
-        try:
-            os.stat(name, dir_fd=self._fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
 
 
 def _by_folder(requests: "List[Dict[str, Any]]") -> "Dict[Any, List[int]]":
@@ -78,7 +52,7 @@ def _by_folder(requests: "List[Dict[str, Any]]") -> "Dict[Any, List[int]]":
     return found
 
 
-def _place(fd: int, there: _Names, request: Dict[str, Any], rename: Rename) -> Optional[Dict[str, Any]]:
+def _place(fd: int, there: Names, request: Dict[str, Any], rename: Rename) -> Optional[Dict[str, Any]]:
     folder, _, final = request["final_path"].rpartition("/")
     temp_folder, _, temp = request["temp_path"].rpartition("/")
     try:

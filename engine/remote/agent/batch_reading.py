@@ -1,4 +1,4 @@
-"""Reads the files of a batch ahead of the wire; by more threads, up to a few, where opening them takes long."""
+"""Reads the files of a batch: in between, while that is quick, else ahead of the wire by one thread or a few."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from engine.remote.agent.stats import pack_stat, same_content, wal_of
 
 READERS = 4
 PATIENCE_SECONDS = 0.005
-"""When the wire waited for so long another thread reads too. From memory one reads faster than a link takes, and
-several only take turns; on a disk that has to look for each file they share its queue."""
+"""When the wire waited for so long, for a chunk as a rule, another thread reads too. From memory one reads faster than
+a link takes, and several only hand the interpreter to each other at every file; on a disk that has to look for each
+file they share its queue."""
+GRACE_CHUNKS = 3
+"""Who shares a processor with others is held up now and again: so many waits more before the first thread starts."""
 READ_AHEAD_CHUNKS = 4
 """With the readers' own chunks some 4 MiB at most are in memory."""
 
@@ -45,7 +48,11 @@ class _Chunk(NamedTuple):
 
 
 class Reader:
-    """Yields chunks of all files. A file's pieces come in order, files in any order."""
+    """Yields chunks of all files. A file's pieces come in order, files in any order.
+
+    Whoever takes the chunks reads them as well until that takes long, or a file comes that needs several chunks:
+    threads then read and hash while the ones before are on the wire.
+    """
 
     def __init__(self, files: "list[Wanted]", chunk_bytes: Callable[[int], int], busy: Callable[[], None]) -> None:
         """``chunk_bytes`` shortens chunks for a slow link; ``busy`` is called while a type check goes on."""
@@ -62,6 +69,24 @@ class Reader:
 
         Raises what a thread raised, which is a fault of ours.
         """
+        for chunk in self._read_in_between():
+            yield from self._handed_out(chunk)
+        if self._next < len(self._files):
+            yield from self._read_ahead()
+
+    def _read_in_between(self) -> Iterator[_Chunk]:
+        """Yield chunks of small files until all are read, or threads had better go on."""
+        spent, chunks = 0.0, 0
+        while spent <= PATIENCE_SECONDS * (chunks + GRACE_CHUNKS):
+            if self._next >= len(self._files) or self._is_large(self._next):
+                return
+            started = time.monotonic()
+            chunk = self._together(self._take())
+            spent += time.monotonic() - started
+            chunks += 1
+            yield chunk
+
+    def _read_ahead(self) -> Iterator[Tuple[memoryview, bytes]]:
         started, ended = 1, 0
         self._start_reader()
         while ended < started:
@@ -76,10 +101,13 @@ class Reader:
             elif isinstance(chunk, BaseException):
                 raise chunk
             else:
-                with memoryview(chunk.buffer) as whole, whole[chunk.start : chunk.end] as contents:
-                    yield contents, chunk.tail
-                if chunk.last:
-                    self._free.put(chunk.buffer)
+                yield from self._handed_out(chunk)
+
+    def _handed_out(self, chunk: _Chunk) -> Iterator[Tuple[memoryview, bytes]]:
+        with memoryview(chunk.buffer) as whole, whole[chunk.start : chunk.end] as contents:
+            yield contents, chunk.tail
+        if chunk.last:
+            self._free.put(chunk.buffer)
 
     def _start_reader(self) -> None:
         threading.Thread(target=self._work, daemon=True).start()
@@ -119,10 +147,17 @@ class Reader:
             return bytearray(max(size, CHUNK_BYTES))
         return buffer if len(buffer) >= size else bytearray(size)
 
+    def _is_large(self, index: int) -> bool:
+        return self._files[index].stat[0] > self._chunk_bytes(CHUNK_BYTES)
+
     def _read(self, group: "list[int]") -> Iterator[_Chunk]:
-        if len(group) == 1 and self._files[group[0]].stat[0] > self._chunk_bytes(CHUNK_BYTES):
+        if len(group) == 1 and self._is_large(group[0]):
             yield from self._large(group[0])
-            return
+        else:
+            yield self._together(group)
+
+    def _together(self, group: "list[int]") -> _Chunk:
+        """Return a chunk of whole files."""
         buffer = self._buffer(sum(self._files[index].stat[0] for index in group))
         pieces, at = [], 0
         with memoryview(buffer) as view:
@@ -130,7 +165,7 @@ class Reader:
                 piece = self._small(index, view[at : at + self._files[index].stat[0]])
                 pieces.append(piece)
                 at += piece.length
-        yield _Chunk(buffer, 0, at, tail_of(pieces), True)
+        return _Chunk(buffer, 0, at, tail_of(pieces), True)
 
     def _small(self, index: int, room: memoryview) -> Piece:
         try:
@@ -207,8 +242,8 @@ def _failed(index: int, error: Exception, path: str) -> Piece:
 
 
 def _fill(fd: int, room: memoryview) -> int:
-    count = 0
-    while count < len(room):
+    count = os.readv(fd, [room]) if room else 0
+    while 0 < count < len(room):
         got = os.readv(fd, [room[count:]])
         if not got:
             break
@@ -229,8 +264,11 @@ def _whole_lines(path: str, room: memoryview, stat: "list[int]") -> Tuple[int, i
 
 def _ensure_same(path: str, found: os.stat_result, file: Wanted) -> None:
     # A -wal beside a file matters where one was seen, and for databases in any case.
-    wal = wal_of(path) if file.kind == "sqlite" or file.stat[3] else None
-    if not same_content(pack_stat(found, wal), file.stat):
+    if file.kind == "sqlite" or file.stat[3]:
+        same = same_content(pack_stat(found, wal_of(path)), file.stat)
+    else:
+        same = found.st_size == file.stat[0] and found.st_mtime_ns == file.stat[1]
+    if not same:
         raise _changed(path)
 
 

@@ -80,6 +80,7 @@ def _ended_early() -> Failure:
 def main(source: bytes) -> None:
     """Be the receiver of one batch after another: the job of each comes first on stdin, then the sender's stream."""
     gc.disable()  # A batch is many small objects, of which hardly any refer to each other in circles.
+    gc.freeze()
     widen_pipe(0)
     lines = LineWriter(1)
     code = 0

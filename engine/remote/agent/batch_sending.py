@@ -85,6 +85,7 @@ class Orders:
 def main(source: bytes) -> None:
     """Be the sender of one batch after another, until stdin ends."""
     gc.disable()  # A batch is many small objects, of which hardly any refer to each other in circles.
+    gc.freeze()
     orders = Orders()
     while True:
         job, pacer = orders.next_job()

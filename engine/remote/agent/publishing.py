@@ -20,6 +20,8 @@ from engine.remote.agent.succession import holds_all, same_bytes
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
+RENAMING = 2
+"""Requests that rename many files at once: most of that is the system's work; more only take turns here."""
 LOCKS = 64
 """Final paths share these, so that their number does not grow with what was ever published."""
 
@@ -30,7 +32,7 @@ class Publisher:
     def __init__(self, cache: HashCache) -> None:
         self._cache = cache
         self._locks = [threading.Lock() for _ in range(LOCKS)]
-        self.turn = threading.Lock()
+        self.turn = threading.Semaphore(RENAMING)
         """Held while many files are renamed: the next such request is at it while this one flushes the folders."""
 
     def publish(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def reading_mode(path: str) -> str:
         return "ro"  # SQLite says why it cannot be read.
 
 
-def stat_file(path: str) -> list[int] | None:
+def stat_file(path: str, may_have_wal: bool = True) -> list[int] | None:
     """Return a file's stat with its -wal's, or None when there is no such regular file or link."""
     try:
         main = os.lstat(path)
@@ -57,7 +57,7 @@ def stat_file(path: str) -> list[int] | None:
         return None
     if stat.S_ISDIR(main.st_mode):
         return None
-    return pack_stat(main, wal_of(path))
+    return pack_stat(main, wal_of(path) if may_have_wal else None)
 
 
 def same_content(one: list[int], other: list[int]) -> bool:
