@@ -7,6 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,15 @@ class Row:
     peer_value: float | None
     ratio: float | None
     runs: int
+
+
+def in_turn(contestants: Sequence[T], number: int) -> list[T]:
+    """Return who runs in which order in the run of this number: each run begins with the next one.
+
+    A processor slows down behind a contestant that needs all of it; so nobody always comes after the same one.
+    """
+    first = number % len(contestants)
+    return [*contestants[first:], *contestants[:first]]
 
 
 def faster(name: str, ours_seconds: Sequence[float], peer: str, peer_seconds: Sequence[float]) -> Row:

@@ -20,13 +20,14 @@ from engine.transport.agent import AgentTransport
 from engine.transport.rates import RateCap
 from engine.transport.types import TransferJob
 from tests.bench.peers import ssh_folder_peers
-from tests.bench.report import Row, faster, figure
+from tests.bench.report import Row, faster, figure, in_turn
 from tests.fleet import Fleet, FleetNode, openssh_fleet
 
 HERE = Endpoint("here", local=True)
 NAMES = TemporaryNames("b" * 8, "c" * 8)
 KIB = 1024
 DURABLE = "rsync -a --fsync -e ssh"
+OURS = "batches"
 
 
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:
@@ -61,21 +62,22 @@ async def _compare(
 ) -> list[Row]:
     agent = AgentTransport(pool.get, fleet.options(), pool.links)
     peers = ssh_folder_peers(fleet, node)
-    ours: list[float] = []
-    theirs: dict[str, list[float]] = {name: [] for name in peers}
+    times: dict[str, list[float]] = {name: [] for name in (*peers, OURS)}
     files = list(source.rglob("*.pth"))
     paths = [str(file) for file in files]  # As the engine has them: what pathlib costs is not part of it.
     label = f"{len(files):,} files of {files[0].stat().st_size // KIB} KiB"
     for number in range(runs):
         # Nothing is removed in between: ext4 passes over inodes that were freed a moment ago, one by one.
-        for place, (name, peer) in enumerate(peers.items()):
+        for place, name in enumerate(in_turn([*peers, OURS], number)):
             final = folder / f"{source.name}-{number}-{place}"
-            theirs[name].append(await _timed(asyncio.to_thread(peer, source, final)))
-        final = folder / f"{source.name}-{number}-ours"
-        ours.append(await _timed(move(pool, agent, node, source, paths, final)))
-        await asyncio.to_thread(_ensure_same, files, source, final)
+            if name == OURS:
+                times[name].append(await _timed(move(pool, agent, node, source, paths, final)))
+                await asyncio.to_thread(_ensure_same, files, source, final)
+            else:
+                times[name].append(await _timed(asyncio.to_thread(peers[name], source, final)))
+    ours = times[OURS]
     rows = [
-        faster(f"{label}, batches{' vs not durable' * (name != DURABLE)}", ours, name, theirs[name]) for name in peers
+        faster(f"{label}, batches{' vs not durable' * (name != DURABLE)}", ours, name, times[name]) for name in peers
     ]
     return [*rows, figure(f"{label}, batches", [len(files) / seconds for seconds in ours], "files/s")]
 
