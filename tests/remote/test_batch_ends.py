@@ -10,15 +10,16 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.integrity.temporary import TemporaryNames
-from engine.remote.agent import batch_reading, batch_writing
+from engine.remote.agent import batch_readers, batch_reading, batch_writing
 from engine.remote.agent.batch_format import FILES, Piece, covered, tail_of, unseal
-from engine.remote.agent.batch_reading import READERS, Reader, Wanted
+from engine.remote.agent.batch_readers import READERS, Readers
+from engine.remote.agent.batch_reading import Source, Wanted
 from engine.remote.agent.batch_writing import BatchWriter, Expected
 from engine.remote.agent.chunks import HEADER, ChunkReader
 from engine.remote.agent.failures import Failure
@@ -114,17 +115,17 @@ def read_again(tail_bytes: int, checksum: int, tail: bytes, encoding: str) -> li
         os.close(read_end)
 
 
-class Readers:
+class Witness:
     """Which threads read which files, each as slowly as is asked for."""
 
     def __init__(self, seconds_each: float = 0.0) -> None:
-        self.by_file: dict[str, int] = {}
+        self.by_file: dict[str, threading.Thread] = {}
         self._seconds_each = seconds_each
         self._look = batch_reading.existing
 
     def existing(self, path: str) -> str:
         """Stands where the reader asks for a file's spelling, before it opens it."""
-        self.by_file[Path(path).name] = threading.get_ident()
+        self.by_file[Path(path).name] = threading.current_thread()
         time.sleep(self._seconds_each)
         return self._look(path)
 
@@ -140,14 +141,21 @@ def wanted(folder: Path, contents: list[bytes]) -> list[Wanted]:
     return files
 
 
-def read_all(files: list[Wanted], chunk_bytes: int) -> dict[int, bytes]:
+def read_all(
+    files: list[Wanted], chunk_bytes: int, heard: Callable[[dict[int, bytes]], None] | None = None
+) -> dict[int, bytes]:
     """Return the contents by number, as a receiver puts them together."""
     found: dict[int, bytes] = {}
-    for contents, tail in Reader(files, lambda most: chunk_bytes, lambda: None).chunks():
+
+    def take(contents: memoryview, tail: bytes) -> None:
         payload, at = bytes(contents), 0
         for piece in unseal(memoryview(payload + tail)):
             found[piece.number] = found.get(piece.number, b"") + payload[at : at + piece.length]
             at += piece.length
+        if heard is not None:
+            heard(found)
+
+    Readers(Source(files, lambda most: chunk_bytes, lambda: None)).run(take)
     return found
 
 
@@ -155,24 +163,57 @@ def test_what_is_slow_to_open_is_read_by_more_threads_but_no_more_than_a_few(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contents = [b"%d" % number for number in range(40)]
-    readers = Readers(seconds_each=0.03)
-    monkeypatch.setattr(batch_reading, "existing", readers.existing)
+    witness = Witness(seconds_each=0.03)
+    monkeypatch.setattr(batch_reading, "existing", witness.existing)
     assert read_all(wanted(tmp_path, contents), 2) == dict(enumerate(contents))
-    threads = set(readers.by_file.values())
-    assert threading.get_ident() in threads and 2 < len(threads) <= READERS + 1
+    threads = set(witness.by_file.values())
+    assert 2 < len(threads) <= READERS + 1
 
 
 def test_small_files_are_read_in_between_and_one_of_several_chunks_ahead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contents = [b"%d" % number for number in range(40)] + [b"large" * 20, b"small"]
-    readers = Readers()
-    monkeypatch.setattr(batch_reading, "existing", readers.existing)
-    monkeypatch.setattr(batch_reading, "PATIENCE_SECONDS", 60.0)
+    witness = Witness()
+    monkeypatch.setattr(batch_reading, "existing", witness.existing)
+    monkeypatch.setattr(batch_readers, "PATIENCE_SECONDS", 60.0)
     assert read_all(wanted(tmp_path, contents), 10) == dict(enumerate(contents))
-    here = threading.get_ident()
-    assert {readers.by_file[f"{number}.pth"] for number in range(40)} == {here}
-    assert here not in {readers.by_file["40.pth"], readers.by_file["41.pth"]}
+    in_between = {witness.by_file[f"{number}.pth"] for number in range(40)}
+    assert len(in_between) == 1 and in_between.isdisjoint({witness.by_file["40.pth"], witness.by_file["41.pth"]})
+
+
+@pytest.mark.parametrize("hangs", [0, 7])
+def test_a_file_that_hangs_holds_up_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs: int
+) -> None:
+    contents = [b"%d" % number for number in range(12)]
+    others_are_there, look = threading.Event(), batch_reading.existing
+
+    def hanging(path: str) -> str:
+        if Path(path).name == f"{hangs}.pth":
+            assert others_are_there.wait(60.0), "the others wait for the one that hangs"
+        return look(path)
+
+    def heard(found: dict[int, bytes]) -> None:
+        if set(found) == set(range(12)) - {hangs}:
+            others_are_there.set()
+
+    monkeypatch.setattr(batch_reading, "existing", hanging)
+    monkeypatch.setattr(batch_readers, "HUNG_SECONDS", 0.05)
+    assert read_all(wanted(tmp_path, contents), 1, heard) == dict(enumerate(contents))
+
+
+@pytest.mark.parametrize("seconds_each", [0.0, 0.03])
+def test_the_end_of_the_wire_ends_the_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds_each: float
+) -> None:
+    def cut(found: dict[int, bytes]) -> None:
+        if len(found) >= 5:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(batch_reading, "existing", Witness(seconds_each).existing)
+    with pytest.raises(BrokenPipeError):
+        read_all(wanted(tmp_path, [b"%d" % number for number in range(20)]), 2, cut)
 
 
 def test_new_folders_are_flushed_once_each_and_fail_what_lies_in_them_where_they_cannot_be(

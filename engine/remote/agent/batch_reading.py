@@ -1,4 +1,4 @@
-"""Reads the files of a batch: in between, while that is quick, else ahead of the wire by one thread or a few."""
+"""The files of a batch, read and hashed a chunk at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 import time
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from engine.remote.agent.batch_format import CHUNK_BYTES, Piece, tail_of
 from engine.remote.agent.checks import check_file
@@ -15,16 +15,6 @@ from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.growing import SETTLED_SECONDS
 from engine.remote.agent.paths import existing
 from engine.remote.agent.stats import pack_stat, same_content, wal_of
-
-READERS = 4
-PATIENCE_SECONDS = 0.005
-"""When the wire waited for so long, for a chunk as a rule, another thread reads too. From memory one reads faster than
-a link takes, and several only hand the interpreter to each other at every file; on a disk that has to look for each
-file they share its queue."""
-GRACE_CHUNKS = 3
-"""Who shares a processor with others is held up now and again: so many waits more before the first thread starts."""
-READ_AHEAD_CHUNKS = 4
-"""With the readers' own chunks some 4 MiB at most are in memory."""
 
 
 class Wanted(NamedTuple):
@@ -37,7 +27,7 @@ class Wanted(NamedTuple):
     growing: bool
 
 
-class _Chunk(NamedTuple):
+class Chunk(NamedTuple):
     """Part of a buffer, which is free again after its last chunk."""
 
     buffer: bytearray
@@ -47,12 +37,8 @@ class _Chunk(NamedTuple):
     last: bool
 
 
-class Reader:
-    """Yields chunks of all files. A file's pieces come in order, files in any order.
-
-    Whoever takes the chunks reads them as well until that takes long, or a file comes that needs several chunks:
-    threads then read and hash while the ones before are on the wire.
-    """
+class Source:
+    """The files, of which several threads may read the next ones. A file's chunks are read by one of them, in order."""
 
     def __init__(self, files: "list[Wanted]", chunk_bytes: Callable[[int], int], busy: Callable[[], None]) -> None:
         """``chunk_bytes`` shortens chunks for a slow link; ``busy`` is called while a type check goes on."""
@@ -61,71 +47,19 @@ class Reader:
         self._busy = busy
         self._next = 0
         self._lock = threading.Lock()
-        self._chunks: "queue.Queue[Any]" = queue.Queue(READ_AHEAD_CHUNKS)
         self._free: "queue.SimpleQueue[bytearray]" = queue.SimpleQueue()
 
-    def chunks(self) -> Iterator[Tuple[memoryview, bytes]]:
-        """Yield every chunk, its contents and their tail, both of use until the next one is asked for.
+    @property
+    def left(self) -> bool:
+        """Whether there are files that nobody took yet."""
+        return self._next < len(self._files)
 
-        Raises what a thread raised, which is a fault of ours.
-        """
-        for chunk in self._read_in_between():
-            yield from self._handed_out(chunk)
-        if self._next < len(self._files):
-            yield from self._read_ahead()
+    @property
+    def next_is_large(self) -> bool:
+        """Whether the next file, which must be there, needs several chunks."""
+        return self._is_large(self._next)
 
-    def _read_in_between(self) -> Iterator[_Chunk]:
-        """Yield chunks of small files until all are read, or threads had better go on."""
-        spent, chunks = 0.0, 0
-        while spent <= PATIENCE_SECONDS * (chunks + GRACE_CHUNKS):
-            if self._next >= len(self._files) or self._is_large(self._next):
-                return
-            started = time.monotonic()
-            chunk = self._together(self._take())
-            spent += time.monotonic() - started
-            chunks += 1
-            yield chunk
-
-    def _read_ahead(self) -> Iterator[Tuple[memoryview, bytes]]:
-        started, ended = 1, 0
-        self._start_reader()
-        while ended < started:
-            try:
-                chunk = self._chunks.get(timeout=PATIENCE_SECONDS if started < READERS else None)
-            except queue.Empty:
-                started += 1
-                self._start_reader()
-                continue
-            if chunk is None:
-                ended += 1
-            elif isinstance(chunk, BaseException):
-                raise chunk
-            else:
-                yield from self._handed_out(chunk)
-
-    def _handed_out(self, chunk: _Chunk) -> Iterator[Tuple[memoryview, bytes]]:
-        with memoryview(chunk.buffer) as whole, whole[chunk.start : chunk.end] as contents:
-            yield contents, chunk.tail
-        if chunk.last:
-            self._free.put(chunk.buffer)
-
-    def _start_reader(self) -> None:
-        threading.Thread(target=self._work, daemon=True).start()
-
-    def _work(self) -> None:
-        try:
-            while True:
-                group = self._take()
-                if not group:
-                    break
-                for chunk in self._read(group):
-                    self._chunks.put(chunk)
-        except BaseException as error:  # noqa: BLE001 - raised again by chunks()
-            self._chunks.put(error)
-        else:
-            self._chunks.put(None)
-
-    def _take(self) -> List[int]:
+    def take(self) -> List[int]:
         """Return the next few files that fit into one chunk, or one that does not."""
         limit = self._chunk_bytes(CHUNK_BYTES)
         with self._lock:
@@ -139,25 +73,15 @@ class Reader:
                 self._next += 1
             return group
 
-    def _buffer(self, size: int) -> bytearray:
-        """Return memory for ``size`` bytes, used before where there is some: the system gives new memory slowly."""
-        try:
-            buffer = self._free.get_nowait()
-        except queue.Empty:
-            return bytearray(max(size, CHUNK_BYTES))
-        return buffer if len(buffer) >= size else bytearray(size)
-
-    def _is_large(self, index: int) -> bool:
-        return self._files[index].stat[0] > self._chunk_bytes(CHUNK_BYTES)
-
-    def _read(self, group: "list[int]") -> Iterator[_Chunk]:
+    def chunks(self, group: "list[int]") -> Iterator[Chunk]:
+        """Yield the chunks of files that were taken."""
         if len(group) == 1 and self._is_large(group[0]):
             yield from self._large(group[0])
         else:
-            yield self._together(group)
+            yield self.together(group)
 
-    def _together(self, group: "list[int]") -> _Chunk:
-        """Return a chunk of whole files."""
+    def together(self, group: "list[int]") -> Chunk:
+        """Return one chunk of small files that were taken."""
         buffer = self._buffer(sum(self._files[index].stat[0] for index in group))
         pieces, at = [], 0
         with memoryview(buffer) as view:
@@ -165,7 +89,23 @@ class Reader:
                 piece = self._small(index, view[at : at + self._files[index].stat[0]])
                 pieces.append(piece)
                 at += piece.length
-        return _Chunk(buffer, 0, at, tail_of(pieces), True)
+        return Chunk(buffer, 0, at, tail_of(pieces), True)
+
+    def give_back(self, chunk: Chunk) -> None:
+        """Hear that a chunk's contents are needed no more."""
+        if chunk.last:
+            self._free.put(chunk.buffer)
+
+    def _is_large(self, index: int) -> bool:
+        return self._files[index].stat[0] > self._chunk_bytes(CHUNK_BYTES)
+
+    def _buffer(self, size: int) -> bytearray:
+        """Return memory for ``size`` bytes, used before where there is some: the system gives new memory slowly."""
+        try:
+            buffer = self._free.get_nowait()
+        except queue.Empty:
+            return bytearray(max(size, CHUNK_BYTES))
+        return buffer if len(buffer) >= size else bytearray(size)
 
     def _small(self, index: int, room: memoryview) -> Piece:
         try:
@@ -176,7 +116,7 @@ class Reader:
         finally:
             room.release()
 
-    def _large(self, index: int) -> Iterator[_Chunk]:
+    def _large(self, index: int) -> Iterator[Chunk]:
         """Yield a file that needs several chunks; a batch's files are small enough to be read at once."""
         room = self._files[index].stat[0]
         buffer = self._buffer(room)
@@ -184,7 +124,7 @@ class Reader:
             try:
                 size, lines = self._whole(self._files[index], view)
             except (Failure, OSError) as error:
-                yield _Chunk(buffer, 0, 0, tail_of([_failed(index, error, self._files[index].path)]), True)
+                yield Chunk(buffer, 0, 0, tail_of([_failed(index, error, self._files[index].path)]), True)
                 return
             with view[:size] as content:
                 sha256 = hashlib.sha256(content).hexdigest()
@@ -193,7 +133,7 @@ class Reader:
             end = min(size, at + self._chunk_bytes(CHUNK_BYTES))
             last = end == size
             piece = Piece(index, end - at, sha256, size, lines) if last else Piece(index, end - at)
-            yield _Chunk(buffer, at, end, tail_of([piece]), last)
+            yield Chunk(buffer, at, end, tail_of([piece]), last)
             at = end
 
     def _whole(self, file: Wanted, room: memoryview) -> Tuple[int, Optional[int]]:

@@ -10,7 +10,8 @@ import time
 from typing import Any, Dict, Tuple
 
 from engine.remote.agent.batch_format import FILES
-from engine.remote.agent.batch_reading import Reader, Wanted
+from engine.remote.agent.batch_readers import Readers
+from engine.remote.agent.batch_reading import Source, Wanted
 from engine.remote.agent.chunks import END, ChunkWriter
 from engine.remote.agent.failures import from_exception
 from engine.remote.agent.frames import MARKER, LineWriter, read_frame, write_all
@@ -47,11 +48,14 @@ def send(job: Dict[str, Any], pacer: Pacer, counts: Counts) -> int:
     writer = ChunkWriter(1, job["encoding"])
     counts.lines.write({"hello": 1})
     write_all(1, MARKER)
-    for contents, tail in Reader(files, pacer.chunk_bytes, counts.check).chunks():
+
+    def take(contents: memoryview, tail: bytes) -> None:
         count = writer.write(FILES, contents, tail)
         counts.wire += count
         pacer.pay(count)
         counts.tell()
+
+    Readers(Source(files, pacer.chunk_bytes, counts.check)).run(take)
     counts.wire += writer.write(END, b"{}")
     return counts.wire
 
