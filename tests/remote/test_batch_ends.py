@@ -177,6 +177,7 @@ def test_small_files_are_read_in_between_and_one_of_several_chunks_ahead(
     witness = Witness()
     monkeypatch.setattr(batch_reading, "existing", witness.existing)
     monkeypatch.setattr(batch_readers, "PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(batch_readers, "HUNG_SECONDS", 60.0)
     assert read_all(wanted(tmp_path, contents), 10) == dict(enumerate(contents))
     in_between = {witness.by_file[f"{number}.pth"] for number in range(40)}
     assert len(in_between) == 1 and in_between.isdisjoint({witness.by_file["40.pth"], witness.by_file["41.pth"]})
