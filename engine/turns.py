@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -43,3 +44,24 @@ async def in_turns(items: Iterable[T], at_once: int = AT_ONCE) -> AsyncIterator[
         yield item
         if number % at_once == 0:
             await asyncio.sleep(0)
+
+
+class InSingleFile:
+    """Lets one after another do what is slower side by side; who waited for too long goes beside the one that hangs."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for this one's turn, within patience; it ends with the context."""
+        in_turn = False
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience_seconds):
+                    in_turn = await self._lock.acquire()
+            yield
+        finally:
+            if in_turn:
+                self._lock.release()
