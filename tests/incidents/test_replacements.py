@@ -39,7 +39,6 @@ MAY_REPLACE = {
         "batch_reading.existing": "still looks, slowly or after the others, and is counted",
         "batch_readers.HUNG_SECONDS": "sooner, or longer than the test",
         "batch_readers.PATIENCE_SECONDS": "longer than the test: a busy machine must not look like a slow disk",
-        "batch_writing.sync_folder": "a disk that fails to store a folder's names",
     },
     "tests/remote/test_batch_placing.py": {
         "batch_placing._is_ready": "still looks, and somebody else writes at that very moment",

@@ -1,9 +1,8 @@
-"""The two ends of a batch: how its files are written and flushed, and by how many threads they are read."""
+"""The two ends of a batch: how its files are written, and by how many threads they are read."""
 
 from __future__ import annotations
 
 import base64
-import errno
 import fcntl
 import hashlib
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.integrity.temporary import TemporaryNames
-from engine.remote.agent import batch_readers, batch_reading, batch_writing
+from engine.remote.agent import batch_readers, batch_reading
 from engine.remote.agent.batch_format import FILES, Piece, covered, tail_of, unseal
 from engine.remote.agent.batch_readers import READERS, Readers
 from engine.remote.agent.batch_reading import Source, Wanted
@@ -215,25 +214,3 @@ def test_the_end_of_the_wire_ends_the_reading(
     monkeypatch.setattr(batch_reading, "existing", Witness(seconds_each).existing)
     with pytest.raises(BrokenPipeError):
         read_all(wanted(tmp_path, [b"%d" % number for number in range(20)]), 2, cut)
-
-
-def test_new_folders_are_flushed_once_each_and_fail_what_lies_in_them_where_they_cannot_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flushed: list[str] = []
-
-    def flush(folder: str) -> None:
-        flushed.append(folder)
-        if folder.endswith("bad"):
-            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
-
-    monkeypatch.setattr(batch_writing, "sync_folder", flush)
-    folders = ["good/1", "good/2", "bad/1"]
-    files = [expected(tmp_path / folder)._replace(root=str(tmp_path)) for folder in folders]
-    writer = BatchWriter(files)
-    writer.take([WHOLE._replace(number=number) for number in range(3)], memoryview(CONTENT * 3))
-    assert flushed == [] and len(writer.whole) == 3
-    writer.finish()
-    assert flushed == [str(tmp_path), str(tmp_path / "bad"), str(tmp_path / "good")]
-    assert list(writer.whole) == [0, 1] and list(writer.failed) == [2]
-    assert not os.path.exists(files[2].path)

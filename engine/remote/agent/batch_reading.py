@@ -65,7 +65,7 @@ class Source:
         with self._lock:
             group: List[int] = []
             total = 0
-            while self._next < len(self._files):
+            while self.left:
                 total += self._files[self._next].stat[0]
                 if group and total > limit:
                     break
@@ -182,8 +182,8 @@ def _failed(index: int, error: Exception, path: str) -> Piece:
 
 
 def _fill(fd: int, room: memoryview) -> int:
-    count = os.readv(fd, [room]) if room else 0
-    while 0 < count < len(room):
+    count = 0
+    while count < len(room):
         got = os.readv(fd, [room[count:]])
         if not got:
             break
@@ -204,11 +204,8 @@ def _whole_lines(path: str, room: memoryview, stat: "list[int]") -> Tuple[int, i
 
 def _ensure_same(path: str, found: os.stat_result, file: Wanted) -> None:
     # A -wal beside a file matters where one was seen, and for databases in any case.
-    if file.kind == "sqlite" or file.stat[3]:
-        same = same_content(pack_stat(found, wal_of(path)), file.stat)
-    else:
-        same = found.st_size == file.stat[0] and found.st_mtime_ns == file.stat[1]
-    if not same:
+    wal = wal_of(path) if file.kind == "sqlite" or file.stat[3] else None
+    if not same_content(pack_stat(found, wal), file.stat):
         raise _changed(path)
 
 

@@ -7,12 +7,12 @@ import hashlib
 import os
 import stat
 from collections import OrderedDict
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from engine.remote.agent.batch_flush import flush
 from engine.remote.agent.batch_format import Piece
 from engine.remote.agent.chunks import damaged
-from engine.remote.agent.durable import begin_sync, sync_folder
+from engine.remote.agent.durable import begin_sync
 from engine.remote.agent.failures import Failure, from_exception, from_os_error
 from engine.remote.agent.holes import remove_holes
 from engine.remote.agent.paths import confined, is_temporary, make_parents
@@ -41,15 +41,13 @@ class Folders:
 
     def __init__(self) -> None:
         self._open: "OrderedDict[str, int]" = OrderedDict()
-        self.unflushed: Set[str] = set()
-        """Folders that others were made in."""
 
     def of(self, file: Expected, folder: str) -> int:
         """Return a descriptor of the file's folder, which is made where it is missing. Raises Failure or OSError."""
         fd = self._open.pop(folder, None)
         if fd is None:
             confined(file.path, file.root)
-            make_parents(file.path, file.root, flush=self.unflushed.add)
+            make_parents(file.path, file.root)
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open[folder] = fd
         if len(self._open) > FOLDERS_OPEN:
@@ -108,17 +106,7 @@ class BatchWriter:
         paths = {self._files[index].path: index for index in self.whole}
         for path, error in flush(list(paths), self.written, self._devices.__getitem__).items():
             self._fail(paths[path], error)
-        self._flush_folders()
         self._folders.close()
-
-    def _flush_folders(self) -> None:
-        """Make the names of new folders last; what lies below one that cannot be flushed is failed."""
-        for folder in sorted(self._folders.unflushed):
-            try:
-                sync_folder(folder)
-            except OSError as error:
-                for index in [index for index in self.whole if self._files[index].path.startswith(folder + "/")]:
-                    self._fail(index, error)
 
     def _take(self, piece: Piece, content: memoryview) -> None:
         if piece.failure is not None:

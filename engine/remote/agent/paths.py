@@ -63,11 +63,8 @@ def confined(path: str, root: str) -> str:
     return path
 
 
-def make_parents(path: str, root: str, flush: Callable[[str], object] = sync_folder) -> None:
-    """Create the folders above ``path``, durably; the root itself must be there, or a drive is not mounted.
-
-    ``flush`` is called with each folder that a new one was made in; who makes many may flush them together later.
-    """
+def make_parents(path: str, root: str) -> None:
+    """Create the folders above ``path``, durably; the root itself must be there, or a drive is not mounted."""
     confined(path, root)
     if root and not os.path.isdir(os.path.expanduser(root)):
         raise Failure("not-found", "%s is not there" % root, "mount the drive or create the folder")
@@ -78,7 +75,7 @@ def make_parents(path: str, root: str, flush: Callable[[str], object] = sync_fol
         folder = os.path.dirname(folder)
     for folder in reversed(missing):
         os.makedirs(folder, exist_ok=True)
-        flush(os.path.dirname(folder))
+        sync_folder(os.path.dirname(folder))
 
 
 def prepare(path: str, root: str) -> None:
