@@ -38,7 +38,7 @@ Result = StreamOutcome | SyncdeckError
 async def run_batch(
     source: Endpoint, target: Endpoint, job: BatchJob, options: SshOptions, progress: FileProgress, links: Links
 ) -> list[Result]:
-    """Return for each file the proof of its temporary file, or why there is none.
+    """Return for each file the proof of its temporary file, or why there is none; raise what ``job.offer`` raises.
 
     What arrived whole counts even when the way broke afterwards. Raises NodeUnreachable when an end cannot be reached
     and nothing arrived. Cancelling kills both children and waits for them.
@@ -67,7 +67,7 @@ async def _by_idle_pair(
     source: Endpoint, target: Endpoint, job: BatchJob, progress: FileProgress, links: Links
 ) -> list[Ended] | None:
     """Return what a pair that waits between these nodes made of it; None where none does, or it ended unnoticed."""
-    while (pair := links.idle.take(source, target)) is not None:
+    while (pair := links.idle.take(source, target, job.offer is not None)) is not None:
         with contextlib.suppress(EndUnreached, NodeUnreachable):
             return await _by(pair, job, progress, links)
     return None
@@ -89,7 +89,7 @@ async def _by_new_pair(
         target_slot = held.enter_context(links.slot(target.node_id))
         ways = Way(source, source_at, source_slot), Way(target, target_at, target_slot)
         release: Callable[[], object] = held.pop_all().close
-    return await _by(await start_pair(*ways, options, release), job, progress, links)
+    return await _by(await start_pair(*ways, options, release, job.offer is not None), job, progress, links)
 
 
 async def _by(pair: BatchPair, job: BatchJob, progress: FileProgress, links: Links) -> list[Ended]:
@@ -120,4 +120,5 @@ def _prepare() -> None:
     """Do the slow first-time work off the event loop."""
     agent_source("batch_sending")
     agent_source("batch_receiving")
+    agent_source("batch_fetching")
     known_ciphers()

@@ -1,44 +1,84 @@
-"""The two agents that carry batches between two places, joined by a pipe: given one batch after another."""
+"""The two agents that carry batches between two places, given one batch after another.
+
+They are joined by a pipe of ours, or, where the target can reach the source's data server, by a connection of their own
+for each batch, that this server hands over to the sender.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import secrets
 import select
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 
+from engine.errors import ErrorClass, TransferError
 from engine.remote.agent import frames
 from engine.remote.agent.bundle import agent_source
 from engine.remote.agent.compression import widen_pipe
 from engine.remote.agent_child import agent_command
 from engine.remote.child import spawn
 from engine.remote.stream_end import Line, StreamEnd
-from engine.remote.stream_verdict import Way
+from engine.remote.stream_verdict import OPERATION, Way, raise_verdict
 from engine.remote.types import SshOptions
 
+SENDING = "batch_sending"
 News = Callable[[Line], None]
 
 
 class BatchPair:
     """A sender and a receiver. Made by ``start_pair``; ``kill`` ends both, and so does the end of this process.
 
-    The pipe between them stays open here, for each batch's receiver's half goes into it first.
+    The receiver's pipe stays open here, for each batch's receiver's half goes into it first. ``name`` is what the
+    sender awaits connections under, None where the stream follows in that pipe.
     """
 
-    def __init__(self, source: Way, target: Way, write_end: int, release: Callable[[], object]) -> None:
+    def __init__(
+        self, source: Way, target: Way, write_end: int, name: str | None, release: Callable[[], object]
+    ) -> None:
         """``release`` is called once, when both have ended."""
-        self.source, self.target = source, target
+        self.source, self.target, self.name = source, target, name
         self.sender: StreamEnd | None = None
         self.receiver: StreamEnd | None = None
         self._write_end: int | None = write_end
         self._release: Callable[[], object] | None = release
-        self._sources = agent_source("batch_receiving"), agent_source("batch_sending")
+        self._sources = agent_source(_receiving(name)), _sender_head(name)
+        self._awaits = asyncio.Event()
 
     @property
     def alive(self) -> bool:
         """Whether both ends run."""
         return all(end is not None and end.exit_code is None for end in (self.sender, self.receiver))
+
+    async def awaited(self, stall_timeout_seconds: float) -> None:
+        """Return when the sender takes over connections under the pair's name. Raises TransferError, EndUnreached."""
+        assert self.sender is not None
+        if self._awaits.is_set():
+            return
+        receiver, head = self._sources
+        self._sources = receiver, b""
+        self.sender.send(head)
+        ended, awaits = asyncio.create_task(self.sender.ended()), asyncio.create_task(self._awaits.wait())
+        try:
+            await asyncio.wait((ended, awaits), timeout=stall_timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (ended, awaits):
+                task.cancel()
+            await asyncio.gather(ended, awaits, return_exceptions=True)
+        if self._awaits.is_set():
+            return
+        if ended.cancelled():
+            cause = f"the sender said nothing for {stall_timeout_seconds:.0f} s"
+            remedy = "it is tried again by itself"
+            raise TransferError(OPERATION, self.sender.node_id, cause, remedy, ErrorClass.TRANSIENT_NETWORK)
+        raise_verdict([(self.source, self.sender)])
+
+    def heard(self, line: Line) -> None:
+        """Take what the sender says between two batches."""
+        if "awaits" in line:
+            self._awaits.set()
 
     async def begin(self, receive: bytes, send: bytes, receiver_said: News, sender_said: News) -> None:
         """Give both their halves of the next batch, as frames; none may be under way."""
@@ -69,19 +109,25 @@ class BatchPair:
             release()
 
 
-async def start_pair(source: Way, target: Way, options: SshOptions, release: Callable[[], object]) -> BatchPair:
-    """Start both ends at once; what fails them is told by them. No child is left when this is cancelled."""
+async def start_pair(
+    source: Way, target: Way, options: SshOptions, release: Callable[[], object], apart: bool = False
+) -> BatchPair:
+    """Start both ends at once; what fails them is told by them. No child is left when this is cancelled.
+
+    ``apart``: the stream goes past us, over connections that the sender takes over.
+    """
     read_end, write_end = os.pipe()
-    pair = BatchPair(source, target, write_end, release)
+    name = f"syncdeck-{secrets.token_hex(16)}" if apart else None
+    pair = BatchPair(source, target, write_end, name, release)
     try:
         widen_pipe(write_end)
         try:
-            receiver = await spawn(_command(target, "batch_receiving", options), stdin=read_end)
+            receiver = await spawn(_command(target, _receiving(name), options), stdin=read_end)
             pair.receiver = StreamEnd(target.endpoint, receiver, "receive batch", _unheard, stays=True)
         finally:
             os.close(read_end)
-        sender = await spawn(_command(source, "batch_sending", options), stdout=write_end)
-        pair.sender = StreamEnd(source.endpoint, sender, "send batch", _unheard, stays=True)
+        sender = await spawn(_command(source, SENDING, options), stdout=PIPE if apart else write_end)
+        pair.sender = StreamEnd(source.endpoint, sender, "send batch", pair.heard, stays=True)
     except BaseException:
         await asyncio.shield(pair.kill())
         raise
@@ -90,6 +136,14 @@ async def start_pair(source: Way, target: Way, options: SshOptions, release: Cal
 
 def _command(way: Way, mode: str, options: SshOptions) -> list[str]:
     return agent_command(way.endpoint, way.address, options, agent_source(mode), way.slot)
+
+
+def _receiving(name: str | None) -> str:
+    return "batch_receiving" if name is None else "batch_fetching"
+
+
+def _sender_head(name: str | None) -> bytes:
+    return agent_source(SENDING) + frames.encode({"await": name})
 
 
 def _unheard(line: Line) -> None:

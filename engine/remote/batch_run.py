@@ -37,6 +37,8 @@ class BatchRun:
         self._progress = progress
         self._whole: dict[int, list[Any]] = {}
         self._failed: dict[int, dict[str, Any]] = {}
+        self._sent: dict[int, str] = {}
+        """What the sender says that each file hashes to, where the stream goes past us."""
         self._told: set[int] = set()
         """Of which the progress was told before the flush."""
         self._counters: dict[str, int] = {}
@@ -52,8 +54,9 @@ class BatchRun:
         unsubscribe = self._job.rate.subscribe(self._set_rate)
         ended_well = False
         try:
-            receive, send = await asyncio.to_thread(self._encoded)
-            await self._pair.begin(receive, send, self._receiver_said, self._note)
+            url = await self._url()
+            receive, send = await asyncio.to_thread(self._encoded, url)
+            await self._pair.begin(receive, send, self._receiver_said, self._sender_said)
             await self._watch()
             ended_well = self._sender.succeeded and self._receiver.succeeded
         finally:
@@ -62,7 +65,16 @@ class BatchRun:
                 await asyncio.shield(self._pair.kill())
         return await self._gather(time.monotonic() - started)
 
-    def _encoded(self) -> tuple[bytes, bytes]:
+    async def _url(self) -> str | None:
+        """Return where the receiver is to have the stream from, None for its pipe."""
+        name = self._pair.name
+        if name is None or self._job.offer is None:
+            return None
+        await self._pair.awaited(self._job.stall_timeout_seconds)
+        self._last_news = time.monotonic()
+        return await self._job.offer(name)
+
+    def _encoded(self, url: str | None) -> tuple[bytes, bytes]:
         """Return what the receiver and the sender are given. In a thread: some hundred kilobytes of JSON."""
         files = self._job.files
         roots = list(dict.fromkeys(file.root for file in files))
@@ -73,6 +85,7 @@ class BatchRun:
             ],
             "roots": roots,
             "encoding": self._job.encoding,
+            "url": url,
         }
         send = {
             "files": [
@@ -85,6 +98,10 @@ class BatchRun:
 
     def _set_rate(self, bytes_per_second: int | None) -> None:
         self._sender.order({"rate": bytes_per_second})
+
+    def _sender_said(self, line: Line) -> None:
+        self._sent.update(line.get("hashed", ()))
+        self._note(line)
 
     def _receiver_said(self, line: Line) -> None:
         for number in line.get("arrived", ()):
@@ -138,6 +155,8 @@ class BatchRun:
     def _of(self, number: int, broken: Exception | None, share: float, seconds: float) -> Ended:
         if number in self._whole:
             sha256, size, stat, lines = self._whole[number]
+            if self._pair.name is not None and self._sent.get(number) != sha256:
+                return self._unproven(number)
             return StreamOutcome(sha256, size, round(size * share), 0, seconds, wire.stat_from(stat), games_count=lines)
         failure = self._failed.get(number)
         if failure is not None and not (failure["secondary"] and isinstance(broken, SyncdeckError)):
@@ -147,6 +166,15 @@ class BatchRun:
         cause = "the batch ended before this file was whole"
         subject = self._job.files[number].source_path
         return TransferError(OPERATION, subject, cause, "it is sent again by itself", ErrorClass.TRANSIENT_NETWORK)
+
+    def _unproven(self, number: int) -> TransferError:
+        """What a data server sends is sent in the clear: only the sender's own word proves it, had over SSH."""
+        subject, remedy = self._job.files[number].source_path, "it is sent again by itself"
+        if number in self._sent:
+            cause = "what arrived is not what the source sent: it was changed on the way"
+            return TransferError(OPERATION, subject, cause, remedy, ErrorClass.CHECKSUM_MISMATCH)
+        cause = "the source was lost before it said what this file hashes to"
+        return TransferError(OPERATION, subject, cause, remedy, ErrorClass.TRANSIENT_NETWORK)
 
     def _broken(self) -> EndUnreached | SyncdeckError | None:
         """Return why the batch as a whole did not end well, None when it did."""

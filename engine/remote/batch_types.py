@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -10,6 +10,11 @@ from engine.model import FileKind, FileStat
 
 FileProgress = Callable[[int, int, int], None]
 """Called with (number of the file, its bytes done, bytes on the wire of the whole batch)."""
+
+
+Offer = Callable[[str], Awaitable[str]]
+"""Returns a URL from which the target can have what a sender at the source sends under a name, whose connection its
+data server hands over; raises SyncdeckError where there is none."""
 
 
 class Rate(Protocol):
@@ -39,9 +44,10 @@ class BatchFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BatchJob:
-    """Files to bring to their temporary names, in one go."""
+    """Files to bring to their temporary names, in one go. ``offer``: past the engine, from the source's data server."""
 
     files: tuple[BatchFile, ...]
     rate: Rate
     encoding: str
     stall_timeout_seconds: float
+    offer: Offer | None = None

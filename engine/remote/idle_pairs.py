@@ -46,10 +46,14 @@ class IdlePairs:
             for idle in [idle for idle in self._idle if node_id in _nodes(idle.pair)]:
                 self._end(idle)
 
-    def take(self, source: Endpoint, target: Endpoint) -> BatchPair | None:
-        """Return the pair between these ends that was used last, which is the caller's then; None: there is none."""
+    def take(self, source: Endpoint, target: Endpoint, apart: bool = False) -> BatchPair | None:
+        """Return the pair between these ends that was used last, which is the caller's then; None: there is none.
+
+        ``apart``: one whose stream goes past us.
+        """
         for idle in reversed(self._idle):
-            if (idle.pair.source.endpoint, idle.pair.target.endpoint) == (source, target):
+            ends = idle.pair.source.endpoint, idle.pair.target.endpoint, idle.pair.name is not None
+            if ends == (source, target, apart):
                 self._forget(idle)
                 if idle.pair.alive:
                     return idle.pair

@@ -9,7 +9,7 @@ from engine.errors import SyncdeckError
 from engine.model import Transport
 from engine.remote.agent.growing import is_growing
 from engine.remote.batch import SourceDamaged, run_batch
-from engine.remote.batch_types import BatchFile, BatchJob
+from engine.remote.batch_types import BatchFile, BatchJob, Offer
 from engine.remote.links import Links
 from engine.remote.types import SshOptions, StreamOutcome
 from engine.transport.errors import bad_source
@@ -33,12 +33,20 @@ def _batches(adapter: TransportAdapter) -> TypeGuard[BatchTransport]:
 
 
 async def copy_by_agents(
-    jobs: Sequence[TransferJob], progress: BatchProgress, options: SshOptions, links: Links, encoding: str
+    jobs: Sequence[TransferJob],
+    progress: BatchProgress,
+    options: SshOptions,
+    links: Links,
+    encoding: str = "binary",
+    offer: Offer | None = None,
 ) -> Sequence[StreamOutcome | SyncdeckError]:
-    """Move the jobs, which share both ends and one rate cap, as one stream between two agents."""
+    """Move the jobs, which share both ends and one rate cap, as one stream between two agents.
+
+    ``offer``: past the engine, from the data server of the source.
+    """
     first = jobs[0]
     files = tuple([_file(job) async for job in in_turns(jobs)])
-    batch = BatchJob(files, first.rate, encoding, first.stall_timeout_seconds)
+    batch = BatchJob(files, first.rate, encoding, first.stall_timeout_seconds, offer)
     results = await run_batch(first.source, first.target, batch, options, progress, links)
     return [bad_source(one.path, one.problem) if isinstance(one, SourceDamaged) else one for one in results]
 

@@ -19,13 +19,12 @@ def build_transports(
     agent_for: AgentFor, options: SshOptions, links: Links, clock: Clock, servers: NodeDataServers
 ) -> tuple[TransportAdapter, ...]:
     """Return one adapter for each transport that is built; ``servers`` is the caller's to close."""
-    fetching = AgentFetching(options, links)
     return (
         RsyncTransport(agent_for, options, links, clock),
         AgentTransport(
             agent_for, options, links, direct=DirectStreams(agent_for, servers.policy, options, links, clock)
         ),
         AgentTransport(agent_for, options, links, base64=True),
-        HttpTransport(agent_for, servers, fetching, clock),
-        P2PTransport(agent_for, fetching, servers, clock),
+        HttpTransport(agent_for, options, links, servers, clock),
+        P2PTransport(agent_for, AgentFetching(options, links), servers, clock),
     )

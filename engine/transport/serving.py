@@ -10,7 +10,7 @@ from collections.abc import Callable
 from config.types import Policy
 from engine.clock import Clock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError, TransferError
-from engine.remote.agent.serving_urls import Grant, data_url, health_url
+from engine.remote.agent.serving_urls import Grant, batch_url, data_url, health_url
 from engine.remote.links import Links
 from engine.remote.types import ChunkHashes, Endpoint, ProbeResult, SshOptions
 from engine.remote.wire import stat_to
@@ -67,7 +67,18 @@ class NodeDataServers:
             return ()
         expires_at = int(self._clock.now()) + self.url_seconds
         grant = Grant(served.path, served.root, expires_at, stat_to(served.stat))
-        return (f"http://{bracketed(host)}:{server.port}{data_url(server.secret, grant)}",)
+        return (_origin(host, server) + data_url(server.secret, grant),)
+
+    async def batch_url(self, endpoint: Endpoint, name: str, reader: Endpoint) -> tuple[str | None, str | None]:
+        """Return a signed URL that connects ``reader`` to the agent that awaits it under ``name``, or why not.
+
+        Raises NodeUnreachable, TransferError.
+        """
+        host, server, refusal = await self._way(endpoint, reader)
+        if host is None or server is None:
+            return None, refusal
+        expires_at = int(self._clock.now()) + PROBE_URL_SECONDS
+        return _origin(host, server) + batch_url(server.secret, name, expires_at), None
 
     async def refusal(self, endpoint: Endpoint, reader: Endpoint) -> str | None:
         """Return why ``reader`` cannot fetch from this node, in an operator's words, else None.
@@ -197,6 +208,10 @@ class NodeDataServers:
                 return
             del self._servers[node_id]
             await known[1].close()
+
+
+def _origin(host: str, server: ServingChild) -> str:
+    return f"http://{bracketed(host)}:{server.port}"
 
 
 def _in_use(server: ServingChild, idle_seconds: float) -> bool:

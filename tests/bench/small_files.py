@@ -1,4 +1,4 @@
-"""Moving many small files over ssh: ours in batches (each verified, published, durable) against one command for all."""
+"""Moving many small files: ours in batches (each verified, published, durable) against one command over ssh for all."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
+from config.load import load
+from engine.clock import SystemClock
 from engine.collecting import Collector
 from engine.execution.batch_sizes import BATCHES_PER_NODE, MOST_BYTES, MOST_FILES
 from engine.integrity.temporary import TemporaryNames
-from engine.model import FileKind
+from engine.model import FileKind, Transport
 from engine.remote.pool import SessionPool
 from engine.remote.types import Endpoint, PublishRequest, PublishResult, StreamOutcome
-from engine.transport.agent import AgentTransport
+from engine.transport.batching import batch_chain
 from engine.transport.rates import RateCap
-from engine.transport.types import TransferJob
+from engine.transport.registry import build_transports
+from engine.transport.serving import NodeDataServers
+from engine.transport.types import BatchTransport, TransferJob
 from tests.bench.peers import ssh_folder_peers
 from tests.bench.report import Row, faster, figure, in_turn
 from tests.fleet import Fleet, FleetNode, openssh_fleet
@@ -27,7 +31,8 @@ HERE = Endpoint("here", local=True)
 NAMES = TemporaryNames("b" * 8, "c" * 8)
 KIB = 1024
 DURABLE = "rsync -a --fsync -e ssh"
-OURS = "batches"
+BY = (Transport.AGENT, Transport.HTTP)
+"""What carries batches; base64 is for channels that nobody would choose."""
 
 
 async def run(folder: Path, runs: int, scale: float) -> list[Row]:
@@ -35,14 +40,20 @@ async def run(folder: Path, runs: int, scale: float) -> list[Row]:
     rows: list[Row] = []
     collector = Collector(lambda: False)  # As in every engine.
     with openssh_fleet(folder, 1) as fleet, contextlib.ExitStack() as stack:
+        policy = load(fleet.write_hosts(folder / "hosts.yaml")).policy
         collector.start()
         stack.callback(collector.stop)
         node = fleet[0]
         pool = SessionPool({node.name: node.endpoint, HERE.node_id: HERE}.__getitem__, fleet.options())
+        clock = SystemClock()
+        servers = NodeDataServers(pool.get, fleet.options(), pool.links, lambda: policy, clock)
+        built = build_transports(pool.get, fleet.options(), pool.links, clock, servers)
+        ours = [transport for transport in batch_chain(tuple(Transport), built) if transport.name in BY]
         for count, size in ((int(10_000 * scale), 20 * KIB), (int(200 * scale), 5 * KIB * KIB)):
             source = node.models / f"{count}x{size}"
             await asyncio.to_thread(fill, source, count, size)
-            rows += await _compare(folder, fleet, node, pool, source, runs)
+            rows += await _compare(folder, fleet, node, pool, ours, source, runs)
+        await servers.close()
         await pool.close()
     return rows
 
@@ -58,32 +69,40 @@ def fill(folder: Path, count: int, size: int) -> None:
 
 
 async def _compare(
-    folder: Path, fleet: Fleet, node: FleetNode, pool: SessionPool, source: Path, runs: int
+    folder: Path,
+    fleet: Fleet,
+    node: FleetNode,
+    pool: SessionPool,
+    transports: Sequence[BatchTransport],
+    source: Path,
+    runs: int,
 ) -> list[Row]:
-    agent = AgentTransport(pool.get, fleet.options(), pool.links)
     peers = ssh_folder_peers(fleet, node)
-    times: dict[str, list[float]] = {name: [] for name in (*peers, OURS)}
+    ours = {f"batches by {transport.name.value}": transport for transport in transports}
+    times: dict[str, list[float]] = {name: [] for name in (*peers, *ours)}
     files = list(source.rglob("*.pth"))
     paths = [str(file) for file in files]  # As the engine has them: what pathlib costs is not part of it.
     label = f"{len(files):,} files of {files[0].stat().st_size // KIB} KiB"
     for number in range(runs):
         # Nothing is removed in between: ext4 passes over inodes that were freed a moment ago, one by one.
-        for place, name in enumerate(in_turn([*peers, OURS], number)):
+        for place, name in enumerate(in_turn([*peers, *ours], number)):
             final = folder / f"{source.name}-{number}-{place}"
-            if name == OURS:
-                times[name].append(await _timed(move(pool, agent, node, source, paths, final)))
+            if name in ours:
+                times[name].append(await _timed(move(pool, ours[name], node, source, paths, final)))
                 await asyncio.to_thread(_ensure_same, files, source, final)
             else:
                 times[name].append(await _timed(asyncio.to_thread(peers[name], source, final)))
-    ours = times[OURS]
-    rows = [
-        faster(f"{label}, batches{' vs not durable' * (name != DURABLE)}", ours, name, times[name]) for name in peers
-    ]
-    return [*rows, figure(f"{label}, batches", [len(files) / seconds for seconds in ours], "files/s")]
+    rows = []
+    for name in ours:
+        for peer in peers:
+            what = f"{label}, {name}{' vs not durable' * (peer != DURABLE)}"
+            rows.append(faster(what, times[name], peer, times[peer]))
+        rows.append(figure(f"{label}, {name}", [len(files) / seconds for seconds in times[name]], "files/s"))
+    return rows
 
 
 async def move(
-    pool: SessionPool, agent: AgentTransport, node: FleetNode, source: Path, paths: Sequence[str], final: Path
+    pool: SessionPool, transport: BatchTransport, node: FleetNode, source: Path, paths: Sequence[str], final: Path
 ) -> None:
     """Move all files in batches, a few at once: look, copy, verify, publish."""
     here = await pool.get(HERE.node_id)
@@ -117,7 +136,7 @@ async def move(
                         target_root=root,
                     )
                 )
-            outcomes = await agent.copy_batch(jobs, lambda number, done, wire: None)
+            outcomes = await transport.copy_batch(jobs, lambda number, done, wire: None)
             requests = []
             for path, job, outcome in zip(batch, jobs, outcomes, strict=True):
                 assert isinstance(outcome, StreamOutcome), outcome

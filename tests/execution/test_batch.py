@@ -60,7 +60,7 @@ async def batched(world: World, transfer_id: int) -> bool:
     return any("in a batch of" in edge.reason for edge in edges)
 
 
-@pytest.mark.parametrize("transport", [Transport.AGENT, Transport.BASE64])
+@pytest.mark.parametrize("transport", [Transport.AGENT, Transport.BASE64, Transport.HTTP])
 async def test_small_files_travel_together_and_each_keeps_its_own_history(world: World, transport: Transport) -> None:
     contents = write_models(world, 40)
     ids = await ask_all(world, [model(name) for name in contents], transport)

@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.load import load
+from engine.clock import SystemClock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.integrity.temporary import TemporaryNames
 from engine.model import FileKind, FileStat
@@ -25,10 +27,12 @@ from engine.remote.pool import SessionPool
 from engine.remote.session import MANY_AT_ONCE
 from engine.remote.types import Endpoint, PublishRequest, PublishResult, StreamOutcome
 from engine.transport.rates import RateCap
+from engine.transport.serving import NodeDataServers
 from tests.fleet import Fleet, FleetNode, openssh_fleet
 
 NAMES = TemporaryNames("0" * 8, "1" * 8)
 HERE = Endpoint("here", local=True)
+Results = list[StreamOutcome | SyncdeckError]
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +68,35 @@ def files_in(source: Path, target: Path, kind: FileKind = FileKind.PLAIN, check:
     ]
 
 
-async def carry(
-    fleet: Fleet, files: list[BatchFile], encoding: str = "binary", rate: RateCap | None = None
-) -> list[StreamOutcome | SyncdeckError]:
-    job = BatchJob(tuple(files), rate or RateCap(), encoding, 60.0)
-    ends = fleet[0].endpoint, fleet[1].endpoint
-    return await run_batch(*ends, job, fleet.options(), lambda number, done, wire: None, Links())
+class Carry:
+    """Carries batches from the first node to the second: through us, or over a connection of their own."""
+
+    def __init__(self, fleet: Fleet, servers: NodeDataServers | None) -> None:
+        self._fleet, self._servers = fleet, servers
+
+    async def __call__(self, files: list[BatchFile], encoding: str = "binary", rate: RateCap | None = None) -> Results:
+        source, target = self._fleet[0].endpoint, self._fleet[1].endpoint
+        servers = self._servers
+
+        async def offer(name: str) -> str:
+            assert servers is not None
+            url, refusal = await servers.batch_url(source, name, target)
+            assert url is not None, refusal
+            return url
+
+        job = BatchJob(tuple(files), rate or RateCap(), encoding, 60.0, None if servers is None else offer)
+        return await run_batch(source, target, job, self._fleet.options(), lambda number, done, wire: None, Links())
+
+
+@pytest.fixture(params=["through us", "past us"])
+async def carry(request: pytest.FixtureRequest, fleet: Fleet, pool: SessionPool) -> AsyncIterator[Carry]:
+    if request.param == "through us":
+        yield Carry(fleet, None)
+        return
+    policy = load(fleet.write_hosts()).policy
+    servers = NodeDataServers(pool.get, fleet.options(), pool.links, lambda: policy, SystemClock())
+    yield Carry(fleet, servers)
+    await servers.close()
 
 
 def ensure_arrived(file: BatchFile, result: StreamOutcome | SyncdeckError) -> None:
@@ -81,10 +108,15 @@ def ensure_arrived(file: BatchFile, result: StreamOutcome | SyncdeckError) -> No
     assert written.stat().st_mtime_ns == file.source_stat.mtime_ns
 
 
-@pytest.mark.parametrize("encoding", ["binary", "base64"])
-async def test_files_of_all_sizes_arrive_verified_in_folders_that_were_not_there(
-    fleet: Fleet, tmp_path: Path, encoding: str
-) -> None:
+async def test_files_of_all_sizes_arrive_verified_in_folders_that_were_not_there(carry: Carry, tmp_path: Path) -> None:
+    await ensure_all_sizes_arrive(carry, tmp_path, "binary")
+
+
+async def test_files_of_all_sizes_arrive_as_text(fleet: Fleet, tmp_path: Path) -> None:
+    await ensure_all_sizes_arrive(Carry(fleet, None), tmp_path, "base64")
+
+
+async def ensure_all_sizes_arrive(carry: Carry, tmp_path: Path, encoding: str) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     target.mkdir()
     sizes = [1, 20_000, 512 * 1024 - 1, 512 * 1024, 512 * 1024 + 1, 3_000_000, *range(100, 160)]
@@ -93,11 +125,11 @@ async def test_files_of_all_sizes_arrive_verified_in_folders_that_were_not_there
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(size))
     files = files_in(source, target)
-    for file, result in zip(files, await carry(fleet, files, encoding), strict=True):
+    for file, result in zip(files, await carry(files, encoding), strict=True):
         ensure_arrived(file, result)
 
 
-async def test_each_file_fails_alone_with_its_class(fleet: Fleet, tmp_path: Path) -> None:
+async def test_each_file_fails_alone_with_its_class(carry: Carry, tmp_path: Path) -> None:
     source, target, outside = tmp_path / "source", tmp_path / "target", tmp_path / "outside"
     for folder in (source, target, outside):
         folder.mkdir()
@@ -114,7 +146,7 @@ async def test_each_file_fails_alone_with_its_class(fleet: Fleet, tmp_path: Path
     (source / "link").unlink()
     (source / "link").symlink_to(source / "a")
     os.truncate(source / "short", 10)
-    results = dict(zip(files, await carry(fleet, list(files.values())), strict=True))
+    results = dict(zip(files, await carry(list(files.values())), strict=True))
     for name in ("a", "z"):
         ensure_arrived(files[name], results[name])
     expected = {
@@ -134,7 +166,7 @@ async def test_each_file_fails_alone_with_its_class(fleet: Fleet, tmp_path: Path
     assert left == sorted(Path(files[name].temp_path).name for name in ("a", "z"))
 
 
-async def test_a_temporary_file_that_somebody_still_writes_to_is_not_taken_over(fleet: Fleet, tmp_path: Path) -> None:
+async def test_a_temporary_file_that_somebody_still_writes_to_is_not_taken_over(carry: Carry, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
     target.mkdir()
@@ -143,12 +175,12 @@ async def test_a_temporary_file_that_somebody_still_writes_to_is_not_taken_over(
     with Path(files[0].temp_path).open("wb") as orphan:  # noqa: ASYNC230
         orphan.write(b"old" * 10_000)
         orphan.flush()
-        (result,) = await carry(fleet, files)
+        (result,) = await carry(files)
         orphan.write(b"late")
     ensure_arrived(files[0], result)
 
 
-async def half_way(fleet: Fleet, tmp_path: Path) -> tuple[list[BatchFile], asyncio.Task[list[Result]], Path]:
+async def half_way(carry: Carry, tmp_path: Path) -> tuple[list[BatchFile], asyncio.Task[list[Result]], Path]:
     """Start a slow batch, and return when some of its files are there."""
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
@@ -156,7 +188,7 @@ async def half_way(fleet: Fleet, tmp_path: Path) -> tuple[list[BatchFile], async
     for number in range(30):
         (source / f"{number:02d}").write_bytes(os.urandom(200_000))
     files = files_in(source, target)
-    carrying = asyncio.create_task(carry(fleet, files, rate=RateCap(1_000_000)))
+    carrying = asyncio.create_task(carry(files, rate=RateCap(1_000_000)))
     async with asyncio.timeout(60):
         while len(list(target.iterdir())) < 5:  # noqa: ASYNC110 - another process sends no event
             await asyncio.sleep(0.01)
@@ -175,8 +207,8 @@ def kill_agents(node: FleetNode) -> int:
     return len(agents)
 
 
-async def test_a_sender_that_dies_leaves_what_was_whole_and_no_part(fleet: Fleet, tmp_path: Path) -> None:
-    files, carrying, target = await half_way(fleet, tmp_path)
+async def test_a_sender_that_dies_leaves_what_was_whole_and_no_part(carry: Carry, fleet: Fleet, tmp_path: Path) -> None:
+    files, carrying, target = await half_way(carry, tmp_path)
     assert kill_agents(fleet[0]) > 0
     results = await carrying
     arrived = [(file, one) for file, one in zip(files, results, strict=True) if isinstance(one, StreamOutcome)]
@@ -188,22 +220,24 @@ async def test_a_sender_that_dies_leaves_what_was_whole_and_no_part(fleet: Fleet
     assert sorted(target.iterdir()) == sorted(Path(file.temp_path) for file, _ in arrived)
 
 
-async def test_a_receiver_that_dies_before_its_flush_has_proved_nothing(fleet: Fleet, tmp_path: Path) -> None:
-    _, carrying, _ = await half_way(fleet, tmp_path)
+async def test_a_receiver_that_dies_before_its_flush_has_proved_nothing(
+    carry: Carry, fleet: Fleet, tmp_path: Path
+) -> None:
+    _, carrying, _ = await half_way(carry, tmp_path)
     assert kill_agents(fleet[1]) > 0
     with pytest.raises(NodeUnreachable) as failure:
         await carrying
     assert failure.value.error_class is ErrorClass.TRANSIENT_NETWORK
 
 
-async def test_a_rate_that_changes_is_heard_while_a_batch_runs(fleet: Fleet, tmp_path: Path) -> None:
+async def test_a_rate_that_changes_is_heard_while_a_batch_runs(carry: Carry, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
     target.mkdir()
     for number in range(40):
         (source / f"{number:02d}").write_bytes(os.urandom(100_000))
     rate = RateCap(50_000)
-    carrying = asyncio.create_task(carry(fleet, files_in(source, target), rate=rate))
+    carrying = asyncio.create_task(carry(files_in(source, target), rate=rate))
     async with asyncio.timeout(60):
         while not list(target.iterdir()):  # noqa: ASYNC110 - another process sends no event
             await asyncio.sleep(0.01)

@@ -20,7 +20,6 @@ from engine.transport.agent import AgentTransport
 from engine.transport.conformance.bench import Bench
 from engine.transport.conformance.scratch import ScratchFolder, scratch_folder
 from engine.transport.direct import DirectStreams, Relayed
-from engine.transport.fetching import AgentFetching
 from engine.transport.http import HttpTransport
 from engine.transport.registry import build_transports
 from engine.transport.serving import NodeDataServers
@@ -101,8 +100,8 @@ async def ground_on(
         def foreign(port: int) -> TransportAdapter:
             item = {"node": "*", "port": port, "root": str(fleet.folder.parent), "prefer": True}
             taken = fleet[0].port  # By sshd: ours cannot listen there.
-            fetching = AgentFetching(options, pool.links)
-            return HttpTransport(pool.get, servers({"servers": [item], "port": taken}), fetching, SystemClock())
+            http = {"servers": [item], "port": taken}
+            return HttpTransport(pool.get, options, pool.links, servers(http), SystemClock())
 
         places = {name: await scratch(name, roots[name]) for name in endpoints}
         full = None if small is None else await scratch(fleet[0].name, str(small))

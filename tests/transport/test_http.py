@@ -16,7 +16,6 @@ from engine.clock import SystemClock
 from engine.errors import ErrorClass, NodeUnreachable, SyncdeckError
 from engine.remote.types import Endpoint
 from engine.transport.fetch_types import Served
-from engine.transport.fetching import AgentFetching
 from engine.transport.http import HttpTransport
 from engine.transport.rates import RateCap
 from engine.transport.serving import NodeDataServers
@@ -47,7 +46,7 @@ async def servers(bench: Bench, tmp_path: Path) -> AsyncIterator[NodeDataServers
 
 @pytest.fixture
 def transport(bench: Bench, servers: NodeDataServers) -> HttpTransport:
-    return HttpTransport(bench.pool.get, servers, AgentFetching(bench.options, bench.pool.links), SystemClock())
+    return HttpTransport(bench.pool.get, bench.options, bench.pool.links, servers, SystemClock())
 
 
 class Moving:
@@ -205,7 +204,7 @@ async def test_a_lost_node_is_said_to_be_lost(tmp_path: Path, bench: Bench) -> N
         policy = load(fleet.write_hosts()).policy
         pool = type(bench.pool)(known.__getitem__, fleet.options())
         servers = NodeDataServers(pool.get, fleet.options(), pool.links, lambda: policy, SystemClock())
-        transport = HttpTransport(pool.get, servers, AgentFetching(fleet.options(), pool.links), SystemClock())
+        transport = HttpTransport(pool.get, fleet.options(), pool.links, servers, SystemClock())
         try:
             for source, target in ((gone, known[ENGINE_NODE]), (known[ENGINE_NODE], gone)):
                 with pytest.raises(NodeUnreachable):

@@ -17,7 +17,6 @@ from config.load import load
 from config.types import HttpServerSpec
 from engine.clock import SystemClock
 from engine.errors import SyncdeckError
-from engine.transport.fetching import AgentFetching
 from engine.transport.http import HttpTransport
 from engine.transport.http.foreign import ForeignServer, plain_url, servers_of
 from engine.transport.serving import NodeDataServers
@@ -57,8 +56,7 @@ def adapter(bench: Bench, tmp_path: Path) -> Adapter:
         clock = SystemClock()
         servers = NodeDataServers(bench.pool.get, bench.options, bench.pool.links, lambda: policy, clock)
         try:
-            fetching = AgentFetching(bench.options, bench.pool.links)
-            yield HttpTransport(bench.pool.get, servers, fetching, clock)
+            yield HttpTransport(bench.pool.get, bench.options, bench.pool.links, servers, clock)
         finally:
             await servers.close()
 

@@ -42,6 +42,8 @@ class Source:
 
     def __init__(self, files: "list[Wanted]", chunk_bytes: Callable[[int], int], busy: Callable[[], None]) -> None:
         """``chunk_bytes`` shortens chunks for a slow link; ``busy`` is called while a type check goes on."""
+        self.hashed: List[Tuple[int, str]] = []
+        """The SHA-256 of each file that was read whole, by its number."""
         self._files = files
         self._chunk_bytes = chunk_bytes
         self._busy = busy
@@ -110,7 +112,7 @@ class Source:
     def _small(self, index: int, room: memoryview) -> Piece:
         try:
             size, lines = self._whole(self._files[index], room)
-            return Piece(index, size, hashlib.sha256(room[:size]).hexdigest(), size, lines)
+            return Piece(index, size, self._hash(index, room[:size]), size, lines)
         except (Failure, OSError) as error:
             return _failed(index, error, self._files[index].path)
         finally:
@@ -127,7 +129,7 @@ class Source:
                 yield Chunk(buffer, 0, 0, tail_of([_failed(index, error, self._files[index].path)]), True)
                 return
             with view[:size] as content:
-                sha256 = hashlib.sha256(content).hexdigest()
+                sha256 = self._hash(index, content)
         at = 0
         while at < size:
             end = min(size, at + self._chunk_bytes(CHUNK_BYTES))
@@ -135,6 +137,11 @@ class Source:
             piece = Piece(index, end - at, sha256, size, lines) if last else Piece(index, end - at)
             yield Chunk(buffer, at, end, tail_of([piece]), last)
             at = end
+
+    def _hash(self, index: int, content: memoryview) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.hashed.append((index, sha256))
+        return sha256
 
     def _whole(self, file: Wanted, room: memoryview) -> Tuple[int, Optional[int]]:
         """Read a file into ``room``; return its bytes and, of a log, its lines. Raises Failure or OSError."""

@@ -1,4 +1,4 @@
-"""Takes the stream of a batch from stdin; tells, after one flush, what became of every file."""
+"""Takes the stream of a batch; tells, after one flush, what became of every file. By itself it takes it from stdin."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import gc
 import os
 import sys
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from engine.remote.agent.batch_format import FILES, covered, unseal
 from engine.remote.agent.batch_writing import BatchWriter, Expected
-from engine.remote.agent.chunks import END, ChunkReader
+from engine.remote.agent.chunks import END, ChunkReader, ReadInto
 from engine.remote.agent.compression import widen_pipe
 from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.frames import LineWriter, read_frame, skip_to_marker
@@ -20,13 +20,18 @@ TOLD_AT_ONCE = 200
 """Files per line: the engine decodes a line on its event loop."""
 
 
-class Receiver:
-    """A batch's way from the pipe to the disk."""
+Begin = Callable[[], Optional[ReadInto]]
+"""Waits for a stream and returns what reads it, None for stdin; raises Failure where it does not come."""
 
-    def __init__(self, job: Dict[str, Any], lines: LineWriter) -> None:
+
+class Receiver:
+    """A batch's way from the stream to the disk."""
+
+    def __init__(self, job: Dict[str, Any], lines: LineWriter, begin: Begin) -> None:
         roots = job["roots"]
         self._writer = BatchWriter([Expected(p, size, at, roots[number]) for p, size, at, number in job["files"]])
-        self._chunks = ChunkReader(0, job["encoding"], covered=covered)
+        self._encoding = job["encoding"]
+        self._begin = begin
         self._lines = lines
         self._next_report = 0.0
         self._told = 0
@@ -34,24 +39,23 @@ class Receiver:
     def run(self) -> None:
         """Write everything that comes, flush, tell; then raise what ended the stream early, if that happened."""
         self._lines.write({"ready": {}})
-        ended_early: Optional[Failure] = None
+        broken: Optional[Failure] = None
         try:
             self._receive()
         except Failure as failure:
-            ended_early = failure
+            broken = failure
         self._writer.finish()
         self._tell_all("whole", [[index, *found] for index, found in self._writer.whole.items()])
         self._tell_all("failed", [[index, failure] for index, failure in self._writer.failed.items()])
-        if ended_early is not None:
-            raise ended_early
+        if broken is not None:
+            raise broken
 
     def _receive(self) -> None:
-        if not skip_to_marker(0):
-            raise _ended_early()
+        chunks = ChunkReader(0, self._encoding, covered=covered, read_into=self._begin())
         while True:
-            chunk = self._chunks.read()
+            chunk = chunks.read()
             if chunk is None:
-                raise _ended_early()
+                raise ended_early()
             kind, payload = chunk
             if kind == END:
                 return
@@ -73,7 +77,8 @@ class Receiver:
         self._lines.write({"at": self._writer.written, "arrived": news})
 
 
-def _ended_early() -> Failure:
+def ended_early() -> Failure:
+    """Return the failure of a stream that ended without saying so."""
     return Failure("transient-network", "the stream ended early", "it is sent again by itself", secondary=True)
 
 
@@ -88,16 +93,22 @@ def main(source: bytes) -> None:
         job = read_frame(0)
         if job is None:
             sys.exit(97)
-        code = _receive_one(job, lines)
+        code = receive_one(job, lines, _begin)
         del job
         gc.collect()
     os._exit(code)
 
 
-def _receive_one(job: Dict[str, Any], lines: LineWriter) -> int:
+def _begin() -> Optional[ReadInto]:
+    if not skip_to_marker(0):
+        raise ended_early()
+    return None
+
+
+def receive_one(job: Dict[str, Any], lines: LineWriter, begin: Begin) -> int:
     """Return 0, or 1 where the stream broke; the engine is told which."""
     try:
-        Receiver(job, lines).run()
+        Receiver(job, lines, begin).run()
         lines.write({"done": {}})
         return 0
     except Exception as error:  # noqa: BLE001 - every failure travels to the engine

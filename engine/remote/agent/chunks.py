@@ -20,6 +20,8 @@ MAX_PAYLOAD_BYTES = 8 << 20
 
 
 Covered = Callable[[bytes, memoryview], memoryview]
+ReadInto = Callable[[memoryview], int]
+"""Fills the beginning of a view and returns how much that was, 0 at the end."""
 
 
 def everything(kind: bytes, payload: memoryview) -> memoryview:
@@ -57,13 +59,19 @@ class ChunkReader:
     """Reads chunks from a blocking descriptor. A payload is only valid until the next read.
 
     ``heard`` is called with the count of bytes that came, in however small parts; ``covered`` returns what of a payload
-    the checksum is of.
+    the checksum is of. ``read_into`` reads binary chunks in another way than from the descriptor.
     """
 
     def __init__(
-        self, fd: int, encoding: str, heard: Optional[Callable[[int], None]] = None, covered: Covered = everything
+        self,
+        fd: int,
+        encoding: str,
+        heard: Optional[Callable[[int], None]] = None,
+        covered: Covered = everything,
+        read_into: Optional[ReadInto] = None,
     ) -> None:
         self._fd = fd
+        self._read_into = read_into or self._from_descriptor
         self._heard = heard
         self._covered = covered
         self._text = encoding == "base64"
@@ -92,13 +100,16 @@ class ChunkReader:
     def _fill(self, count: int) -> bool:
         view = memoryview(self._buffer)[:count]
         while view:
-            got = os.readv(self._fd, [view])
+            got = self._read_into(view)
             if not got:
                 return False
             view = view[got:]
             if self._heard is not None:
                 self._heard(got)
         return True
+
+    def _from_descriptor(self, view: memoryview) -> int:
+        return os.readv(self._fd, [view])
 
     def _read_line(self) -> Optional[Tuple[bytes, memoryview]]:
         parts = [self._rest]

@@ -29,6 +29,7 @@ class Failure(Exception):
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GONE = (errno.ENOENT, errno.ENOTDIR)
+HUNG_UP = (errno.EPIPE, errno.ECONNRESET)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -40,7 +41,7 @@ def from_os_error(error: OSError, path: str = "") -> Failure:
         return Failure("no-space", words, "free some space on this file system")
     if error.errno in GONE:
         return Failure("not-found", words, "the next scan finds what is there now")
-    if error.errno == errno.EPIPE:
+    if error.errno in HUNG_UP:
         return Failure("transient-network", "the other end went away", "it is tried again by itself", secondary=True)
     if error.errno in REFUSED:
         return Failure("config", words, refusal_remedy(sys.platform, error.errno, where))

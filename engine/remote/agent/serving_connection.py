@@ -7,6 +7,7 @@ import socket
 import time
 from typing import Callable, List, Tuple
 
+from engine.remote.agent.handover import hand_over
 from engine.remote.agent.serving_files import ServedFile, forbidden
 from engine.remote.agent.serving_output import Output, ReaderGone
 from engine.remote.agent.serving_requests import (
@@ -18,7 +19,14 @@ from engine.remote.agent.serving_requests import (
     parse_head,
     wanted_range,
 )
-from engine.remote.agent.serving_urls import DATA_PATH, HEALTH_PATH, is_our_health_query, read_data_query
+from engine.remote.agent.serving_urls import (
+    BATCH_PATH,
+    DATA_PATH,
+    HEALTH_PATH,
+    is_our_health_query,
+    read_batch_query,
+    read_data_query,
+)
 
 # Room for a path of 4,096 bytes and its root, every byte of them escaped.
 LARGEST_HEAD_BYTES = 32 << 10
@@ -69,8 +77,7 @@ class Connection:
                 return False
             self.idle_since = None
             request = parse_head(head)
-            self._answer(request)
-            return request.keep_alive
+            return self._answer(request) and request.keep_alive
         except Refused as refusal:
             keep = request is not None and request.keep_alive and not refusal.close
             with_body = request is None or request.method != "HEAD"
@@ -104,15 +111,20 @@ class Connection:
                 self.idle_since = None
             self._received += part
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: Request) -> bool:
+        """Return whether the connection is still ours."""
         if request.method not in ("GET", "HEAD"):
             raise Refused(405, headers=(("Allow", "GET, HEAD"),))
         if request.path == HEALTH_PATH:
             self._answer_health(request)
         elif request.path == DATA_PATH:
             self._answer_data(request)
+        elif request.path == BATCH_PATH and request.method == "GET":
+            self._hand_over(request)
+            return False
         else:
             raise Refused(404)
+        return True
 
     def _answer_health(self, request: Request) -> None:
         """Say nothing but that somebody is here; who asks with our secret learns that it is we."""
@@ -135,6 +147,17 @@ class Connection:
             self._output.file(file.fd, span[0], span[1], file.unchanged)
         finally:
             file.close()
+
+    def _hand_over(self, request: Request) -> None:
+        """Leave the connection, behind the head of its answer, to another agent of this node, who has the content."""
+        name = read_batch_query(self._secret, request.query, self._engine_time())
+        if name is None:
+            raise forbidden()
+        if self._received:
+            raise Refused(400, close=True)  # What was read already cannot be handed over.
+        head = answer_head(200, [("Content-Type", "application/octet-stream")], keep_alive=False)
+        if not hand_over(name, self._socket, lambda: self._output.text(head)):
+            raise Refused(503, headers=(("Retry-After", "1"),), close=True)
 
     def _refuse(self, refusal: Refused, keep_alive: bool, with_body: bool) -> None:
         body = refusal.body.encode("ascii")

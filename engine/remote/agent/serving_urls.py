@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 DATA_PATH = "/v1/data"
 HEALTH_PATH = "/v1/health"
+BATCH_PATH = "/v1/batch"
 # What a stat is called in a URL for a file that is still being written by us.
 NO_STAT = "partial"
 
@@ -40,6 +41,11 @@ def health_url(secret: bytes, expires_at: int) -> str:
     return "%s?%s" % (HEALTH_PATH, _signed(secret, HEALTH_PATH, {"exp": str(expires_at)}))
 
 
+def batch_url(secret: bytes, name: str, expires_at: int) -> str:
+    """Return the path and query of a URL whose connection is handed over to the agent that awaits it as ``name``."""
+    return "%s?%s" % (BATCH_PATH, _signed(secret, BATCH_PATH, {"name": name, "exp": str(expires_at)}))
+
+
 def read_data_query(secret: bytes, query: str, now: float) -> Optional[Grant]:
     """Return what a query grants, or None: not signed by us, expired, or no query of this form."""
     fields = _checked(secret, DATA_PATH, query, ("path", "root", "exp", "stat"), now)
@@ -47,6 +53,12 @@ def read_data_query(secret: bytes, query: str, now: float) -> Optional[Grant]:
         return None
     stat = None if fields["stat"] == NO_STAT else [int(part) for part in fields["stat"].split(".")]
     return Grant(fields["path"], fields["root"], int(fields["exp"]), stat)
+
+
+def read_batch_query(secret: bytes, query: str, now: float) -> Optional[str]:
+    """Return the name to which a query grants to be handed over, or None, as for data."""
+    fields = _checked(secret, BATCH_PATH, query, ("name", "exp"), now)
+    return None if fields is None else fields["name"]
 
 
 def is_our_health_query(secret: bytes, query: str, now: float) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.clock import Clock
 from engine.errors import ErrorClass, SyncdeckError, TransferError
 from engine.model import Transport
-from engine.remote.types import Endpoint, Progress, StreamOutcome
+from engine.remote.links import Links
+from engine.remote.types import Endpoint, Progress, SshOptions, StreamOutcome
 from engine.transport.errors import BadSource
 from engine.transport.fetch_types import (
     MANIFEST_CHUNK_BYTES,
@@ -18,11 +20,13 @@ from engine.transport.fetch_types import (
     FetchSource,
     connections_under,
 )
+from engine.transport.fetching import AgentFetching
+from engine.transport.http.batches import HttpBatches
 from engine.transport.http.foreign import ForeignServers
 from engine.transport.http.proof import SourceProof
 from engine.transport.http.ways import Way, ways_of
 from engine.transport.serving import NodeDataServers
-from engine.transport.types import AgentFor, Capabilities, TransferJob
+from engine.transport.types import AgentFor, BatchProgress, Capabilities, TransferJob
 
 HTTP_COST = 10
 LOOK_SECONDS = 0.5
@@ -36,10 +40,13 @@ FOREIGN_FAILURES = WAY_FAILURES | {ErrorClass.NOT_FOUND, ErrorClass.SOURCE_CHANG
 class HttpTransport:
     """Fetches from one source; between any two nodes that share a network in which plain HTTP may be used."""
 
-    def __init__(self, agent_for: AgentFor, servers: NodeDataServers, fetching: Fetching, clock: Clock) -> None:
+    def __init__(
+        self, agent_for: AgentFor, options: SshOptions, links: Links, servers: NodeDataServers, clock: Clock
+    ) -> None:
         self._agent_for = agent_for
         self._servers = servers
-        self._fetching = fetching
+        self._fetching: Fetching = AgentFetching(options, links)
+        self._batches = HttpBatches(agent_for, servers, options, links)
         self._clock = clock
         self._foreign = ForeignServers(servers.reach)
 
@@ -50,8 +57,8 @@ class HttpTransport:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Any pair that can reach each other, resumable."""
-        return Capabilities(remote_to_remote=True, resume=True, cost=HTTP_COST)
+        """Any pair that can reach each other, resumable; small files in batches."""
+        return Capabilities(remote_to_remote=True, resume=True, cost=HTTP_COST, batches=True)
 
     async def unusable(self, source: Endpoint, target: Endpoint) -> str | None:
         """Return why the target cannot fetch from the source, or None. Raises NodeUnreachable."""
@@ -72,6 +79,12 @@ class HttpTransport:
                 if isinstance(error, BadSource) or error.error_class not in _failures_of(way):
                     raise
         return await self._copy_by(ways[-1], job, progress)
+
+    async def copy_batch(
+        self, jobs: Sequence[TransferJob], progress: BatchProgress
+    ) -> Sequence[StreamOutcome | SyncdeckError]:
+        """Move many small files in one stream; see ``BatchTransport``. Foreign servers have none."""
+        return await self._batches.copy(jobs, progress)
 
     async def _copy_by(self, way: Way, job: TransferJob, progress: Progress) -> StreamOutcome:
         proof = SourceProof(job, self._agent_for, self._servers)
