@@ -10,14 +10,15 @@ import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from engine.errors import ErrorClass, TransferError
+from engine.errors import ErrorClass, SyncdeckError, TransferError
 from engine.model import FileKind, FileStat, Transport
 from engine.remote.agent.scratch import BLOCK_BYTES, block
 from engine.remote.types import Endpoint, Progress, StreamOutcome
 from engine.transport.conformance.place import Seen
 from engine.transport.errors import bad_source, source_changed
-from engine.transport.types import Capabilities, TransferJob, TransportAdapter
+from engine.transport.types import BatchProgress, BatchTransport, Capabilities, TransferJob
 
 PIECE_BYTES = 256 << 10
 TICKS = itertools.count(1)
@@ -130,7 +131,7 @@ class MemoryTransport:
     """Keeps every promise. A subclass breaks one by overriding one method."""
 
     name = Transport.AGENT
-    capabilities = Capabilities(remote_to_remote=True, resume=True, cost=10)
+    capabilities = Capabilities(remote_to_remote=True, resume=True, cost=10, batches=True)
 
     def __init__(self, places: Sequence[MemoryPlace]) -> None:
         self._places = {place.endpoint.node_id: place for place in places}
@@ -149,6 +150,18 @@ class MemoryTransport:
             return await self._carry(job, source, target, name, progress)
         finally:
             self._busy.discard(name)
+
+    async def copy_batch(
+        self, jobs: Sequence[TransferJob], progress: BatchProgress
+    ) -> Sequence[StreamOutcome | SyncdeckError]:
+        results: list[StreamOutcome | SyncdeckError] = []
+        for number, job in enumerate(jobs):
+            progress(number, 0, 0)
+            try:
+                results.append(await self.copy(job, partial(progress, number)))
+            except SyncdeckError as error:
+                results.append(error)
+        return results
 
     async def _carry(
         self, job: TransferJob, source: MemoryPlace, target: MemoryPlace, name: str, progress: Progress
@@ -230,4 +243,4 @@ def _error(cause: str, error_class: ErrorClass) -> TransferError:
     return TransferError("copy", "in memory", cause, "see the cause", error_class)
 
 
-_KEEPS_THE_CONTRACT: type[TransportAdapter] = MemoryTransport
+_KEEPS_THE_CONTRACT: type[BatchTransport] = MemoryTransport

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from engine.clock import SystemClock
+from engine.errors import SyncdeckError
 from engine.remote.types import Progress, StreamOutcome
 from engine.transport.conformance.bench import NO_PROGRESS, Bench
 from engine.transport.conformance.check import Verdict
 from engine.transport.conformance.suite import ALL, by_name, run_check
-from engine.transport.types import TransferJob
+from engine.transport.types import BatchProgress, TransferJob
 from tests.transport.memory import MemoryFile, MemoryPlace, MemoryTransport
 
 
@@ -83,6 +86,19 @@ class TellsOnlyAtTheEnd(MemoryTransport):
         return outcome
 
 
+class FailsAllForOne(MemoryTransport):
+    async def copy_batch(
+        self, jobs: Sequence[TransferJob], progress: BatchProgress
+    ) -> Sequence[StreamOutcome | SyncdeckError]:
+        results = await MemoryTransport.copy_batch(self, jobs, progress)
+        errors = [result for result in results if isinstance(result, SyncdeckError)]
+        return [*errors[:1] * len(results)] if errors else results
+
+
+class CarriesSingly(MemoryTransport):
+    capabilities = replace(MemoryTransport.capabilities, batches=False)
+
+
 BROKEN = [
     (TakesAnyName, "line-break"),
     (TakesAnyName, "target-sealed"),
@@ -111,6 +127,12 @@ BROKEN = [
     (LeavesRubbish, "put-and-prove"),
     (LeavesRubbish, "cancel"),
     (CannotBeCancelled, "cancel"),
+    (LosesTheLastByte, "batch"),
+    (LeavesRubbish, "batch"),
+    (NeverLooksAgain, "batch-each-alone"),
+    (TakesAnyName, "batch-each-alone"),
+    (FailsAllForOne, "batch-each-alone"),
+    (CannotBeCancelled, "batch-cancel"),
 ]
 NOT_IN_MEMORY = {"source-unreadable"}
 FULL_BYTES = 4 << 20
@@ -140,6 +162,12 @@ async def test_a_broken_promise_is_found(kind: type[MemoryTransport], check: str
     result = await run_check(bench_of(kind), by_name(check), SystemClock())
     assert result.verdict is Verdict.FAILED, result
     assert result.cause and result.remedy
+
+
+@pytest.mark.parametrize("check", ["batch", "batch-each-alone", "batch-cancel"])
+async def test_a_transport_that_carries_no_batches_is_not_asked_to(check: str) -> None:
+    result = await run_check(bench_of(CarriesSingly), by_name(check), SystemClock())
+    assert (result.verdict, result.cause) == (Verdict.NOT_APPLICABLE, "it carries files singly")
 
 
 @pytest.mark.parametrize("check", ["source-edited", "cancel", "fallback"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.clock import Clock
 from engine.errors import NodeUnreachable, SyncdeckError
-from engine.transport.conformance import contents, ends, resuming
+from engine.transport.conformance import batches, contents, ends, resuming
 from engine.transport.conformance.bench import Bench, Broken, NotApplicable
 from engine.transport.conformance.check import Check, CheckResult, Verdict
 
-ALL: tuple[Check, ...] = (*contents.CHECKS, *resuming.CHECKS, *ends.CHECKS)
+ALL: tuple[Check, ...] = (*contents.CHECKS, *resuming.CHECKS, *ends.CHECKS, *batches.CHECKS)
 
 Problem = NotApplicable | Broken | SyncdeckError
 
