@@ -139,11 +139,16 @@ class BatchRun:
                 if sending.done() and not self._sender.succeeded:
                     self._pair.hang_up()
                 if until is None and receiving.done() and not sending.done():
-                    until = time.monotonic() + LAST_WORDS_SECONDS
+                    until = time.monotonic() + (0.0 if self._never_asked else LAST_WORDS_SECONDS)
         finally:
             for task in (sending, receiving):
                 task.cancel()
             await asyncio.gather(sending, receiving, return_exceptions=True)
+
+    @property
+    def _never_asked(self) -> bool:
+        """Whether the sender still awaits the receiver's connection, and has nothing to say."""
+        return self._pair.name is not None and not self._counters.get("wire")
 
     async def _gather(self, seconds: float) -> list[Ended]:
         broken = self._broken()

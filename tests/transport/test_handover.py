@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.remote.agent import handover
 from engine.remote.agent.failures import Failure
 from engine.remote.agent.handover import Awaiting, hand_over
 from engine.remote.agent.serving_urls import BATCH_PATH, batch_url, health_url
@@ -96,7 +95,7 @@ def test_another_users_connection_is_neither_given_nor_taken(name: str, monkeypa
     awaiting = Awaiting(name)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        monkeypatch.setattr(handover.os, "geteuid", lambda: os.getuid() + 1)
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
         assert not hand_over(name, ours, lambda: pytest.fail("nothing was to be said"))
         taken: list[socket.socket] = []
         taking = threading.Thread(target=lambda: taken.append(awaiting.take()), daemon=True)
@@ -112,15 +111,14 @@ def test_another_users_connection_is_neither_given_nor_taken(name: str, monkeypa
             assert theirs.recv(1) == b"x"
 
 
-def test_whoever_connects_and_gives_nothing_holds_up_nobody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "TAKEN_SECONDS", 0.05)
+def test_whoever_connects_and_gives_nothing_holds_up_nobody(name: str) -> None:
     awaiting = Awaiting(name)
     ours, theirs = socket.socketpair()
     with ours, theirs, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as idle:
         idle.connect("\0" + name)
         giving = threading.Thread(target=hand_over, args=(name, ours, lambda: None))
         giving.start()
-        with awaiting.take() as taken:
+        with awaiting.take(patience_seconds=0.05) as taken:
             taken.sendall(b"x")
             assert theirs.recv(1) == b"x"
         giving.join(PATIENCE_SECONDS)

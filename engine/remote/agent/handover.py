@@ -34,14 +34,14 @@ class Awaiting:
         except OSError as error:
             raise Failure("unsupported", "no connection can be taken over: %s" % error, "see the cause") from None
 
-    def take(self) -> socket.socket:
-        """Wait for a connection and return it, blocking; whoever is of another user is turned away."""
+    def take(self, patience_seconds: float = TAKEN_SECONDS) -> socket.socket:
+        """Wait for a connection and return it, blocking; whoever is of another user, or comes without, is left."""
         while True:
             giver, _ = self._listener.accept()
             with giver:
                 if not _same_user(giver):
                     continue
-                giver.settimeout(TAKEN_SECONDS)
+                giver.settimeout(patience_seconds)
                 try:
                     _, said, _, _ = giver.recvmsg(1, socket.CMSG_SPACE(_DESCRIPTOR_BYTES))
                 except OSError:
