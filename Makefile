@@ -1,7 +1,8 @@
 # Everything that a user or a developer of syncdeck does, by name. `make` alone lists it.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-WORKERS ?= 2
+# Tests mostly wait for other processes: three at once keep two cores busy.
+WORKERS ?= 3
 UV ?= uv
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-apple-darwin aarch64-apple-darwin
 
