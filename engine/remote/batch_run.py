@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from typing import Any
 
@@ -44,6 +45,7 @@ class BatchRun:
         self._counters: dict[str, int] = {}
         self._last_news = time.monotonic()
         self._stalled = False
+        self._word = secrets.token_hex(8)
 
     async def run(self) -> list[Ended]:
         """Return what became of each file; raise EndUnreached, or NodeUnreachable where nothing arrived at all.
@@ -72,7 +74,7 @@ class BatchRun:
             return None
         await self._pair.awaited(self._job.stall_timeout_seconds)
         self._last_news = time.monotonic()
-        return await self._job.offer(name)
+        return await self._job.offer(name, self._word)
 
     def _encoded(self, url: str | None) -> tuple[bytes, bytes]:
         """Return what the receiver and the sender are given. In a thread: some hundred kilobytes of JSON."""
@@ -93,6 +95,7 @@ class BatchRun:
             ],
             "encoding": self._job.encoding,
             "bytes_per_second": self._job.rate.bytes_per_second,
+            "word": self._word,
         }
         return frames.encode(receive), frames.encode(send)
 

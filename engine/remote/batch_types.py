@@ -12,9 +12,10 @@ FileProgress = Callable[[int, int, int], None]
 """Called with (number of the file, its bytes done, bytes on the wire of the whole batch)."""
 
 
-Offer = Callable[[str], Awaitable[str]]
-"""Returns a URL from which the target can have what a sender at the source sends under a name, whose connection its
-data server hands over; raises SyncdeckError where there is none."""
+Offer = Callable[[str, str], Awaitable[str]]
+"""Given a name and a word, returns a URL from which the target can have what a sender at the source sends: its data
+server hands the connection over to whoever awaits it there under the name, who takes it for the batch with the word.
+Raises SyncdeckError where there is none."""
 
 
 class Rate(Protocol):

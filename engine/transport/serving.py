@@ -69,7 +69,9 @@ class NodeDataServers:
         grant = Grant(served.path, served.root, expires_at, stat_to(served.stat))
         return (_origin(host, server) + data_url(server.secret, grant),)
 
-    async def batch_url(self, endpoint: Endpoint, name: str, reader: Endpoint) -> tuple[str | None, str | None]:
+    async def batch_url(
+        self, endpoint: Endpoint, name: str, word: str, reader: Endpoint
+    ) -> tuple[str | None, str | None]:
         """Return a signed URL that connects ``reader`` to the agent that awaits it under ``name``, or why not.
 
         Raises NodeUnreachable, TransferError.
@@ -78,7 +80,7 @@ class NodeDataServers:
         if host is None or server is None:
             return None, refusal
         expires_at = int(self._clock.now()) + PROBE_URL_SECONDS
-        return _origin(host, server) + batch_url(server.secret, name, expires_at), None
+        return _origin(host, server) + batch_url(server.secret, name, word, expires_at), None
 
     async def refusal(self, endpoint: Endpoint, reader: Endpoint) -> str | None:
         """Return why ``reader`` cannot fetch from this node, in an operator's words, else None.

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +28,7 @@ from engine.transport.serving import NodeDataServers
 from tests.faults.proxy import NO_FAULT, Fault, Kind, Proxy
 from tests.fleet import Fleet, openssh_fleet
 from tests.remote.test_idle_pairs import agents_of, gone
+from tests.transport.serving_raw import Client
 
 NAMES = TemporaryNames("0" * 8, "1" * 8)
 COUNT, SIZE = 30, 100_000
@@ -81,8 +83,8 @@ class Ground:
         """Return what became of each file, the connection going where ``way`` says."""
         source, target = self.fleet[0].endpoint, self.fleet[1].endpoint
 
-        async def offer(name: str) -> str:
-            url, refusal = await self.servers.batch_url(source, name, target)
+        async def offer(name: str, word: str) -> str:
+            url, refusal = await self.servers.batch_url(source, name, word, target)
             assert url is not None, refusal
             return url if way is None else way(url)
 
@@ -112,6 +114,20 @@ def arrived(files: list[BatchFile], results: list[Result]) -> list[BatchFile]:
             assert result.sha256 == hashlib.sha256(content).hexdigest()
             whole.append(file)
     return whole
+
+
+@contextmanager
+def again(url: str) -> Iterator[Client]:
+    """Ask for a batch a second time."""
+    parts = urlsplit(url)
+    assert parts.port is not None
+    client = Client(parts.port)
+    client.say(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    try:
+        assert client.answer().status == 200
+        yield client
+    finally:
+        client.close()
 
 
 async def only_idle(ground: Ground, before: set[int]) -> None:
@@ -188,9 +204,12 @@ async def test_a_batch_that_runs_goes_on_without_its_data_server_and_the_next_st
 
 async def test_the_same_agents_carry_the_next_batch_and_none_that_goes_through_us(ground: Ground) -> None:
     nodes, (first, second) = ground.fleet.nodes, (ground.files(2), ground.files(2))
-    await ground.carry(first)
+    used: list[str] = []
+    await ground.carry(first, lambda url: used.append(url) or url)  # type: ignore[func-returns-value]
     once = agents_of(*nodes)
-    assert arrived(second, await ground.carry(second)) == second
+    with again(used[0]) as client:
+        assert arrived(second, await ground.carry(second)) == second
+        assert client.ended(), "who used a URL again got what the next batch was to get"
     assert agents_of(*nodes) == once
     ends, options, links = (nodes[0].endpoint, nodes[1].endpoint), ground.fleet.options(), ground.pool.links
     piped = BatchJob(tuple(second), RateCap(), "binary", 60.0)

@@ -78,9 +78,9 @@ class Carry:
         source, target = self._fleet[0].endpoint, self._fleet[1].endpoint
         servers = self._servers
 
-        async def offer(name: str) -> str:
+        async def offer(name: str, word: str) -> str:
             assert servers is not None
-            url, refusal = await servers.batch_url(source, name, target)
+            url, refusal = await servers.batch_url(source, name, word, target)
             assert url is not None, refusal
             return url
 

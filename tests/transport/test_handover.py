@@ -16,6 +16,8 @@ from engine.remote.agent.handover import Awaiting, hand_over
 from engine.remote.agent.serving_urls import BATCH_PATH, batch_url, health_url
 from tests.transport.serving_raw import PATIENCE_SECONDS, Client, RawServer, raw_server
 
+WORD = "the third"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RawServer]:
@@ -50,19 +52,30 @@ def test_whoever_awaits_it_goes_on_with_the_connection(server: RawServer, client
     content = os.urandom(3_000_000)
 
     def give() -> None:
-        with awaiting.take() as taken:
+        with awaiting.take(WORD) as taken:
             taken.sendall(content)
 
     giving = threading.Thread(target=give)
     giving.start()
-    client.say(f"GET {batch_url(server.secret, name, soon())} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    client.say(f"GET {batch_url(server.secret, name, WORD, soon())} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
     head, _, body = everything(client).partition(b"\r\n\r\n")
     giving.join(PATIENCE_SECONDS)
     assert head.startswith(b"HTTP/1.1 200 ") and b"Connection: close" in head and body == content
 
 
+def test_a_connection_of_another_batch_is_not_taken_for_this_one(server: RawServer, name: str) -> None:
+    awaiting = Awaiting(name)
+    earlier, ours = server.client(), server.client()
+    for client, word in ((earlier, "the second"), (ours, WORD)):
+        client.say(f"GET {batch_url(server.secret, name, word, soon())} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        assert client.answer().status == 200
+    with awaiting.take(WORD) as taken:
+        taken.sendall(b"x")
+    assert (everything(earlier), everything(ours)) == (b"", b"x")
+
+
 def test_a_name_that_nobody_awaits_is_busy_and_not_missing(server: RawServer, client: Client, name: str) -> None:
-    answer = client.ask(batch_url(server.secret, name, soon()))
+    answer = client.ask(batch_url(server.secret, name, WORD, soon()))
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
     assert client.ended()
 
@@ -71,9 +84,9 @@ def test_a_name_that_nobody_awaits_is_busy_and_not_missing(server: RawServer, cl
 def test_only_what_was_signed_is_handed_over(server: RawServer, client: Client, name: str, wrong: str) -> None:
     listener = Awaiting(name)
     targets = {
-        "signature": batch_url(os.urandom(32), name, soon()),
-        "expired": batch_url(server.secret, name, int(time.time()) - 1),
-        "another name": batch_url(server.secret, name + "x", soon()).replace(name + "x", name),
+        "signature": batch_url(os.urandom(32), name, WORD, soon()),
+        "expired": batch_url(server.secret, name, WORD, int(time.time()) - 1),
+        "another name": batch_url(server.secret, name + "x", WORD, soon()).replace(name + "x", name),
         "of something else": health_url(server.secret, soon()).replace("/v1/health", BATCH_PATH),
         "no query": BATCH_PATH,
     }
@@ -85,7 +98,7 @@ def test_only_what_was_signed_is_handed_over(server: RawServer, client: Client, 
 
 def test_what_came_behind_the_request_cannot_be_handed_over(server: RawServer, client: Client, name: str) -> None:
     listener = Awaiting(name)
-    request = f"GET {batch_url(server.secret, name, soon())} HTTP/1.1\r\nHost: here\r\n\r\n"
+    request = f"GET {batch_url(server.secret, name, WORD, soon())} HTTP/1.1\r\nHost: here\r\n\r\n"
     client.say((request + request).encode())
     assert client.answer().status == 400
     del listener
@@ -96,15 +109,15 @@ def test_another_users_connection_is_neither_given_nor_taken(name: str, monkeypa
     ours, theirs = socket.socketpair()
     with ours, theirs:
         monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-        assert not hand_over(name, ours, lambda: pytest.fail("nothing was to be said"))
+        assert not hand_over(name, WORD, ours, lambda: pytest.fail("nothing was to be said"))
         taken: list[socket.socket] = []
-        taking = threading.Thread(target=lambda: taken.append(awaiting.take()), daemon=True)
+        taking = threading.Thread(target=lambda: taken.append(awaiting.take(WORD)), daemon=True)
         taking.start()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
             other.connect("\0" + name)
             assert other.recv(1) == b""
         monkeypatch.undo()
-        assert hand_over(name, ours, lambda: None)
+        assert hand_over(name, WORD, ours, lambda: None)
         taking.join(PATIENCE_SECONDS)
         with taken[0] as connection:
             connection.sendall(b"x")
@@ -116,9 +129,9 @@ def test_whoever_connects_and_gives_nothing_holds_up_nobody(name: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as idle:
         idle.connect("\0" + name)
-        giving = threading.Thread(target=hand_over, args=(name, ours, lambda: None))
+        giving = threading.Thread(target=hand_over, args=(name, WORD, ours, lambda: None))
         giving.start()
-        with awaiting.take(patience_seconds=0.05) as taken:
+        with awaiting.take(WORD, patience_seconds=0.05) as taken:
             taken.sendall(b"x")
             assert theirs.recv(1) == b"x"
         giving.join(PATIENCE_SECONDS)
@@ -131,4 +144,4 @@ def test_a_system_without_such_names_says_so(name: str, monkeypatch: pytest.Monk
     assert failure.value.error_class == "unsupported"
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert not hand_over(name, ours, lambda: None)
+        assert not hand_over(name, WORD, ours, lambda: None)

@@ -79,13 +79,13 @@ def send(job: Dict[str, Any], out: int, pacer: Pacer, counts: Counts, tell_hashe
 
 
 @contextmanager
-def way_out(awaiting: Optional[Awaiting]) -> Iterator[int]:
+def _way_out(awaiting: Optional[Awaiting], word: str) -> Iterator[int]:
     """Yield where a batch's stream goes to."""
     if awaiting is None:
         write_all(1, MARKER)
         yield 1
         return
-    with awaiting.take() as connection:
+    with awaiting.take(word) as connection:
         yield connection.fileno()
 
 
@@ -148,6 +148,6 @@ def _awaiting(lines: LineWriter) -> Optional[Awaiting]:
 def _send_one(job: Dict[str, Any], pacer: Pacer, awaiting: Optional[Awaiting], lines: LineWriter) -> None:
     counts = Counts(lines)
     lines.write({"hello": 1})
-    with way_out(awaiting) as out:
+    with _way_out(awaiting, job["word"]) as out:
         send(job, out, pacer, counts, tell_hashes=awaiting is not None)
     lines.write({"sent": {"wire": counts.wire}})

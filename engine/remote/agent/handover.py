@@ -18,6 +18,7 @@ from engine.remote.agent.failures import Failure
 _PEER = struct.Struct("3i")  # struct ucred of unix(7): process, user, group.
 _DESCRIPTOR_BYTES = array.array("i", [0]).itemsize
 TAKEN_SECONDS = 5.0
+LONGEST_WORD_BYTES = 64
 
 
 class Awaiting:
@@ -34,8 +35,11 @@ class Awaiting:
         except OSError as error:
             raise Failure("unsupported", "no connection can be taken over: %s" % error, "see the cause") from None
 
-    def take(self, patience_seconds: float = TAKEN_SECONDS) -> socket.socket:
-        """Wait for a connection and return it, blocking; whoever is of another user, or comes without, is left."""
+    def take(self, word: str, patience_seconds: float = TAKEN_SECONDS) -> socket.socket:
+        """Wait for the connection that comes with ``word`` and return it, blocking.
+
+        Any other is closed, and so is whoever is of another user or comes without one.
+        """
         while True:
             giver, _ = self._listener.accept()
             with giver:
@@ -43,18 +47,21 @@ class Awaiting:
                     continue
                 giver.settimeout(patience_seconds)
                 try:
-                    _, said, _, _ = giver.recvmsg(1, socket.CMSG_SPACE(_DESCRIPTOR_BYTES))
+                    said, given, _, _ = giver.recvmsg(LONGEST_WORD_BYTES, socket.CMSG_SPACE(_DESCRIPTOR_BYTES))
                 except OSError:
                     continue  # It changed its mind.
-            taken = _first_descriptor(said)
-            if taken is not None:
-                connection = socket.socket(fileno=taken)
+            taken = _first_descriptor(given)
+            if taken is None:
+                continue
+            connection = socket.socket(fileno=taken)
+            if said == word.encode("ascii"):
                 connection.setblocking(True)
                 return connection
+            connection.close()
 
 
-def hand_over(name: str, connection: socket.socket, first: Callable[[], None]) -> bool:
-    """Give a connection to whoever awaits it, after a call of ``first``; return False where nobody does.
+def hand_over(name: str, word: str, connection: socket.socket, first: Callable[[], None]) -> bool:
+    """Give a connection to whoever awaits it with this word, after a call of ``first``; return False where nobody does.
 
     It stays open here as well.
     """
@@ -71,7 +78,7 @@ def hand_over(name: str, connection: socket.socket, first: Callable[[], None]) -
         first()
         with suppress(OSError):  # It left in between: who asked meets the end of the connection.
             given = array.array("i", [connection.fileno()])
-            way.sendmsg([b"1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
+            way.sendmsg([word.encode("ascii")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
     return True
 
 
@@ -80,8 +87,8 @@ def _same_user(other: socket.socket) -> bool:
     return bool(_PEER.unpack(told)[1] == os.geteuid())
 
 
-def _first_descriptor(said: "list[tuple[int, int, bytes]]") -> "int | None":
-    for level, kind, data in said:
+def _first_descriptor(given: "list[tuple[int, int, bytes]]") -> "int | None":
+    for level, kind, data in given:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and len(data) >= _DESCRIPTOR_BYTES:
             descriptors = array.array("i", data[: len(data) - len(data) % _DESCRIPTOR_BYTES])
             for other in descriptors[1:]:

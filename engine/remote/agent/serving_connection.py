@@ -150,13 +150,13 @@ class Connection:
 
     def _hand_over(self, request: Request) -> None:
         """Leave the connection, behind the head of its answer, to another agent of this node, who has the content."""
-        name = read_batch_query(self._secret, request.query, self._engine_time())
-        if name is None:
+        granted = read_batch_query(self._secret, request.query, self._engine_time())
+        if granted is None:
             raise forbidden()
         if self._received:
             raise Refused(400, close=True)  # What was read already cannot be handed over.
         head = answer_head(200, [("Content-Type", "application/octet-stream")], keep_alive=False)
-        if not hand_over(name, self._socket, lambda: self._output.text(head)):
+        if not hand_over(*granted, self._socket, lambda: self._output.text(head)):
             raise Refused(503, headers=(("Retry-After", "1"),), close=True)
 
     def _refuse(self, refusal: Refused, keep_alive: bool, with_body: bool) -> None:

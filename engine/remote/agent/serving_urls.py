@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote, unquote_to_bytes
 
 DATA_PATH = "/v1/data"
@@ -41,9 +41,13 @@ def health_url(secret: bytes, expires_at: int) -> str:
     return "%s?%s" % (HEALTH_PATH, _signed(secret, HEALTH_PATH, {"exp": str(expires_at)}))
 
 
-def batch_url(secret: bytes, name: str, expires_at: int) -> str:
-    """Return the path and query of a URL whose connection is handed over to the agent that awaits it as ``name``."""
-    return "%s?%s" % (BATCH_PATH, _signed(secret, BATCH_PATH, {"name": name, "exp": str(expires_at)}))
+def batch_url(secret: bytes, name: str, word: str, expires_at: int) -> str:
+    """Return the path and query of a URL whose connection is handed over to the agent that awaits it as ``name``.
+
+    ``word`` tells it for which of its batches.
+    """
+    fields = {"name": name, "word": word, "exp": str(expires_at)}
+    return "%s?%s" % (BATCH_PATH, _signed(secret, BATCH_PATH, fields))
 
 
 def read_data_query(secret: bytes, query: str, now: float) -> Optional[Grant]:
@@ -55,10 +59,10 @@ def read_data_query(secret: bytes, query: str, now: float) -> Optional[Grant]:
     return Grant(fields["path"], fields["root"], int(fields["exp"]), stat)
 
 
-def read_batch_query(secret: bytes, query: str, now: float) -> Optional[str]:
-    """Return the name to which a query grants to be handed over, or None, as for data."""
-    fields = _checked(secret, BATCH_PATH, query, ("name", "exp"), now)
-    return None if fields is None else fields["name"]
+def read_batch_query(secret: bytes, query: str, now: float) -> Optional[Tuple[str, str]]:
+    """Return the name to which a query grants to be handed over, and the word for it, or None, as for data."""
+    fields = _checked(secret, BATCH_PATH, query, ("name", "word", "exp"), now)
+    return None if fields is None else (fields["name"], fields["word"])
 
 
 def is_our_health_query(secret: bytes, query: str, now: float) -> bool:

@@ -36,8 +36,8 @@ class HttpBatches:
         if not platform.startswith(SOURCE_PLATFORM):
             raise _no_way(source.node_id, f"it runs {platform}, and batches are served on Linux only")
 
-        async def offer(name: str) -> str:
-            url, refusal = await self._servers.batch_url(source, name, target)
+        async def offer(name: str, word: str) -> str:
+            url, refusal = await self._servers.batch_url(source, name, word, target)
             if url is None:
                 raise _no_way(source.node_id, str(refusal))
             return url
