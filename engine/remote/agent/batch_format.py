@@ -12,6 +12,8 @@ FILES = b"F"
 LENGTH = struct.Struct(">I")
 CHUNK_BYTES = 512 << 10
 """Contents per chunk: some 25 files of 20 KiB share one checksum, one write and one thread switch."""
+TOLD_AT_ONCE = 200
+"""What is told of files, per line: the engine decodes a line on its event loop."""
 
 
 class Piece(NamedTuple):

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from engine.remote.agent.batch_format import FILES, covered, unseal
+from engine.remote.agent.batch_format import FILES, TOLD_AT_ONCE, covered, unseal
 from engine.remote.agent.batch_writing import BatchWriter, Expected
 from engine.remote.agent.chunks import END, ChunkReader, ReadInto
 from engine.remote.agent.compression import widen_pipe
@@ -16,10 +16,6 @@ from engine.remote.agent.failures import Failure, from_exception
 from engine.remote.agent.frames import LineWriter, read_frame, skip_to_marker
 
 REPORT_SECONDS = 0.25
-TOLD_AT_ONCE = 200
-"""Files per line: the engine decodes a line on its event loop."""
-
-
 Begin = Callable[[], Optional[ReadInto]]
 """Waits for a stream and returns what reads it, None for stdin; raises Failure where it does not come."""
 

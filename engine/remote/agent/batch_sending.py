@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from engine.remote.agent.batch_format import FILES
+from engine.remote.agent.batch_format import FILES, TOLD_AT_ONCE
 from engine.remote.agent.batch_readers import Readers
 from engine.remote.agent.batch_reading import Source, Wanted
 from engine.remote.agent.chunks import END, ChunkWriter
@@ -24,8 +24,6 @@ from engine.remote.agent.handover import Awaiting
 from engine.remote.agent.pacing import Pacer
 
 REPORT_SECONDS = 0.25
-TOLD_AT_ONCE = 200
-"""Files per line: the engine decodes a line on its event loop."""
 
 
 class Counts:
