@@ -25,7 +25,8 @@ class StreamNews:
         self._now = now
         self._counters: dict[str, int] = {}
         self._since = now()
-        self._heard_before = 0
+        self._before: dict[str, int] = {}
+        """The counters when they last moved far enough."""
         self.rate: int | None = None
         """The cap in bytes per second, None: none."""
 
@@ -33,11 +34,10 @@ class StreamNews:
         """Take counters over from what an end said; return whether any moved."""
         moved = {name: line[name] for name in COUNTERS if line.get(name, 0) > self._counters.get(name, 0)}
         self._counters.update(moved)
-        arrived = self.of(BYTES_THAT_ARRIVE) - self._heard_before
         alive = any(word in line for word in ("boot", "ready", "hello")) or (moved and not self._flowing())
-        if alive or arrived >= self._least_bytes():
+        if alive or self._moved(BYTES_THAT_ARRIVE) >= self._least_bytes() or self._shrinks_to_nothing():
             self._since = self._now()
-            self._heard_before = self.of(BYTES_THAT_ARRIVE)
+            self._before = dict(self._counters)
         return bool(moved)
 
     def of(self, name: str) -> int:
@@ -51,6 +51,14 @@ class StreamNews:
     def _flowing(self) -> bool:
         """Return whether content is on its way; before and after that any work of either end counts."""
         return self.of("wire") > 0 and self.of("read") < self._size_bytes
+
+    def _shrinks_to_nothing(self) -> bool:
+        """Return whether much was read of which hardly anything had to travel, as of holes: the link holds up nobody
+        while all that was sent arrives."""
+        return self._moved("read") >= self._least_bytes() and self._moved("wire") <= self._moved(BYTES_THAT_ARRIVE)
+
+    def _moved(self, name: str) -> int:
+        return self.of(name) - self._before.get(name, 0)
 
     def _least_bytes(self) -> float:
         if self.rate is None:

@@ -88,6 +88,25 @@ def test_a_stream_that_is_kept_slow_on_purpose_is_not_stalled() -> None:
     assert news.seconds_left() == 60.0
 
 
+def test_content_that_shrinks_to_nothing_is_no_stall() -> None:
+    clock = HandClock()
+    news = StreamNews(5_000 * MIB, 60.0, clock)
+    news.take({"heard": 1000, "wire": 1000, "read": MIB})
+    clock.at = 50.0
+    news.take({"read": 3_000 * MIB})
+    assert news.seconds_left() == 60.0
+
+
+def test_a_link_that_trickles_is_stalled_though_much_was_read_ahead_and_compressed() -> None:
+    clock = HandClock()
+    news = StreamNews(5_000 * MIB, 60.0, clock)
+    news.take({"ready": {}})
+    for second in range(1, 61):
+        clock.at = float(second)
+        news.take({"read": second * 50 * MIB, "wire": second * 5000, "heard": second * 1000})
+    assert news.seconds_left() <= 0
+
+
 def test_a_type_check_that_goes_on_after_the_last_byte_is_no_stall() -> None:
     clock = HandClock()
     news = StreamNews(MIB, 60.0, clock)
